@@ -1,0 +1,30 @@
+"""profiler: which variant of my model, on which hardware, at what cost, and how sure are you?
+
+This module stays nearly empty: it travels to devices inside the worker archive and is imported by
+`profiler --help`. The public Python API is loaded on first use.
+
+    from profiler import Study, load, run
+
+    results = run(Study.read("study.toml"))
+    results.table()  # pandas.DataFrame, one row per trial
+"""
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Study": "profiler.schema.study",
+    "Results": "profiler.results",
+    "load": "profiler.results",
+    "run": "profiler.campaign",
+}
+
+__all__ = ["Results", "Study", "__version__", "load", "run"]
+
+
+def __getattr__(name):  # type: ignore[no-untyped-def]
+    """PEP 562: import the module behind a public name when it is first asked for."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'profiler' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PUBLIC[name]), name)

@@ -1,0 +1,1 @@
+"""From raw records to numbers, verdicts and one choice. Pure: rows in, rows out."""

@@ -1,0 +1,172 @@
+"""One defensible choice: what keeps every limit, then the best objective, ties told as ties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from profiler.analysis import slo as limits
+from profiler.analysis.metrics import METRICS, Row, bounds, value
+from profiler.schema.study import Slo
+from profiler.units import format_duration, format_percent, format_rate, format_size
+
+Separated = Callable[[str, str], bool]
+"""Whether two trials' p50 differ beyond doubt (paired over rounds)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The recommendation. `trial` is None when nothing demonstrably keeps the limits."""
+
+    trial: str | None
+    reason: str
+    ties: tuple[str, ...] = ()
+    rejected: tuple[tuple[str, str], ...] = ()
+    """(trial, why not)"""
+    undecided: tuple[tuple[str, str], ...] = ()
+    """(trial, which limit can't be decided yet)"""
+
+
+def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separated) -> Choice:
+    """Pick the trial that is best in `objective` among those which keep all limits.
+
+    Trials not separable from the best one are ties; among them the one that costs least wins: in
+    turn price, threads, memory as far as 5 % apart, file size, accuracy.
+    """
+    kept: list[Row] = []
+    rejected: list[tuple[str, str]] = []
+    undecided: list[tuple[str, str]] = []
+    for row in rows:
+        trial = str(row["trial"])
+        if row["status"] != "ok":
+            rejected.append((trial, f"{row['status']}: {row['reason']}"))
+            continue
+        checks = limits.check(row, slo)
+        outcome = limits.overall(checks)
+        reasons = "; ".join(c.reason for c in checks if c.outcome == outcome)
+        if outcome == "missed":
+            rejected.append((trial, reasons))
+        elif outcome == "undecided":
+            undecided.append((trial, reasons))
+        elif value(row, objective) is None:
+            undecided.append((trial, f"{objective} was not measured"))
+        else:
+            kept.append(row)
+    if not kept:
+        return Choice(
+            trial=None,
+            reason=_nothing(rejected, undecided),
+            rejected=tuple(rejected),
+            undecided=tuple(undecided),
+        )
+    best = min(kept, key=lambda row: _signed(row, objective))
+    ties = [r for r in kept if r is best or not _apart(r, best, objective, separated)]
+    chosen = min(ties, key=lambda row: _economy(row, objective))
+    others = [str(r["trial"]) for r in ties if r is not chosen]
+    worse = [
+        (str(r["trial"]), f"{_shown(r, objective)}, the chosen one {_shown(chosen, objective)}")
+        for r in kept
+        if r not in ties
+    ]
+    return Choice(
+        trial=str(chosen["trial"]),
+        reason=_because(chosen, best, others, slo, objective),
+        ties=tuple(others),
+        rejected=tuple(worse + rejected),
+        undecided=tuple(undecided),
+    )
+
+
+def _signed(row: Row, name: str) -> float:
+    found = value(row, name)
+    assert found is not None
+    return found if METRICS[name].better == "lower" else -found
+
+
+def _apart(first: Row, second: Row, objective: str, separated: Separated) -> bool:
+    if objective in ("p50", "p90", "p99"):
+        return separated(str(first["trial"]), str(second["trial"]))
+    (low_a, high_a), (low_b, high_b) = bounds(first, objective), bounds(second, objective)
+    if low_a is None or high_a is None or low_b is None or high_b is None:
+        return value(first, objective) != value(second, objective)
+    return high_a < low_b or high_b < low_a
+
+
+def _economy(row: Row, objective: str) -> tuple[float, ...]:
+    missing = float("inf")
+
+    def known(column: str) -> float:
+        found = row.get(column)
+        return missing if found is None or found != found else float(found)
+
+    memory = known("memory_peak_bytes")
+    # Resident sets of equal runs differ by a few per cent: steps of 5 % of the decade.
+    steps = round(memory / 5e6) if memory != missing else missing
+    accuracy = known("accuracy")
+    return (
+        known("usd_per_million"),
+        float(row["threads"]),
+        steps,
+        known("file_bytes"),
+        -accuracy if accuracy != missing else 0.0,
+        _signed(row, objective),
+    )
+
+
+def _plain(found: float | None) -> str:
+    return "–" if found is None else f"{found:.3g}"
+
+
+_FORMATS: dict[str, Callable[[float | None], str]] = {
+    "p50": format_duration, "p90": format_duration, "p99": format_duration,
+    "throughput": format_rate, "memory": format_size, "size": format_size,
+    "accuracy": format_percent, "drop": format_percent,
+}  # fmt: skip
+
+
+def _shown(row: Row, objective: str) -> str:
+    text = _FORMATS.get(objective, _plain)(value(row, objective))
+    low, high = bounds(row, objective)
+    found = value(row, objective)
+    if low is None or high is None or not found or low == high:
+        return f"{objective} {text}"
+    return f"{objective} {text} ±{(high - low) / 2 / found * 100:.1f} %"
+
+
+def _because(row: Row, best: Row, ties: list[str], slo: Slo, objective: str) -> str:
+    word = "lowest" if METRICS[objective].better == "lower" else "highest"
+    wanted = ", ".join(limits.limits(slo)) or "no limit was set"
+    parts = [f"{_shown(row, objective)}"]
+    if row.get("accuracy") is not None and row["accuracy"] == row["accuracy"]:
+        parts.append(f"accuracy {format_percent(row['accuracy'])}")
+    text = f"{word} {objective} of those that keep the limits ({wanted}): " + ", ".join(parts)
+    if ties and row is best:
+        text += f"; tied with {len(ties)} other(s), chosen as the one that takes least"
+    elif ties:
+        text += (
+            f"; nothing separates it from {best['trial']} ({_shown(best, objective)}),"
+            " and it takes less (price, threads, memory, file size in turn)"
+        )
+    return text
+
+
+def _nothing(rejected: list[tuple[str, str]], undecided: list[tuple[str, str]]) -> str:
+    text = "nothing demonstrably keeps every limit"
+    if undecided:
+        trial, why = undecided[0]
+        text += f"; {len(undecided)} can't be decided yet, e.g. {trial}: {why}"
+    elif rejected:
+        trial, why = rejected[0]
+        text += f"; e.g. {trial}: {why}"
+    return text
+
+
+def separation(verdicts: dict[tuple[str, str], Any]) -> Separated:
+    """From comparisons of pairs to the question choose() asks."""
+
+    def apart(first: str, second: str) -> bool:
+        found = verdicts.get((first, second)) or verdicts.get((second, first))
+        return found is not None and found.verdict in ("faster", "slower")
+
+    return apart

@@ -1,0 +1,52 @@
+"""The non-dominated set, and who dominates the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from profiler.analysis.metrics import METRICS, Row, value
+
+
+def _signed(row: Row, objectives: Sequence[str]) -> tuple[float, ...] | None:
+    """Objectives turned so that smaller is better; None when one is missing."""
+    signed = []
+    for name in objectives:
+        found = value(row, name)
+        if found is None:
+            return None
+        signed.append(found if METRICS[name].better == "lower" else -found)
+    return tuple(signed)
+
+
+def usable_objectives(rows: Sequence[Row], objectives: Sequence[str]) -> tuple[str, ...]:
+    """The objectives that at least one trial has a value for (no data: no accuracy)."""
+    return tuple(o for o in objectives if any(value(row, o) is not None for row in rows))
+
+
+def mark_frontier(rows: Sequence[Row], objectives: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Trial id -> frontier (bool) and dominated_by (id or None).
+
+    A trial that failed or lacks an objective is never on the frontier. Of several that dominate a
+    trial, the one named is the best in the first objective.
+    """
+    points = {
+        str(row["trial"]): point
+        for row in rows
+        if row["status"] == "ok" and (point := _signed(row, objectives)) is not None
+    }
+    marks: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        trial = str(row["trial"])
+        own = points.get(trial)
+        if own is None:
+            marks[trial] = {"frontier": False, "dominated_by": None}
+            continue
+        better = [
+            name
+            for name, other in points.items()
+            if other != own and all(o <= s for o, s in zip(other, own, strict=True))
+        ]
+        best = min(better, key=lambda name: points[name], default=None)
+        marks[trial] = {"frontier": best is None, "dominated_by": best}
+    return marks

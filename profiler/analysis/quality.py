@@ -1,0 +1,143 @@
+"""Accuracy of a trial on its target, and what was lost against the baseline, paired by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from profiler.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+
+def predicted_classes(output: Array) -> Array:
+    """Class numbers from scores of shape (rows, classes), or from labels of shape (rows,)."""
+    import numpy as np
+
+    if output.ndim == 1 and np.issubdtype(output.dtype, np.integer):
+        return np.asarray(output, dtype=np.int64)
+    if output.ndim == 2 and output.shape[1] > 1:
+        return np.asarray(output.argmax(axis=1), dtype=np.int64)
+    if output.ndim == 2 and output.shape[1] == 1:
+        return np.asarray(output[:, 0] > 0.5, dtype=np.int64)
+    raise DataError(
+        f"data.task: classification needs scores of shape (rows, classes), got {output.shape}",
+        hint='name the output that holds the scores: output = "logits" under [data]',
+    )
+
+
+def classification(
+    outputs: Mapping[str, Array],
+    baselines: Mapping[str, str],
+    labels: Array,
+    margin: float,
+) -> dict[str, dict[str, Any]]:
+    """Trial -> accuracy columns.
+
+    outputs: trial -> predictions, rows in the order of `labels`; baselines: trial -> its baseline.
+    Accuracy has a Wilson interval. `drop` is paired against the trial's own baseline, `gap`
+    against the most accurate baseline of all models (statistics.paired.non_inferiority): a choice
+    between models must not hide that one of them is poor from the start.
+    """
+    import numpy as np
+
+    from profiler.statistics.paired import non_inferiority, proportion_interval
+
+    classes = {trial: predicted_classes(output) for trial, output in outputs.items()}
+    right = {trial: predicted == labels for trial, predicted in classes.items()}
+    floats = [trial for trial in right if baselines[trial] == trial]
+    best = max(floats, key=lambda trial: right[trial].sum(), default=None)
+    found: dict[str, dict[str, Any]] = {}
+    for trial, predicted in classes.items():
+        correct = right[trial]
+        interval = proportion_interval(int(correct.sum()), len(labels))
+        row: dict[str, Any] = {
+            "accuracy": interval.value,
+            "accuracy_low": interval.low,
+            "accuracy_high": interval.high,
+        }
+        if best is not None:
+            gap = non_inferiority(right[best], correct, margin)
+            row.update(gap=gap.drop, gap_low=gap.low, gap_high=gap.high)
+            if trial == best:
+                row.update(gap_low=0.0, gap_high=0.0)
+        base = classes.get(baselines[trial])
+        if base is not None and baselines[trial] != trial:
+            verdict = non_inferiority(right[baselines[trial]], correct, margin)
+            row.update(
+                drop=verdict.drop,
+                drop_low=verdict.low,
+                drop_high=verdict.high,
+                quality=verdict.verdict,
+                quality_n_needed=verdict.n_needed,
+                flips=int(np.sum(base != predicted)),
+                agreement=float(np.mean(base == predicted)),
+            )
+        found[trial] = row
+    return found
+
+
+def majority_share(labels: Array) -> float:
+    """Accuracy of always answering the most frequent class: what a model must beat."""
+    import numpy as np
+
+    _, counts = np.unique(labels, return_counts=True)
+    return float(counts.max() / len(labels))
+
+
+def _r2(predicted: Array, truth: Array) -> float:
+    """Coefficient of determination; 0 for a constant truth."""
+    import numpy as np
+
+    residual = float(np.sum((truth - predicted) ** 2))
+    total = float(np.sum((truth - truth.mean()) ** 2))
+    return 1.0 - residual / total if total else 0.0
+
+
+def regression(
+    outputs: Mapping[str, Array],
+    baselines: Mapping[str, str],
+    labels: Array,
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Trial -> R² as `accuracy`, and its paired loss, with BCa bootstrap intervals."""
+    import numpy as np
+
+    from profiler.statistics.paired import bca_interval
+
+    truth = labels.astype(float)
+    values = {
+        trial: np.asarray(output, dtype=float).reshape(len(truth), -1)[:, 0]
+        for trial, output in outputs.items()
+    }
+    floats = [trial for trial in values if baselines[trial] == trial]
+    best = max(floats, key=lambda trial: _r2(values[trial], truth), default=None)
+
+    def loss(trial: str, against: str) -> tuple[float, float | None, float | None]:
+        if trial == against or np.array_equal(values[trial], values[against]):
+            return 0.0, 0.0, 0.0
+        found = bca_interval(
+            lambda base, variant, true: _r2(base, true) - _r2(variant, true),
+            [values[against], values[trial], truth],
+            seed=seed,
+        )
+        return found.value, found.low, found.high
+
+    rows: dict[str, dict[str, Any]] = {}
+    for trial, predicted in values.items():
+        interval = bca_interval(_r2, [predicted, truth], seed=seed)
+        row: dict[str, Any] = {
+            "accuracy": interval.value,
+            "accuracy_low": interval.low,
+            "accuracy_high": interval.high,
+        }
+        if best is not None:
+            row.update(zip(("gap", "gap_low", "gap_high"), loss(trial, best), strict=True))
+        base = baselines[trial]
+        if base in values and base != trial:
+            row.update(zip(("drop", "drop_low", "drop_high"), loss(trial, base), strict=True))
+        rows[trial] = row
+    return rows

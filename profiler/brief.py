@@ -1,0 +1,152 @@
+"""From results to what a report shows: facts in words, settings, warnings and the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from profiler.analysis.choose import Choice
+from profiler.analysis.metrics import METRICS
+from profiler.analysis.slo import limits
+from profiler.report.model import ReportInput
+from profiler.results import Results
+from profiler.units import format_duration, format_elapsed, format_percent, format_size
+
+
+def brief(results: Results) -> ReportInput:
+    """Everything the report room needs, as text and one frame."""
+    study = results.study
+    choice = results.choose()
+    facts = results.facts()
+    return ReportInput(
+        frame=results.table(),
+        study_name=study.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        targets=tuple(describe(name, found) for name, found in facts.items()),
+        artifacts=tuple(_artifact(a) for a in results.prepared.artifacts.values()),
+        choice=choice_text(choice),
+        runners_up=tuple(f"{trial}: {why}" for trial, why in choice.rejected),
+        settings=settings(results),
+        warnings=tuple(warnings(results)),
+        objectives=axes(results),
+        limits=limits(study.slo),
+        equivalence=study.measure.equivalence,
+    )
+
+
+def axes(results: Results) -> tuple[str, str]:
+    """The first two objectives of the study; one alone is drawn against accuracy."""
+    chosen = [name for name in results.study.objectives if name in METRICS]
+    return chosen[0], (chosen[1] if len(chosen) > 1 else "accuracy")
+
+
+def choice_text(choice: Choice) -> str:
+    """The recommendation as one sentence."""
+    if choice.trial is None:
+        return choice.reason[0].upper() + choice.reason[1:] + "."
+    return f"{choice.trial}: {choice.reason}."
+
+
+def describe(name: str, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Facts of one target as label -> text; what the device does not offer says so."""
+
+    def text(value: Any) -> str:
+        if value is None or value == "" or value == {}:
+            return "not available"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return str(value)
+
+    wanted = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm", "sve")
+    flags = [flag for flag in wanted if flag in facts.get("cpu_flags", ())]
+    return {
+        "target": name,
+        "machine": text(facts.get("device") or facts.get("cpu")),
+        "architecture": text(facts.get("architecture")),
+        "cores": f"{facts.get('usable_cores')} of {facts.get('cores')} usable",
+        "memory": format_size(facts.get("memory_bytes")),
+        "instructions": text(", ".join(flags)),
+        "virtualised": text(facts.get("virtualised")),
+        "governor": text(facts.get("governor")),
+        "turbo": text(facts.get("turbo")),
+        "clock source": text(facts.get("clocksource")),
+        "huge pages": text(facts.get("huge_pages")),
+        "microcode": text(facts.get("microcode")),
+        "system": f"{text(facts.get('os'))}, kernel {text(facts.get('kernel'))}",
+        "python": text(facts.get("python")),
+        "onnxruntime": text(facts.get("onnxruntime")),
+        "providers": text(", ".join(facts.get("providers", ()))),
+    }
+
+
+def settings(results: Results) -> dict[str, Any]:
+    """How it was measured."""
+    measure = results.study.measure
+    rounds = [row["round"] + 1 for row in results.rounds]
+    git = results.meta["fingerprint"].get("git")
+    shown: dict[str, Any] = {
+        "rounds": f"{max(rounds, default=0)} of fresh processes, interleaved in random order",
+        "interval": "95 %, across rounds; every query of a round belongs to one process",
+        "precision asked": f"±{format_percent(measure.precision)}",
+        "stopped by": "; ".join(f"{t}: {why}" for t, why in results.stopped_by().items()),
+        "time measured": format_elapsed(sum(row["elapsed_s"] for row in results.rounds)),
+        "round time": f"{format_duration(measure.round_time)} a trial",
+        "equivalence": f"±{format_percent(measure.equivalence)} latency",
+        "accuracy margin": f"{measure.margin * 100:g} percentage points",
+        "seed": results.study.seed,
+        "study hash": results.meta["study_hash"][:16],
+    }
+    evaluation = results.prepared.evaluation
+    if evaluation is not None:
+        shown["evaluation rows"] = evaluation.rows
+        majority = results.majority_share()
+        if majority is not None:
+            shown["majority class"] = f"{format_percent(majority)} right by always saying it"
+    if git is not None:
+        shown["study's git commit"] = git["commit"][:12] + (" + changes" if git["dirty"] else "")
+    return shown
+
+
+def warnings(results: Results) -> list[str]:
+    """What a reader must know before trusting the numbers."""
+    found = []
+    if not results.complete:
+        found.append("the run is not complete: give the same `run` command again to finish it")
+    for name, facts in results.facts().items():
+        declared = results.targets[name].declares
+        for label, said, seen in (
+            ("architecture", declared.architecture, facts.get("architecture")),
+            ("cores", declared.cores, facts.get("cores")),
+        ):
+            if said is not None and seen is not None and said != seen:
+                found.append(f"{name}: declared {label} {said}, found {seen}")
+        load = facts.get("load_1min")
+        cores = facts.get("usable_cores") or 1
+        if load is not None and load > 0.5 * cores:
+            found.append(f"{name}: the machine was busy before the run (load {load:g})")
+        governor = facts.get("governor")
+        if governor not in (None, "performance"):
+            found.append(f"{name}: CPU governor is {governor}, not performance")
+    wide = [
+        row["trial"] for row in results.rows
+        if row["status"] == "ok" and row["p50_low_ns"] is None
+    ]  # fmt: skip
+    if wide:
+        found.append(f"no interval yet for {len(wide)} trial(s), e.g. {wide[0]}: too few rounds")
+    return found
+
+
+def _artifact(artifact: Any) -> dict[str, Any]:
+    parity = artifact.parity
+    return {
+        "model": artifact.model,
+        "variant": artifact.variant,
+        "sha": artifact.sha,
+        "bytes": artifact.bytes,
+        "made_by": dict(artifact.made_by),
+        "parity": None
+        if parity is None
+        else f"largest difference {parity.max_abs_error:.2g} on {parity.rows} rows"
+        f" (allowed {parity.tolerance:.2g}, output {parity.worst_output})",
+    }

@@ -1,0 +1,315 @@
+"""A study from beginning to end: prepare, plan, measure in rounds, record.
+
+A resumed campaign is plan minus store: the same call on the same folder goes on from the last
+whole round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Optional
+
+import profiler
+from profiler import fingerprint, raw
+from profiler.analysis.converge import Convergence
+from profiler.errors import InputError, Interrupted
+from profiler.planning import Known, make_plan
+from profiler.prepare import Prepared, input_hashes, prepare
+from profiler.progress import Progress, Silent
+from profiler.results import Results
+from profiler.schema.codec import decode, encode
+from profiler.schema.files import find_target, study_hash
+from profiler.schema.plan import Group, Plan, Trial
+from profiler.schema.study import Study
+from profiler.schema.target import Target
+from profiler.schema.wire import Job, Repetition, RoundRequest
+from profiler.session import Session
+from profiler.store import Store
+from profiler.transport import connect
+from profiler.transport.local import cache_folder
+
+STABLE = ("error",)
+"""Reasons which trying again can't mend."""
+FAILURES_ALLOWED = 2
+
+
+def run(
+    study: Study | str | Path,
+    output: str | Path | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Results:
+    """Measure a study, or go on with it. Returns its results.
+
+    `output` is the results folder; default `results/<study name>` in the working folder. Raises
+    the errors of `profiler.errors`; on Ctrl-C `Interrupted`, with everything recorded kept.
+    """
+    if not isinstance(study, Study):
+        study = Study.read(study)
+    folder = Path(output) if output is not None else Path("results") / study.name
+    campaign = Campaign(study, folder, progress or Silent())
+    try:
+        campaign.run()
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "stopped; everything measured so far is kept",
+            hint=f"the same command goes on from there (results in {folder})",
+        ) from None
+    finally:
+        campaign.close()
+    return Results.load(folder)
+
+
+def find_facts(targets: tuple[Target, ...]) -> dict[str, dict[str, Any]]:
+    """Target -> what its worker found. Measures nothing."""
+    found = {}
+    for target in targets:
+        with Session(connect(target)) as session:
+            found[target.name] = session.facts
+    return found
+
+
+def study_targets(study: Study) -> tuple[Target, ...]:
+    """The targets a study names."""
+    return tuple(find_target(name, study.folder) for name in study.targets)
+
+
+class Campaign:
+    """One run of a study in one results folder."""
+
+    def __init__(self, study: Study, folder: Path, progress: Progress) -> None:
+        self.study, self.progress = study, progress
+        self.targets = {t.name: t for t in study_targets(study)}
+        self.store = Store.open(folder, self._meta())
+
+    def close(self) -> None:
+        """Release the results folder."""
+        self.store.close()
+
+    def _meta(self) -> dict[str, Any]:
+        study, targets = self.study, tuple(self.targets.values())
+        inputs = input_hashes(study)
+        digest = hashlib.sha256((study_hash(study, targets) + repr(inputs)).encode()).hexdigest()
+        return {
+            "profiler": profiler.__version__,
+            "study_hash": digest,
+            "study": encode(study),
+            "targets": encode(targets),
+            "inputs": inputs,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "fingerprint": fingerprint.take(study.folder),
+        }
+
+    def run(self) -> None:
+        """Everything that is still to do."""
+        prepared = prepare(self.study, self.store, cache_folder() / "variants", self.progress)
+        sessions: dict[str, Session] = {}
+        try:
+            for name, target in self.targets.items():
+                self.progress.stage(f"connecting to {name}")
+                sessions[name] = Session(connect(target)).__enter__()
+            facts = {name: session.facts for name, session in sessions.items()}
+            plan = self._plan(prepared, facts)
+            self.store.write_json("plan.json", encode(plan))
+            if not plan.groups:
+                first = plan.exclusions[0]
+                raise InputError(
+                    f"nothing to measure: every trial is excluded, e.g. {first.trial.id}:"
+                    f" {first.reason}",
+                    hint=first.hint,
+                )
+            for group in plan.groups:
+                self._measure(group, prepared, sessions[group.target])
+        finally:
+            for session in sessions.values():
+                session.__exit__()
+
+    def _plan(self, prepared: Prepared, facts: dict[str, dict[str, Any]]) -> Plan:
+        known = Known(
+            facts=facts, fixed_batch=prepared.fixed_batch, failed_variants=prepared.failed
+        )
+        sizes = {key: artifact.bytes for key, artifact in prepared.artifacts.items()}
+        return make_plan(self.study, tuple(self.targets.values()), known, sizes)
+
+    def _measure(self, group: Group, prepared: Prepared, session: Session) -> None:
+        state = GroupState(group, self.study, self.store)
+        if state.stopped:
+            return
+        target = self.targets[group.target]
+        jobs = {t.id: self._job(t, target, prepared) for t in group.trials}
+        if target.backend != "null":
+            session.stage(
+                [prepared.file(self.store.folder, sha) for job in jobs.values()
+                 for sha in (job.artifact, *job.inputs.values()) if sha is not None]
+            )  # fmt: skip
+        facts = self.store.add_facts(session.facts)
+        title = f"{group.target}: {len(group.trials)} trials"
+        self.progress.group(title, state.budget_s, state.spent_s)
+        while not state.stopped:
+            active = tuple(jobs[t] for t in state.active())
+            request = self._request(state, active, prepared)
+            start = time.monotonic()
+            repetitions = session.round(request, lambda e: state.tell(self.progress, e))
+            latencies = self._fetch(session, repetitions)
+            elapsed_s = time.monotonic() - start
+            blocks = {r.trial: (r.blocks, latencies[r.trial]) for r in repetitions
+                      if r.trial in latencies}  # fmt: skip
+            name = f"g{group.index}-r{request.round:04d}.parquet"
+            raw.write(self.store.folder / "raw" / name, blocks)
+            reason = state.add(repetitions, latencies, elapsed_s)
+            self.store.append(
+                {
+                    "kind": "round",
+                    "study_hash": self.store.meta()["study_hash"],
+                    "group": group.index,
+                    "target": group.target,
+                    "round": request.round,
+                    "seed": request.seed,
+                    "facts": facts,
+                    "worker": session.facts["worker"],
+                    "artifacts": {j.trial: j.artifact for j in active},
+                    "elapsed_s": elapsed_s,
+                    "raw": f"raw/{name}",
+                    "stopped": reason,
+                    "repetitions": encode(repetitions),
+                }
+            )
+            for repetition in repetitions:
+                if repetition.status != "ok":
+                    self.progress.note(f"{repetition.trial}: {repetition.reason}")
+
+    def _job(self, trial: Trial, target: Target, prepared: Prepared) -> Job:
+        if target.backend == "null":
+            return Job(trial=trial.id, backend="null", provider="null")
+        artifact = prepared.artifacts[(trial.model, trial.variant)]
+        inputs, stack = prepared.inputs_of(trial.model, trial.batch)
+        return Job(
+            trial=trial.id,
+            backend=target.backend,
+            provider=trial.provider,
+            artifact=artifact.sha,
+            artifact_bytes=artifact.bytes,
+            provider_options=target.provider_options,
+            session_options=target.session_options,
+            strict_provider=target.strict_provider,
+            threads=trial.threads,
+            scenario=trial.scenario,
+            batch=trial.batch,
+            inputs=dict(inputs),
+            stack=stack,
+            memory_limit_bytes=self.study.measure.memory_limit,
+        )
+
+    def _request(
+        self, state: GroupState, jobs: tuple[Job, ...], prepared: Prepared
+    ) -> RoundRequest:
+        measure = self.study.measure
+        text = f"{self.study.seed}/{state.group.index}/{state.next_round}"
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
+        wanted = () if prepared.evaluation is None else tuple(state.unpredicted())
+        return RoundRequest(
+            jobs=jobs,
+            round=state.next_round,
+            seed=seed,
+            block_ns=measure.block_time,
+            measure_ns=measure.round_time,
+            query_timeout_ns=measure.query_timeout,
+            predict=wanted,
+        )
+
+    def _fetch(self, session: Session, repetitions: tuple[Repetition, ...]) -> dict[str, Any]:
+        """Latencies of the good repetitions; predictions go into the store by content."""
+        import numpy as np
+
+        latencies = {}
+        for repetition in repetitions:
+            if repetition.latencies is not None:
+                place = self.store.folder / "raw" / "incoming"
+                session.fetch(repetition.latencies, place)
+                latencies[repetition.trial] = np.fromfile(place, dtype="<i8")
+                place.unlink()
+            for sha in repetition.outputs.values():
+                path = self.store.folder / "outputs" / f"{sha}.npy"
+                if not path.exists():
+                    session.fetch(sha, path)
+        return latencies
+
+
+class GroupState:
+    """How far a group is: what is recorded, who still runs, whether it is precise enough."""
+
+    def __init__(self, group: Group, study: Study, store: Store) -> None:
+        self.group, self.measure = group, study.measure
+        self.budget_s = study.measure.budget / 1e9
+        self.spent_s = 0.0
+        self.next_round = 0
+        self.stopped: Optional[str] = None
+        self._failures: dict[str, list[str]] = {}
+        self._predicted: set[str] = set()
+        self._convergence = Convergence(group, study.measure.precision)
+        for row in store.rows():
+            if row["kind"] == "round" and row["group"] == group.index:
+                repetitions = tuple(decode(Repetition, r) for r in row["repetitions"])
+                latencies = raw.read(store.folder / row["raw"])
+                self.add(repetitions, latencies, row["elapsed_s"])
+
+    def active(self) -> list[str]:
+        """Trials of the next round, in the plan's order."""
+        return [t.id for t in self.group.trials if not self._given_up(t.id)]
+
+    def _given_up(self, trial: str) -> bool:
+        reasons = self._failures.get(trial, [])
+        return len(reasons) >= FAILURES_ALLOWED or any(r in STABLE for r in reasons)
+
+    def unpredicted(self) -> list[str]:
+        """Trials whose predictions are still wanted."""
+        return [t for t in self.active() if t not in self._predicted]
+
+    def add(
+        self, repetitions: tuple[Repetition, ...], latencies: Mapping[str, Any], elapsed_s: float
+    ) -> Optional[str]:
+        """Take in a round; returns why the group stops now, or None."""
+        for repetition in repetitions:
+            if repetition.status == "ok":
+                self._convergence.add(repetition, latencies[repetition.trial])
+                if repetition.outputs:
+                    self._predicted.add(repetition.trial)
+            else:
+                self._failures.setdefault(repetition.trial, []).append(repetition.reason or "")
+        self.next_round = repetitions[0].round + 1
+        self.spent_s += elapsed_s
+        self.stopped = self._stop()
+        return self.stopped
+
+    def _stop(self) -> Optional[str]:
+        if not self.active():
+            return "every trial failed"
+        if self.next_round < self.measure.min_rounds:
+            return None
+        if self._convergence.reached(self.active()):
+            return "precision"
+        if self.next_round >= self.measure.max_rounds:
+            return "rounds"
+        each_s = self.spent_s / self.next_round
+        return "budget" if self.spent_s + each_s > self.budget_s else None
+
+    def tell(self, progress: Progress, event: dict[str, Any]) -> None:
+        """Translate a worker's event into a share of the group's budget."""
+        weights = {"load": (0.0, 0.35), "measure": (0.35, 0.6), "predict": (0.95, 0.05)}
+        start, span = weights[event["stage"]]
+        in_round = start + span * event["done"] / max(1, event["of"])
+        if self.next_round:
+            each_s = self.spent_s / self.next_round
+            most = max(self.measure.min_rounds, min(self.measure.max_rounds,
+                       int(self.budget_s // max(each_s, 1e-9))))  # fmt: skip
+            left_s = max(0.0, (most - self.next_round - in_round) * each_s)
+        else:
+            most, left_s = self.measure.min_rounds, self.budget_s
+        done = min(1.0, (self.next_round + in_round) / most)
+        half = self._convergence.widest()
+        width = f", ±{half * 100:.1f} %" if half is not None else ""
+        progress.update(f"round {self.next_round + 1}{width}", done, left_s)

@@ -1,0 +1,209 @@
+"""The command line: parse, call, print. Heavy imports happen inside the commands.
+
+Exit codes: 0 done · 2 bad input · 3 target or transport failed · 130 stopped by the user.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from profiler.errors import InputError, ProfilerError
+
+if TYPE_CHECKING:
+    from profiler.results import Results
+
+app = typer.Typer(
+    help="Which variant of my model, on which hardware, at what cost, and how sure are you?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+_state = {"debug": False}
+
+Folder = Annotated[Path, typer.Argument(help="A results folder.", metavar="RESULTS")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Output = Annotated[
+    Optional[Path], typer.Option("--output", "-o", help="Results folder.", metavar="FOLDER")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option(help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Options of every command."""
+    _state["debug"] = debug
+
+
+@app.command()
+def run(
+    what: Annotated[Path, typer.Argument(help="A study (.toml) or a model (.onnx).")],
+    output: Output = None,
+    target: Annotated[
+        Optional[list[str]], typer.Option(help="Target; may be given several times.")
+    ] = None,
+    budget: Annotated[Optional[str], typer.Option(help="Time for each group, e.g. 30s.")] = None,
+    precision: Annotated[Optional[str], typer.Option(help="Half-width to reach, e.g. 1%.")] = None,
+    shape: Annotated[
+        Optional[list[str]], typer.Option(help="Model only: NAME=SIZE of a symbolic dimension.")
+    ] = None,
+    variants: Annotated[Optional[str], typer.Option(help="Model only: fp32,int8-dynamic,…")] = None,
+    threads: Annotated[Optional[str], typer.Option(help="Model only: thread counts, 1,2.")] = None,
+    batch: Annotated[Optional[str], typer.Option(help="Model only: offline batches, 8,32.")] = None,
+    data: Annotated[Optional[Path], typer.Option(help="Model only: .npz, .csv, .parquet.")] = None,
+    labels: Annotated[Optional[str], typer.Option(help="Model only: column of labels.")] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Measure a study or a single model, and show the frontier."""
+    from profiler.commands import measure
+
+    study = measure.study_from(
+        what,
+        targets=target or [],
+        limits={k: v for k, v in (("budget", budget), ("precision", precision)) if v},
+        model_options={
+            "shapes": shape or [], "variants": variants, "threads": threads, "batch": batch,
+            "data": data, "labels": labels,
+        },
+    )  # fmt: skip
+    folder = output or measure.default_folder(what, study)
+    measure.run(study, folder, quiet=quiet, json=json)
+
+
+@app.command()
+def demo(
+    output: Output = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Train small models on scikit-learn's digits, profile their variants, draw the frontier."""
+    from profiler.commands import measure
+
+    study = measure.study_from(measure.demo_study(Path("profiler-demo")), targets=[], limits={})
+    measure.run(study, output or Path("results") / study.name, quiet=quiet, json=json)
+
+
+@app.command()
+def plan(
+    what: Annotated[Path, typer.Argument(help="A study (.toml).")],
+    json: Json = False,
+) -> None:
+    """Show trials, exclusions with reasons, and the estimated time. Runs nothing."""
+    from profiler.commands import look
+
+    look.plan(what, json=json)
+
+
+@app.command()
+def targets(
+    json: Json = False,
+) -> None:
+    """List the targets that can be named in a study."""
+    from profiler.commands import look
+
+    look.targets(json=json)
+
+
+@app.command()
+def table(
+    results: Folder,
+    json: Json = False,
+    form: Annotated[str, typer.Option("--format", help="text, markdown, csv or json.")] = "text",
+) -> None:
+    """Print the table of a results folder."""
+    from profiler.commands import look
+
+    look.table(_load(results), "json" if json else form)
+
+
+@app.command()
+def report(
+    results: Folder,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Write the frontier (PNG, SVG), the HTML page and the tables of a results folder."""
+    from profiler.commands import look
+
+    look.report(_load(results), output or results, json=json)
+
+
+@app.command()
+def choose(
+    results: Folder,
+    p50: Annotated[Optional[str], typer.Option(help="Limit, e.g. 2ms.")] = None,
+    p90: Annotated[Optional[str], typer.Option(help="Limit, e.g. 3ms.")] = None,
+    p99: Annotated[Optional[str], typer.Option(help="Limit, e.g. 5ms.")] = None,
+    max_drop: Annotated[Optional[str], typer.Option(help="Accuracy loss allowed, 1pp.")] = None,
+    min_accuracy: Annotated[Optional[str], typer.Option(help="Accuracy asked, 95%.")] = None,
+    memory: Annotated[Optional[str], typer.Option(help="Limit, e.g. 200MB.")] = None,
+    objective: Annotated[
+        Optional[str], typer.Option(help="What to be best in: p50, throughput, size, …")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Recommend one variant under limits (default: the study's SLO), with the reason."""
+    from profiler.commands import look
+
+    given = {
+        "p50": p50, "p90": p90, "p99": p99, "max_drop": max_drop,
+        "min_accuracy": min_accuracy, "memory": memory,
+    }  # fmt: skip
+    limits = {key: value for key, value in given.items() if value is not None}
+    look.choose(_load(results), limits, objective, json=json)
+
+
+@app.command()
+def compare(
+    results: Folder,
+    first: Annotated[str, typer.Argument(help="Trial, e.g. convnet/int8-static@…")],
+    second: Annotated[list[str], typer.Argument(help="One or more trials to compare with.")],
+    json: Json = False,
+) -> None:
+    """Compare trials: effect, interval, and faster, slower, equivalent or undecided."""
+    from profiler.commands import look
+
+    look.compare(_load(results), first, second, json=json)
+
+
+def _load(folder: Path) -> Results:
+    from profiler.results import Results
+
+    return Results.load(folder)
+
+
+def main() -> None:
+    """Entry point: the only place that turns errors into messages and exit codes."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except ProfilerError as error:
+        if _state["debug"]:
+            raise
+        print(f"error: {error.message}", file=sys.stderr)  # noqa: T201
+        if error.hint:
+            print(f"hint: {error.hint}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except Exception as error:
+        usage = _usage(error)
+        if usage is None:
+            raise
+        print(f"error: {usage}\nhint: profiler --help", file=sys.stderr)  # noqa: T201
+        sys.exit(InputError.exit_code)
+
+
+def _usage(error: Exception) -> str | None:
+    """The message of a wrong option or argument; None for any other exception."""
+    message = getattr(error, "format_message", None)
+    return str(message()) if callable(message) else None

@@ -1,0 +1,1 @@
+"""The bodies of the commands: call the library, print the answer."""

@@ -1,0 +1,91 @@
+"""`run` and `demo`."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from profiler.commands import look
+from profiler.errors import InputError
+from profiler.schema.codec import DecodeError, decode, encode
+from profiler.schema.study import MeasureSpec, Study
+
+
+def study_from(
+    what: Path,
+    *,
+    targets: Sequence[str],
+    limits: Mapping[str, str],
+    model_options: Mapping[str, Any] | None = None,
+) -> Study:
+    """The study of a .toml file, or the one a model file stands for. Raises InputError."""
+    options = {k: v for k, v in (model_options or {}).items() if v}
+    if what.suffix != ".toml":
+        from profiler.single import study_of
+
+        if what.suffix == ".py":
+            raise InputError(
+                f"{what}: a torch model needs a study",
+                hint='write a study.toml with torch = "module:callable" under [[models]]',
+            )
+        return study_of(what, targets=targets, measure=dict(limits), **options)
+    if options:
+        name = next(iter(options)).removesuffix("s") if "shapes" in options else next(iter(options))
+        raise InputError(
+            f"--{name} goes with a model file; {what} is a study",
+            hint="write it in the study instead",
+        )
+    study = Study.read(what)
+    folder = study.folder
+    if targets:
+        study = dataclasses.replace(study, targets=tuple(targets))
+    if limits:
+        try:
+            measure = decode(MeasureSpec, {**encode(study.measure), **limits})
+        except DecodeError as error:
+            raise InputError(f"--{error}", hint=error.hint) from None
+        study = dataclasses.replace(study, measure=measure)
+    object.__setattr__(study, "folder", folder)
+    return study
+
+
+def default_folder(what: Path, study: Study) -> Path:
+    """A study resumes in the same folder; a bare model gets a new one each time."""
+    if what.suffix == ".toml":
+        return Path("results") / study.name
+    return Path("results") / f"{study.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def run(study: Study, folder: Path, *, quiet: bool, json: bool) -> None:
+    """Measure, then show the tables, the choice and where the pictures are."""
+    from profiler.campaign import run as measure
+    from profiler.console import Bar
+
+    with Bar(quiet=quiet) as bar:
+        results = measure(study, folder, progress=bar)
+        bar.stage("drawing")
+        paths = look.write(results, folder)
+    if json:
+        look.table(results, "json")
+        return
+    look.table(results, "text")
+    look.print_choice(results)
+    look.print_paths(results, paths)
+
+
+def demo_study(folder: Path) -> Path:
+    """Write the demo's study and data into `folder`; returns the study file."""
+    from importlib.resources import files
+
+    from profiler.demo.data import write
+    from profiler.store import writing
+
+    study = folder / "study.toml"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        study.write_bytes(files("profiler.demo").joinpath("study.toml").read_bytes())
+        write(folder)
+    return study

@@ -1,0 +1,63 @@
+"""An evaluation set in memory: inputs, labels, and which rows calibrate or evaluate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of the file that is used: shape without the rows axis."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+# Arrays have no truth value, so the generated __eq__ would raise; compare `sha`.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EvaluationSet:
+    """Named inputs with rows along axis 0, in the file's dtypes, all finite."""
+
+    inputs: dict[str, Array]
+    """model input -> [rows, ...]; see `bind` for the model's dtypes"""
+    labels: Array | None
+    """classification: int64 [rows]; regression: float64 [rows] or [rows, targets]"""
+    calibration: Array
+    """int64, ascending row numbers; disjoint from `evaluation`"""
+    evaluation: Array
+    """int64, ascending row numbers, at least one"""
+    sha: str
+    """SHA-256 of inputs, labels and both lists of rows"""
+    file: str
+    """as the study names it"""
+    columns: tuple[Column, ...]
+    named: bool = True
+    """whether the study names the inputs; otherwise they are simply all other columns"""
+
+    @property
+    def rows(self) -> int:
+        """Rows in the file, used or not."""
+        return len(next(iter(self.inputs.values())))
+
+
+def content_sha(
+    inputs: dict[str, Array], labels: Array | None, calibration: Array, evaluation: Array
+) -> str:
+    """SHA-256 over names, dtypes, shapes and values."""
+    parts = [*sorted(inputs.items()), ("calibration rows", calibration)]
+    parts += [("evaluation rows", evaluation)]
+    if labels is not None:
+        parts.append(("labels", labels))
+    digest = hashlib.sha256()
+    for name, value in parts:
+        digest.update(json.dumps([name, value.dtype.str, list(value.shape)]).encode() + b"\n")
+        digest.update(np.ascontiguousarray(value).data)
+    return digest.hexdigest()

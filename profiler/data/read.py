@@ -1,0 +1,127 @@
+"""From a [data] table to an EvaluationSet, with one clear message for whatever does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from profiler.data.evaluation import Column, EvaluationSet, content_sha
+from profiler.data.load import load_columns
+from profiler.data.split import split
+from profiler.errors import DataError
+from profiler.schema.study import DataSpec
+
+Array = np.ndarray[Any, Any]
+_SHOWN_ROWS = 5
+
+
+def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
+    """Read, check and split the evaluation set. `folder` is the study's.
+
+    Rows in messages count from 0. Raises DataError.
+    """
+    path = folder / spec.file
+    columns = load_columns(spec, folder)
+    inputs = _inputs(spec, columns, path)
+    if not inputs:
+        raise DataError(
+            f"{path}: expected a column besides labels and split to feed the model, got none",
+            hint="add the model's inputs as columns",
+        )
+    for name, value in inputs.items():
+        _finite(value, f"{path}: data.inputs.{name}")
+    labels = None if spec.labels is None else _labels(spec, columns[spec.labels], path)
+    rows = len(next(iter(inputs.values())))
+    column = None if spec.split is None else columns[spec.split]
+    calibration, evaluation = split(spec, column, rows, labels, seed, str(path))
+    return EvaluationSet(
+        inputs=inputs,
+        labels=labels,
+        calibration=calibration,
+        evaluation=evaluation,
+        sha=content_sha(inputs, labels, calibration, evaluation),
+        file=spec.file,
+        columns=tuple(
+            Column(name=name, dtype=str(value.dtype), shape=value.shape[1:])
+            for name, value in columns.items()
+        ),
+        named=bool(spec.inputs),
+    )
+
+
+def _inputs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
+    if not spec.inputs:
+        other = {spec.labels, spec.split}
+        return {name: value for name, value in columns.items() if name not in other}
+    inputs = {}
+    for name, chosen in spec.inputs.items():
+        if isinstance(chosen, str):
+            inputs[name] = columns[chosen]
+            continue
+        parts = [columns[column] for column in chosen]
+        if not parts or len({part.shape for part in parts}) > 1:
+            shapes = ", ".join(f"{c} {list(columns[c].shape)}" for c in chosen)
+            raise DataError(
+                f"{path}: data.inputs.{name}: expected columns of one shape to stack, "
+                f"got {shapes or 'an empty list'}"
+            )
+        inputs[name] = np.stack(parts, axis=1)
+    return inputs
+
+
+def _some(rows: Array) -> str:
+    """'row 3' or 'rows 3, 8, 9 (and 4 more)'."""
+    listed = ", ".join(str(row) for row in rows[:_SHOWN_ROWS])
+    more = len(rows) - _SHOWN_ROWS
+    tail = f" (and {more} more)" if more > 0 else ""
+    return f"row{'s' if len(rows) > 1 else ''} {listed}{tail}"
+
+
+def _finite(value: Array, where: str) -> None:
+    if value.dtype.kind != "f":
+        return
+    bad = np.flatnonzero(~np.isfinite(value).reshape(len(value), -1).all(axis=1))
+    if len(bad):
+        raise DataError(
+            f"{where}: expected finite numbers, got NaN or Inf in {_some(bad)}",
+            hint="rows count from 0; repair or drop them before saving",
+        )
+
+
+def _labels(spec: DataSpec, column: Array, path: Path) -> Array:
+    """Labels as int64 [rows] (classification) or float64 (regression)."""
+    where = f"{path}: data.labels"
+    if column.dtype.kind not in "biuf":
+        what = "whole numbers" if spec.task == "classification" else "numbers"
+        raise DataError(
+            f'{where}: expected {what}, got text in row 0: "{column.reshape(-1)[0]}"',
+            hint="number the classes from 0, in the order of the model's scores",
+        )
+    _finite(column, where)
+    if spec.task == "regression":
+        return column.astype(np.float64)
+    if column.ndim == 2 and column.shape[1] == 1:
+        column = column[:, 0]
+    if column.ndim != 1:
+        raise DataError(
+            f"{where}: expected one class number per row, got shape {list(column.shape)}",
+            hint="turn one-hot rows into numbers with argmax(axis=1)",
+        )
+    top = np.inf if spec.classes is None else spec.classes
+    for bad, expected in (
+        (column != np.floor(column), "whole numbers"),
+        ((column < 0) | (column >= top), _allowed(spec.classes)),
+    ):
+        rows = np.flatnonzero(bad)
+        if len(rows):
+            raise DataError(
+                f"{where}: expected {expected}, got {column[rows[0]]} in {_some(rows)}",
+                hint="rows count from 0; classes are numbered from 0, as the model's scores are",
+            )
+    return column.astype(np.int64)
+
+
+def _allowed(classes: int | None) -> str:
+    return "0 or more" if classes is None else f"0 to {classes - 1} (classes = {classes})"

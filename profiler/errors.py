@@ -1,0 +1,75 @@
+"""The error tree. Every error carries what happened and, as `hint`, what to type next.
+
+ProfilerError
+├── InputError            exit 2: the user's file, value or command is wrong
+│   ├── StudyError        a study or target file (file, key, expected, got)
+│   ├── DataError         an evaluation set
+│   ├── ModelError        a model file or model source
+│   └── ResultsError      a results folder
+├── VariantError          a variant can't be made: becomes a row with its reason
+├── WorkerError           the device answered: it failed
+├── TransportError        exit 3: the link to the device failed
+│   └── TransientError    trying again may help
+└── Interrupted           exit 130: stopped by the user, resumable
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+
+class ProfilerError(Exception):
+    """Base of every error this program raises on purpose."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: Optional[str] = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(ProfilerError):
+    """The user's input is wrong; nothing was measured."""
+
+
+class StudyError(InputError):
+    """A study or target file does not decode: names file, key, expected and got."""
+
+
+class DataError(InputError):
+    """An evaluation set can't be read or does not fit the model."""
+
+
+class ModelError(InputError):
+    """A model file or source can't be used."""
+
+
+class ResultsError(InputError):
+    """A results folder can't be read or written, or belongs to another study."""
+
+
+class VariantError(ProfilerError):
+    """A variant can't be made; the study goes on and shows the reason."""
+
+
+class WorkerError(ProfilerError):
+    """The device answered, and the answer is that it failed."""
+
+    exit_code = 3
+
+
+class TransportError(ProfilerError):
+    """The link to the device failed; the device's own state is unknown."""
+
+    exit_code = 3
+
+
+class TransientError(TransportError):
+    """A link failure after which trying again may help."""
+
+
+class Interrupted(ProfilerError):
+    """Stopped by the user; what was recorded stays, the same command goes on from there."""
+
+    exit_code = 130

@@ -1,0 +1,8 @@
+"""Study and targets in, plan out. Pure: no file, no device, no clock."""
+
+from profiler.planning.estimate import estimate
+from profiler.planning.expand import Known, expand
+from profiler.planning.groups import pack
+from profiler.planning.make import make_plan
+
+__all__ = ["Known", "estimate", "expand", "make_plan", "pack"]

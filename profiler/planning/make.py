@@ -1,0 +1,33 @@
+"""The whole plan in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from profiler.planning.estimate import estimate
+from profiler.planning.expand import Known, expand
+from profiler.planning.groups import pack
+from profiler.schema.plan import Plan
+from profiler.schema.study import Study
+from profiler.schema.target import Target
+
+_MEMORY_SHARE = 0.6
+"""Share of the memory that is free on the target which resident runners may take."""
+
+
+def make_plan(
+    study: Study,
+    targets: tuple[Target, ...],
+    known: Known,
+    artifact_bytes: Mapping[tuple[str, str], int] | None = None,
+) -> Plan:
+    """Trials in groups, exclusions with reasons, and the estimate."""
+    trials, exclusions = expand(study, targets, known)
+    memory = {
+        name: int(_MEMORY_SHARE * facts["memory_available_bytes"])
+        for name, facts in known.facts.items()
+        if facts.get("memory_available_bytes")
+    }
+    groups = pack(trials, artifact_bytes or {}, memory)
+    least, most, dollars = estimate(groups, study.measure, {t.name: t for t in targets})
+    return Plan(groups=groups, exclusions=exclusions, least_s=least, most_s=most, most_usd=dollars)

@@ -1,0 +1,280 @@
+"""Before anything is measured: evaluation set, baselines, variants, model inputs.
+
+What was made is recorded in the results folder, so that a resumed run makes nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from profiler.errors import DataError, ProfilerError, VariantError
+from profiler.progress import Progress
+from profiler.schema.artifact import Artifact
+from profiler.schema.codec import decode, encode
+from profiler.schema.study import ModelSpec, Study
+from profiler.store import ARTIFACTS, Store, write_atomic
+
+if TYPE_CHECKING:
+    from profiler.data import EvaluationSet
+
+PARITY_ROWS = 64
+SYNTHETIC_QUERIES = 64
+SYNTHETIC_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What accuracy is derived from later. Blobs lie in the results folder's `outputs`."""
+
+    labels: str
+    """sha of the labels of the evaluation rows, in their order"""
+    rows: int
+    task: str
+    classes: Optional[int]
+    output: Optional[str]
+    data: str
+    """sha of the data file's content"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Everything the campaign needs that does not depend on a target."""
+
+    artifacts: Mapping[tuple[str, str], Artifact]
+    failed: Mapping[tuple[str, str], str]
+    inputs: Mapping[str, Mapping[str, str]]
+    """model (with data) or model#batch (made-up queries) -> input name -> sha of an .npy"""
+    fixed_batch: Mapping[str, int] = field(default_factory=dict)
+    evaluation: Optional[Evaluation] = None
+
+    def inputs_of(self, model: str, batch: int) -> tuple[Mapping[str, str], bool]:
+        """(input name -> sha, whether a query stacks rows) of one workload."""
+        if model in self.inputs:
+            return self.inputs[model], True
+        return self.inputs[f"{model}#{batch}"], False
+
+    def file(self, folder: Path, sha: str) -> Path:
+        """Where the blob `sha` lies in the results folder."""
+        for artifact in self.artifacts.values():
+            if artifact.sha == sha:
+                return folder / artifact.path
+        return folder / "outputs" / f"{sha}.npy"
+
+
+def input_hashes(study: Study) -> dict[str, str]:
+    """Content of the files a study names: a changed file is a changed study.
+
+    Files that can't be read are left out here; reading them for use gives the clear message.
+    """
+    names = [m.onnx for m in study.models] + [study.data.file if study.data else None]
+    hashes = {}
+    for name in names:
+        if name is not None and (study.folder / name).is_file():
+            with (study.folder / name).open("rb") as file:
+                hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes
+
+
+def prepare(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
+    """Read the data, export the baselines, make the variants; or read back what was made."""
+    recorded = store.read_json(ARTIFACTS)
+    if recorded is not None:
+        return recall(recorded)
+    made = _make(study, store, cache, progress)
+    store.write_json(
+        ARTIFACTS,
+        {
+            "artifacts": encode(list(made.artifacts.values())),
+            "failed": [[*key, reason] for key, reason in made.failed.items()],
+            "inputs": encode(made.inputs),
+            "fixed_batch": dict(made.fixed_batch),
+            "evaluation": encode(made.evaluation),
+        },
+    )
+    return made
+
+
+def recall(recorded: dict[str, Any]) -> Prepared:
+    """What an earlier run prepared, from its artifacts.json."""
+    artifacts = [decode(Artifact, a) for a in recorded["artifacts"]]
+    evaluation = recorded["evaluation"]
+    return Prepared(
+        artifacts={(a.model, a.variant): a for a in artifacts},
+        failed={(model, variant): reason for model, variant, reason in recorded["failed"]},
+        inputs=recorded["inputs"],
+        fixed_batch=recorded["fixed_batch"],
+        evaluation=None if evaluation is None else decode(Evaluation, evaluation),
+    )
+
+
+def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
+    from profiler import data
+
+    evaluation_set: Optional[EvaluationSet] = None
+    evaluation: Optional[Evaluation] = None
+    if study.data is not None:
+        progress.stage(f"reading {study.data.file}")
+        evaluation_set = data.read(study.data, study.folder, study.seed)
+    artifacts: dict[tuple[str, str], Artifact] = {}
+    failed: dict[tuple[str, str], str] = {}
+    inputs: dict[str, dict[str, str]] = {}
+    fixed: dict[str, int] = {}
+    for model in study.models:
+        baseline = _baseline(model, study, store, evaluation_set, progress)
+        if (batch := _fixed_batch(baseline)) is not None:
+            fixed[model.name] = batch
+        calibration = None
+        if evaluation_set is None:
+            for size in _batches(study, batch):
+                made = _synthetic(baseline, model, size, study.seed)
+                inputs[f"{model.name}#{size}"] = {n: _keep(store, v) for n, v in made.items()}
+        else:
+            _check_labels(study, baseline, evaluation_set)
+            rows, calibration = _rows(model, baseline, evaluation_set)
+            inputs[model.name] = {name: _keep(store, values) for name, values in rows.items()}
+        for spec in study.variants_of(model):
+            if spec.recipe == "fp32":
+                artifacts[(model.name, spec.name)] = baseline
+                continue
+            progress.stage(f"making {model.name} {spec.name}")
+            try:
+                artifacts[(model.name, spec.name)] = _variant(
+                    baseline, spec, store, calibration, study.seed, cache
+                )
+            except VariantError as error:
+                failed[(model.name, spec.name)] = error.message
+                progress.note(f"{model.name} {spec.name}: {error.message}")
+    if evaluation_set is not None and study.data is not None and evaluation_set.labels is not None:
+        evaluation = Evaluation(
+            labels=_keep(store, evaluation_set.labels[evaluation_set.evaluation]),
+            rows=len(evaluation_set.evaluation),
+            task=study.data.task,
+            classes=study.data.classes,
+            output=study.data.output,
+            data=evaluation_set.sha,
+        )
+    return Prepared(
+        artifacts=artifacts, failed=failed, inputs=inputs, fixed_batch=fixed, evaluation=evaluation
+    )
+
+
+def _baseline(
+    model: ModelSpec,
+    study: Study,
+    store: Store,
+    evaluation_set: EvaluationSet | None,
+    progress: Progress,
+) -> Artifact:
+    from profiler.sources import load_baseline
+
+    progress.stage(f"{'exporting' if model.torch else 'reading'} {model.name}")
+    rows = None
+    if evaluation_set is not None:
+        chosen = evaluation_set.evaluation[:PARITY_ROWS]
+        rows = {name: values[chosen] for name, values in evaluation_set.inputs.items()}
+    try:
+        return load_baseline(
+            model, folder=study.folder, out=store.folder / "artifacts", rows=rows, seed=study.seed
+        )
+    except ProfilerError as error:
+        error.message = f"models.{model.name}: {error.message}"
+        raise
+
+
+def _check_labels(study: Study, baseline: Artifact, evaluation_set: EvaluationSet) -> None:
+    """Class numbers must be among the scores the model gives, where its shape says how many."""
+    spec, labels = study.data, evaluation_set.labels
+    if spec is None or labels is None or spec.task != "classification":
+        return
+    outputs = {tensor.name: tensor for tensor in baseline.outputs}
+    scores = outputs.get(spec.output) if spec.output else baseline.outputs[0]
+    if scores is None:
+        raise DataError(
+            f"data.output: {baseline.model} has no output {spec.output!r}",
+            hint=f"it has {', '.join(outputs)}",
+        )
+    classes = scores.shape[-1] if len(scores.shape) == 2 else None
+    if not isinstance(classes, int) or classes < 2:
+        return
+    row = next((i for i, label in enumerate(labels) if label >= classes), None)
+    if row is not None:
+        raise DataError(
+            f"{spec.file}: data.labels: row {row} has label {labels[row]}, but {baseline.model}"
+            f" gives scores for {classes} classes (0 to {classes - 1})",
+            hint="number the classes from 0, or name the right output: [data] output = ...",
+        )
+
+
+def _fixed_batch(baseline: Artifact) -> Optional[int]:
+    """Samples a query where the file fixes them; None where the first axis is symbolic."""
+    first = baseline.inputs[0].shape
+    if first and isinstance(first[0], str):
+        return None
+    return int(first[0]) if len(first) > 1 else 1
+
+
+def _batches(study: Study, fixed: Optional[int]) -> set[int]:
+    if fixed is not None:
+        return {fixed}
+    return {size for scenario in study.scenarios for size in scenario.batch}
+
+
+def _synthetic(baseline: Artifact, model: ModelSpec, batch: int, seed: int) -> dict[str, Any]:
+    """Whole queries of `batch` samples, several of them so that no cached one is timed."""
+    import numpy as np
+
+    from profiler import data
+
+    def query(number: int) -> dict[str, Any]:
+        return data.synthesise(baseline.inputs, shapes=model.shapes, rows=batch, seed=seed + number)
+
+    first = query(0)
+    each_bytes = sum(value.nbytes for value in first.values())
+    count = max(2, min(SYNTHETIC_QUERIES, SYNTHETIC_BYTES // max(1, each_bytes)))
+    queries = [first, *(query(number) for number in range(1, count))]
+    return {name: np.stack([q[name] for q in queries]) for name in first}
+
+
+def _rows(
+    model: ModelSpec, baseline: Artifact, evaluation_set: EvaluationSet
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Input rows for timing and predictions, and the calibration rows."""
+    from profiler import data
+
+    bound = data.bind(evaluation_set, baseline.inputs, shapes=model.shapes)
+    return (
+        {name: values[evaluation_set.evaluation] for name, values in bound.items()},
+        {name: values[evaluation_set.calibration] for name, values in bound.items()},
+    )
+
+
+def _variant(
+    baseline: Artifact,
+    spec: Any,
+    store: Store,
+    calibration: dict[str, Any] | None,
+    seed: int,
+    cache: Path,
+) -> Artifact:
+    from profiler.variants import build
+
+    return build(baseline, spec, root=store.folder, calibration=calibration, seed=seed, cache=cache)
+
+
+def _keep(store: Store, values: Any) -> str:
+    """Store an array by content; returns its sha."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(values), allow_pickle=False)
+    data = buffer.getvalue()
+    sha = hashlib.sha256(data).hexdigest()
+    path = store.folder / "outputs" / f"{sha}.npy"
+    if not path.exists():
+        write_atomic(path, data)
+    return sha

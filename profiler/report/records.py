@@ -1,0 +1,114 @@
+"""The frame as plain rows: missing values are None, order and names are the reader's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, Any]
+
+_GROUP = ("target", "provider", "scenario", "batch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Trials that may be compared with each other: same target, provider, scenario and batch."""
+
+    target: str
+    provider: str
+    scenario: str
+    batch: int | None
+    rows: tuple[Row, ...]
+
+
+def clean(text: object) -> str:
+    """One printable line: text from a device may hold newlines or terminal control sequences."""
+    shown = "".join(c if c.isprintable() else " " for c in str(text))
+    return " ".join(shown.split())
+
+
+def _plain(value: Any) -> Any:
+    """A Python value; NaN, infinity, NaT and NA become None so that no one mistakes them for 0."""
+    if value is None:
+        return None
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return clean(value)
+    return None if type(value).__name__ in ("NAType", "NaTType") else clean(value)
+
+
+def records(frame: pd.DataFrame) -> list[Row]:
+    """Rows in reading order: models as first seen, the baseline first, then variant and threads."""
+    rows = [
+        {str(key): _plain(value) for key, value in row.items()}
+        for row in frame.to_dict(orient="records")
+    ]
+    models = _ranks(rows, "model")
+    variants = _ranks(rows, "variant")
+
+    def place(row: Row) -> tuple[int, bool, int, int]:
+        return (
+            models[row.get("model")],
+            not row.get("is_baseline"),
+            variants[row.get("variant")],
+            row.get("threads") or 0,
+        )
+
+    return sorted(rows, key=place)
+
+
+def _ranks(rows: Sequence[Row], column: str) -> dict[Any, int]:
+    return {name: i for i, name in enumerate(dict.fromkeys(row.get(column) for row in rows))}
+
+
+def groups(rows: Sequence[Row]) -> list[Group]:
+    """Rows by target, provider, scenario and batch, in order of first appearance."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row.get(name) for name in _GROUP), []).append(row)
+    return [
+        Group(
+            target=key[0] or "",
+            provider=key[1] or "",
+            scenario=key[2] or "",
+            batch=key[3],
+            rows=tuple(members),
+        )
+        for key, members in found.items()
+    ]
+
+
+def group_name(group: Group, among: Sequence[Group]) -> str:
+    """'local-cpu, single_stream'; provider and batch only where they tell groups apart."""
+    parts = [group.target, group.scenario]
+    if len({g.provider for g in among}) > 1:
+        parts.insert(1, group.provider.removesuffix("ExecutionProvider"))
+    if group.batch is not None and (group.batch != 1 or len({g.batch for g in among}) > 1):
+        parts.append(f"batch {group.batch}")
+    return ", ".join(part for part in parts if part)
+
+
+def measured(rows: Sequence[Row]) -> list[Row]:
+    """Rows that hold numbers."""
+    return [row for row in rows if row.get("status") == "ok"]
+
+
+def threads_name(row: Row) -> str:
+    """'t2'; empty when the thread count is unknown."""
+    return "" if row.get("threads") is None else f"t{row['threads']}"
+
+
+def name(row: Row) -> str:
+    """'convnet int8-dynamic t2'"""
+    parts = (row.get("model") or "", row.get("variant") or "", threads_name(row))
+    return " ".join(part for part in parts if part)

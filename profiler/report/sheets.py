@@ -1,0 +1,335 @@
+"""Sheets: what each table says, as text cells. Rich, Markdown and HTML render the same sheets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from profiler.report.cells import (
+    MARKS,
+    MISSING,
+    QUALITIES,
+    SIZES,
+    VERDICTS,
+    Column,
+    Line,
+    Notes,
+    Sheet,
+    common_unit,
+    figure,
+    figure_whole,
+    interval_known,
+    percent_text,
+    ratio_text,
+    signed,
+    standing,
+)
+from profiler.report.records import Group, Row, group_name, groups, measured, threads_name
+from profiler.units import format_duration, format_size
+
+
+def _values(rows: Sequence[Row], *columns: str) -> list[float]:
+    return [row[c] for row in rows for c in columns if row.get(c) is not None]
+
+
+def _has(rows: Sequence[Row], column: str) -> bool:
+    return bool(_values(measured(rows), column))
+
+
+def baseline_name(rows: Sequence[Row]) -> str:
+    """'fp32', or 'baseline' when models have differently named ones."""
+    names = {row.get("variant") for row in rows if row.get("is_baseline")}
+    return str(names.pop()) if len(names) == 1 else "baseline"
+
+
+def _identity(rows: Sequence[Row]) -> tuple[list[Column], Callable[[Row], list[str]]]:
+    """The columns that name a row. Threads only when they vary."""
+    vary = len({row.get("threads") for row in rows}) > 1
+    columns = [Column(title="model", number=False), Column(title="variant", number=False)]
+    if vary:
+        columns.append(Column(title="thr"))
+
+    def cells(row: Row) -> list[str]:
+        named = [row.get("model") or MISSING, row.get("variant") or MISSING]
+        return [*named, threads_name(row).removeprefix("t") or MISSING] if vary else named
+
+    return columns, cells
+
+
+def _title(what: str, group: Group, among: Sequence[Group]) -> str:
+    threads = {row.get("threads") for row in group.rows}
+    only = next(iter(threads)) if len(threads) == 1 else None
+    tail = "" if only is None else f", {only} thread{'s' if only != 1 else ''}"
+    return f"{what}: {group_name(group, among)}{tail}"
+
+
+def _standings(lines: Sequence[Line]) -> list[str]:
+    words = {"chosen": "chosen", "frontier": "frontier", "failed": "failed", "excluded": "excluded"}
+    present = {line.standing for line in lines}
+    legend = [f"{MARKS[key]} {words[key]}" for key in words if key in present]
+    return [*legend, "dim: dominated"] if "dominated" in present else legend
+
+
+def _p50_cell(row: Row, unit: float, notes: Notes) -> str:
+    value = row.get("p50_ns")
+    if value is None:
+        return MISSING
+    tilde = "" if interval_known(row, "p50_ns") else "~"
+    return tilde + figure(value / unit) + notes.mark(row.get("noise"))
+
+
+def _p99_cell(row: Row, unit: float, notes: Notes) -> str:
+    value = row.get("p99_ns")
+    if value is None:
+        return MISSING + notes.mark(row.get("p99_note"))
+    return ("" if interval_known(row, "p99_ns") else "~") + figure(value / unit)
+
+
+def _half_width(row: Row) -> str:
+    if row.get("p50_ns") is None or not interval_known(row, "p50_ns"):
+        return MISSING
+    half = (row["p50_high_ns"] - row["p50_low_ns"]) / 2 / row["p50_ns"]
+    return f"{half * 100:.1f}" if half < 0.0995 else f"{half * 100:.0f}"
+
+
+def _throughput(row: Row) -> str:
+    value = row.get("throughput")
+    if value is None:
+        return MISSING
+    return ("" if interval_known(row, "throughput") else "~") + figure(value)
+
+
+def _ratio_cells(row: Row, notes: Notes) -> tuple[str, str]:
+    if row.get("is_baseline"):
+        return "1", "baseline"
+    if row.get("ratio") is None:
+        return MISSING, MISSING
+    mark = VERDICTS.get(row.get("verdict") or "", " ")
+    needed = row.get("rounds_needed")
+    hint = ""
+    if row.get("verdict") == "undecided" and needed is not None:
+        hint = notes.mark(f"about {math.ceil(needed)} rounds would decide")
+    if not interval_known(row, "ratio"):
+        return f"~{ratio_text(row['ratio'])}", MISSING
+    span = f"{ratio_text(row['ratio_low'])}–{ratio_text(row['ratio_high'])}"
+    return f"{mark} {ratio_text(row['ratio'])}", span + hint
+
+
+def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
+    """p50 with its interval, p99 (offline: throughput), and p50 against the baseline."""
+    rows, notes = group.rows, Notes()
+    unit, unit_name = common_unit(_values(measured(rows), "p50_ns"))
+    columns, identity = _identity(rows)
+    offline = group.scenario == "offline"
+    base = baseline_name(rows)
+    compared = _has(rows, "ratio")
+    columns += [
+        Column(title=f"p50 {unit_name}"),
+        Column(title="± %"),
+        Column(title="samples/s" if offline else f"p99 {unit_name}"),
+    ]
+    if compared:
+        columns += [Column(title=f"vs {base}"), Column(title="95 % interval")]
+    lines = []
+    for row in rows:
+        rank = standing(row)
+        if rank in ("failed", "excluded"):
+            cells = [*identity(row), rank] + [""] * (4 if compared else 2)
+        else:
+            third = _throughput(row) if offline else _p99_cell(row, unit, notes)
+            cells = [*identity(row), _p50_cell(row, unit, notes), _half_width(row), third]
+            if compared:
+                cells += _ratio_cells(row, notes)
+        lines.append(Line(standing=rank, cells=tuple(cells)))
+    legend = _standings(lines)
+    verdicts = {r.get("verdict") for r in measured(rows) if interval_known(r, "ratio")}
+    ratio_words = [f"{VERDICTS[v]} {v}" for v in VERDICTS if v in verdicts]
+    if any(cell.startswith("~") for line in lines for cell in line.cells):
+        ratio_words.append("~ no interval: too few rounds")
+    return Sheet(
+        title=_title("Latency", group, among),
+        columns=tuple(columns),
+        lines=tuple(lines),
+        legend=(*legend, *ratio_words),
+        notes=notes.lines(),
+    )
+
+
+def _scaled(key: str, unit: float) -> Callable[[Row], str]:
+    return lambda row: MISSING if row.get(key) is None else figure(row[key] / unit)
+
+
+def _points_digits(rows: Sequence[Row]) -> int:
+    """Decimals of percentages: one when the accuracy interval is wider than 0.4 points."""
+    widths = [
+        r["accuracy_high"] - r["accuracy_low"]
+        for r in measured(rows)
+        if interval_known(r, "accuracy")
+    ]
+    return 2 if widths and max(widths) < 0.004 else 1
+
+
+def _accuracy_cell(row: Row, digits: int) -> str:
+    value = row.get("accuracy")
+    if value is None:
+        return MISSING
+    if not interval_known(row, "accuracy"):
+        return f"~{value * 100:.{digits}f}"
+    half = (row["accuracy_high"] - row["accuracy_low"]) / 2
+    return f"{value * 100:.{digits}f} ±{half * 100:.{digits}f}"
+
+
+def _drop_cell(row: Row, digits: int, notes: Notes) -> str:
+    if row.get("is_baseline"):
+        return "baseline"
+    if row.get("drop") is None:
+        return MISSING
+    if not interval_known(row, "drop"):
+        return f"~{signed(row['drop'] * 100, digits)}"
+    mark = QUALITIES.get(row.get("quality") or "", " ")
+    low, high = (signed(row[key] * 100, digits) for key in ("drop_low", "drop_high"))
+    hint, needed = "", row.get("quality_n_needed")
+    if row.get("quality") == "undecided" and needed is not None:
+        hint = notes.mark(f"about {math.ceil(needed)} labelled rows would decide")
+    return f"{mark} {signed(row['drop'] * 100, digits)} [{low}, {high}]{hint}"
+
+
+def _agreement(row: Row) -> str:
+    return "baseline" if row.get("is_baseline") else percent_text(row.get("agreement"), 2)
+
+
+def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
+    """Accuracy, its loss against the baseline, memory, file size, cost and the SLO verdict."""
+    rows, notes = measured(group.rows), Notes()
+    digits = _points_digits(rows)
+    columns, identity = _identity(group.rows)
+    makers: list[Callable[[Row], str]] = []
+
+    def add(column: Column, maker: Callable[[Row], str]) -> None:
+        columns.append(column)
+        makers.append(maker)
+
+    if _has(rows, "accuracy"):
+        add(Column(title="accuracy %"), lambda row: _accuracy_cell(row, digits))
+    if _has(rows, "drop"):
+        add(Column(title="loss, points"), lambda row: _drop_cell(row, digits, notes))
+    elif _has(rows, "agreement"):
+        add(Column(title="agreement %"), _agreement)
+    for title, key, drop in (("memory", "memory_peak_bytes", 0), ("file", "file_bytes", 1)):
+        if _has(rows, key):
+            unit, unit_name = common_unit(_values(rows, key), SIZES)
+            add(Column(title=f"{title} {unit_name}", drop=drop), _scaled(key, unit))
+    if _has(rows, "usd_per_million"):
+        add(Column(title="$/M"), lambda row: figure(row.get("usd_per_million")))
+    if any(row.get("slo") for row in rows):
+        add(Column(title="SLO", number=False), lambda row: row.get("slo") or MISSING)
+    lines = tuple(
+        Line(standing=standing(row), cells=(*identity(row), *(make(row) for make in makers)))
+        for row in rows
+    )
+    legend = _standings(lines)
+    seen = {row.get("quality") for row in rows if interval_known(row, "drop")}
+    legend += [f"{QUALITIES[q]} {q}" for q in QUALITIES if q in seen]
+    if any(cell.startswith("~") for line in lines for cell in line.cells):
+        legend.append("~ no interval")
+    if _has(rows, "usd_per_million"):
+        legend.append("$/M: US dollars per million samples")
+    what = "Accuracy and cost" if _has(rows, "accuracy") else "Memory and cost"
+    return Sheet(
+        title=_title(what, group, among),
+        columns=tuple(columns),
+        lines=lines,
+        legend=tuple(legend),
+        notes=notes.lines(),
+    )
+
+
+def start_sheet(group: Group, among: Sequence[Group]) -> Sheet:
+    """What happens once per process: loading, the first query, and memory by stage."""
+    columns, identity = _identity(group.rows)
+    fields = (
+        ("load", "load_ns", format_duration),
+        ("first query", "first_query_ns", format_duration),
+        ("rounds", "rounds", figure_whole),
+        ("queries", "queries", figure_whole),
+        ("imports", "memory_imports_bytes", format_size),
+        ("loaded", "memory_loaded_bytes", format_size),
+        ("peak", "memory_peak_bytes", format_size),
+    )
+    columns += [Column(title=title) for title, _, _ in fields]
+    lines = tuple(
+        Line(
+            standing=standing(row),
+            cells=(*identity(row), *(show(row.get(key)) for _, key, show in fields)),
+        )
+        for row in measured(group.rows)
+    )
+    return Sheet(
+        title=_title("Start and memory", group, among),
+        columns=tuple(columns),
+        lines=lines,
+        legend=tuple(_standings(lines)),
+    )
+
+
+def missing_sheet(rows: Sequence[Row]) -> Sheet | None:
+    """Failed and excluded trials with their reasons; None when there are none."""
+    gone = [row for row in rows if standing(row) in ("failed", "excluded")]
+    if not gone:
+        return None
+    among = groups(rows)
+    lines = []
+    for row in gone:
+        trial = " ".join(p for p in (row.get("variant") or "", threads_name(row)) if p)
+        where = f", {group_name(groups([row])[0], among)}" if len(among) > 1 else ""
+        cells = (
+            row.get("model") or MISSING,
+            trial + where,
+            standing(row),
+            row.get("reason") or "no reason recorded",
+        )
+        lines.append(Line(standing=standing(row), cells=cells))
+    titles = ("model", "trial", "status", "reason")
+    return Sheet(
+        title="Not measured",
+        columns=tuple(Column(title=t, number=False) for t in titles),
+        lines=tuple(lines),
+    )
+
+
+def hardware_sheets(rows: Sequence[Row]) -> list[Sheet]:
+    """p50 of each model and variant (rows) on each target and thread count (columns).
+
+    One sheet for each scenario and batch: their latencies are not comparable.
+    """
+    sheets = []
+    every = groups(rows)
+    for scenario, batch in dict.fromkeys((g.scenario, g.batch) for g in every):
+        part = [g for g in every if (g.scenario, g.batch) == (scenario, batch)]
+        providers = len({(g.target, g.provider) for g in part}) > len({g.target for g in part})
+        cells: dict[tuple[str, str], dict[str, str]] = {}
+        heads: dict[str, None] = {}
+        for group in part:
+            for row in group.rows:
+                where = [group.target, group.provider.removesuffix("ExecutionProvider")]
+                head = "\n".join([*where[: 1 + providers], threads_name(row)]).rstrip("\n")
+                heads[head] = None
+                key = (row.get("model") or MISSING, row.get("variant") or MISSING)
+                rank = standing(row)
+                value = (
+                    rank if rank in ("failed", "excluded") else format_duration(row.get("p50_ns"))
+                )
+                cells.setdefault(key, {})[head] = value
+        shown = f"{scenario}, batch {batch}" if batch not in (None, 1) else scenario
+        names = (Column(title="model", number=False), Column(title="variant", number=False))
+        sheets.append(
+            Sheet(
+                title=f"p50 by hardware: {shown}",
+                columns=(*names, *(Column(title=head) for head in heads)),
+                lines=tuple(
+                    Line(standing="plain", cells=(*key, *(row.get(h, MISSING) for h in heads)))
+                    for key, row in cells.items()
+                ),
+            )
+        )
+    return sheets

@@ -1,0 +1,41 @@
+"""An artifact: the file of one variant of one model, named by the SHA-256 of its content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional, Union
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """A model's input or output: numpy dtype name and shape; a symbolic dimension is its name."""
+
+    name: str
+    dtype: str
+    shape: tuple[Union[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """Agreement of the exported baseline with its source, before anything else is measured."""
+
+    rows: int
+    max_abs_error: float
+    tolerance: float
+    worst_output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """What was made, from what, and how. `path` is relative to the results folder."""
+
+    model: str
+    variant: str
+    sha: str
+    path: str
+    bytes: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    made_by: dict[str, str] = field(default_factory=dict)
+    """recipe, versions of the packages that made it, sha of the baseline, calibration rows"""
+    parity: Optional[Parity] = None

@@ -1,0 +1,65 @@
+"""The plan: ordered trials in groups, what is left out and why, and what it will take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One planned configuration. `id` names it everywhere."""
+
+    id: str
+    model: str
+    variant: str
+    recipe: str
+    target: str
+    provider: str
+    threads: int
+    scenario: str
+    batch: int
+    baseline: str
+    """id of the trial with the untransformed variant in the same configuration"""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is the baseline itself."""
+        return self.id == self.baseline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """A trial that is not run, and why."""
+
+    trial: Trial
+    reason: str
+    hint: Optional[str] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Trials of one target which are resident together and measured in turns."""
+
+    index: int
+    target: str
+    trials: tuple[Trial, ...]
+    reference: str
+    """id of the trial that every group of this target carries"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a study will do."""
+
+    groups: tuple[Group, ...]
+    exclusions: tuple[Exclusion, ...]
+    least_s: float
+    most_s: float
+    most_usd: Optional[float] = None
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial once, in order."""
+        seen = {trial.id: trial for group in self.groups for trial in group.trials}
+        return tuple(seen.values())

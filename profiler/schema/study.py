@@ -1,0 +1,256 @@
+"""The study: models, data, variants, targets, scenarios, SLO and objectives in one TOML file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Optional, Union
+
+from profiler.schema.codec import DecodeError
+from profiler.schema.target import NAME
+from profiler.units import parse_duration, parse_fraction, parse_size
+
+RECIPES = ("fp32", "int8-dynamic", "int8-static")
+_DURATION = {
+    "parse": parse_duration,
+    "write": "{}ns".format,
+    "expected": "a duration such as '5ms'",
+    "text_only": True,
+}
+_SIZE = {
+    "parse": parse_size,
+    "write": "{}B".format,
+    "expected": "a size such as '512MB'",
+    "text_only": True,
+}
+_FRACTION = {"parse": parse_fraction, "expected": "a share such as '1pp', '1%' or 0.01"}
+_CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def _named(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", name)
+
+
+def _unique(key: str, names: list[str]) -> None:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise DecodeError(key, "names that occur once", name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantSpec:
+    """How one variant of every model is made; 'fp32' is the baseline, the model as it came."""
+
+    name: str
+    recipe: Optional[str] = None
+    """default: the name"""
+    per_channel: bool = True
+    """static: one scale per output channel of the weights"""
+    weights: Literal["int8", "uint8"] = "int8"
+    method: Literal["minmax", "entropy", "percentile"] = "minmax"
+    """static: how ranges are calibrated"""
+
+    @classmethod
+    def from_text(cls, text: str) -> VariantSpec:
+        """'int8-static' is short for {name = "int8-static", recipe = "int8-static"}."""
+        return cls(name=text)
+
+    def __post_init__(self) -> None:
+        _named(self.name)
+        recipe = self.recipe or self.name
+        if recipe not in RECIPES:
+            from profiler.schema.codec import nearest
+
+            expected = "one of " + ", ".join(RECIPES)
+            raise DecodeError("recipe", expected, recipe, nearest(recipe, RECIPES))
+        object.__setattr__(self, "recipe", recipe)
+
+
+BASELINE = VariantSpec(name="fp32")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """One model: an ONNX file, or a Python callable that returns a torch.nn.Module."""
+
+    name: str
+    onnx: Optional[str] = None
+    """path of the file, relative to the study file"""
+    torch: Optional[str] = None
+    """'module:callable', found beside the study file or installed. This imports and runs it."""
+    shapes: dict[str, int] = field(default_factory=dict)
+    """values of the model's symbolic dimensions other than the batch, e.g. {sequence = 128}"""
+    variants: tuple[VariantSpec, ...] = ()
+    """default: the study's variants"""
+
+    def __post_init__(self) -> None:
+        _named(self.name)
+        if (self.onnx is None) == (self.torch is None):
+            raise DecodeError(
+                "",
+                'exactly one of onnx = "file.onnx" or torch = "module:callable"',
+                {"onnx": self.onnx, "torch": self.torch},
+            )
+        if self.torch is not None and not _CALLABLE.fullmatch(self.torch):
+            raise DecodeError("torch", '"module:callable", e.g. "models:resnet"', self.torch)
+        for key, value in self.shapes.items():
+            if value < 1:
+                raise DecodeError(f"shapes.{key}", "a size of 1 or more", value)
+        _unique("variants", [v.name for v in self.variants])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSpec:
+    """The evaluation set: a .npz, .csv or .parquet file with named columns."""
+
+    file: str
+    labels: Optional[str] = None
+    """column of class numbers (classification) or values (regression)"""
+    inputs: dict[str, Union[str, tuple[str, ...]]] = field(default_factory=dict)
+    """model input -> column, or list of columns that are stacked; default: the same names"""
+    task: Literal["classification", "regression"] = "classification"
+    classes: Optional[int] = None
+    """number of classes; default: what the model's output says"""
+    output: Optional[str] = None
+    """model output that holds scores; default: the first"""
+    split: Optional[str] = None
+    """column that says 'calibration' or 'evaluation' (other values: row not used)"""
+    calibration_rows: int = 128
+    """without a split column: this many rows, drawn with the seed, calibrate; the rest evaluate"""
+    evaluation_rows: Optional[int] = None
+    """use at most this many rows for accuracy"""
+
+    def __post_init__(self) -> None:
+        if self.calibration_rows < 1:
+            raise DecodeError("calibration_rows", "1 or more", self.calibration_rows)
+        if self.evaluation_rows is not None and self.evaluation_rows < 1:
+            raise DecodeError("evaluation_rows", "1 or more", self.evaluation_rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioSpec:
+    """How queries are issued (MLPerf spellings)."""
+
+    kind: Literal["single_stream", "offline"]
+    batch: tuple[int, ...] = ()
+    """offline: samples per query; each size is its own trial. Default: 32"""
+
+    @classmethod
+    def from_text(cls, text: str) -> ScenarioSpec:
+        """'offline' is short for {kind = "offline"}."""
+        kinds = ("single_stream", "offline")
+        if text not in kinds:
+            from profiler.schema.codec import nearest
+
+            raise DecodeError("", "one of " + ", ".join(kinds), text, nearest(text, kinds))
+        return cls(kind=text)  # type: ignore[arg-type]
+
+    def __post_init__(self) -> None:
+        default = (1,) if self.kind == "single_stream" else (32,)
+        batch = self.batch or default
+        if self.kind == "single_stream" and batch != (1,):
+            raise DecodeError("batch", "1 for single_stream (use offline for larger)", list(batch))
+        for size in batch:
+            if size < 1:
+                raise DecodeError("batch", "sizes of 1 or more", list(batch))
+        object.__setattr__(self, "batch", batch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
+    """Limits a choice must keep. Missing: no limit."""
+
+    p50: Optional[int] = field(default=None, metadata=_DURATION)
+    p90: Optional[int] = field(default=None, metadata=_DURATION)
+    p99: Optional[int] = field(default=None, metadata=_DURATION)
+    max_drop: Optional[float] = field(default=None, metadata=_FRACTION)
+    """largest accuracy loss against the most accurate baseline of the study, e.g. '1pp'"""
+    min_accuracy: Optional[float] = field(default=None, metadata=_FRACTION)
+    memory: Optional[int] = field(default=None, metadata=_SIZE)
+
+
+Objective = Literal["p50", "p99", "accuracy", "throughput", "memory", "size", "cost"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureSpec:
+    """How long and how precisely to measure. The plan estimates the time from it."""
+
+    precision: float = field(default=0.01, metadata=_FRACTION)
+    """stop when every interval's half-width (p50, and p50 against the reference) is below this"""
+    budget: int = field(default=60 * 10**9, metadata=_DURATION)
+    """or when a group has taken this long"""
+    min_rounds: int = 4
+    max_rounds: int = 20
+    round_time: int = field(default=500_000_000, metadata=_DURATION)
+    """measuring time of each trial in each round"""
+    block_time: int = field(default=20_000_000, metadata=_DURATION)
+    query_timeout: int = field(default=60 * 10**9, metadata=_DURATION)
+    memory_limit: Optional[int] = field(default=None, metadata=_SIZE)
+    margin: float = field(default=0.01, metadata=_FRACTION)
+    """accuracy loss that would still be acceptable; named before the run"""
+    equivalence: float = field(default=0.01, metadata=_FRACTION)
+    """latency difference too small to matter"""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.precision < 1:
+            raise DecodeError("precision", "a share between 0 and 1, e.g. '1%'", self.precision)
+        if not 4 <= self.min_rounds <= self.max_rounds:
+            raise DecodeError("min_rounds", "4 <= min_rounds <= max_rounds", self.min_rounds)
+        for key in ("budget", "round_time", "block_time", "query_timeout"):
+            if getattr(self, key) <= 0:
+                raise DecodeError(key, "more than 0", getattr(self, key))
+        for key in ("margin", "equivalence"):
+            if not 0 < getattr(self, key) < 1:
+                raise DecodeError(key, "a share between 0 and 1, e.g. '1pp'", getattr(self, key))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A campaign as the user wrote it. Paths are relative to `folder`."""
+
+    name: str
+    models: tuple[ModelSpec, ...]
+    data: Optional[DataSpec] = None
+    variants: tuple[VariantSpec, ...] = (BASELINE,)
+    targets: tuple[str, ...] = ("local-cpu",)
+    scenarios: tuple[ScenarioSpec, ...] = (ScenarioSpec(kind="single_stream"),)
+    threads: tuple[int, ...] = ()
+    """threads inside one query (intra-op); default: all cores of the target"""
+    objectives: tuple[Objective, ...] = ("p50", "accuracy")
+    slo: Slo = Slo()
+    measure: MeasureSpec = MeasureSpec()
+    seed: int = 0
+    folder: Path = field(default=Path(), init=False, compare=False)
+    """where the study file lies; set by the reader"""
+
+    def __post_init__(self) -> None:
+        _named(self.name)
+        if not self.models:
+            raise DecodeError("models", "at least one [[models]] table", [])
+        for key in ("variants", "targets", "scenarios", "objectives"):
+            if not getattr(self, key):
+                raise DecodeError(key, "at least one entry", [])
+        _unique("models", [m.name for m in self.models])
+        _unique("variants", [v.name for v in self.variants])
+        _unique("targets", list(self.targets))
+        for count in self.threads:
+            if count < 1:
+                raise DecodeError("threads", "counts of 1 or more", list(self.threads))
+        _unique("threads", [str(t) for t in self.threads])
+
+    @classmethod
+    def read(cls, path: Union[str, Path]) -> Study:
+        """Read a study file. Raises StudyError naming file, key, expected and got."""
+        from profiler.schema.files import read_study
+
+        return read_study(Path(path))
+
+    def variants_of(self, model: ModelSpec) -> tuple[VariantSpec, ...]:
+        """The model's own variants or the study's, the baseline always first."""
+        chosen = model.variants or self.variants
+        rest = tuple(v for v in chosen if v.recipe != "fp32")
+        base = next((v for v in chosen if v.recipe == "fp32"), BASELINE)
+        return (base, *rest)

@@ -1,0 +1,57 @@
+"""A target: a device and how to reach it, one TOML file each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal, Optional
+
+from profiler.schema.codec import DecodeError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+Provider = str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What an hour on this target costs, and when that price was read."""
+
+    usd_per_hour: float
+    as_of: str
+
+    def __post_init__(self) -> None:
+        if self.usd_per_hour < 0:
+            raise DecodeError("usd_per_hour", "a price of 0 or more", self.usd_per_hour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What the file says the device is; what is found there may differ, which is a warning."""
+
+    architecture: Optional[str] = None
+    cores: Optional[int] = None
+    memory_gb: Optional[float] = None
+    watts: Optional[float] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A device, the way to it, and the execution provider used there."""
+
+    name: str
+    description: str = ""
+    transport: Literal["local"] = "local"
+    backend: Literal["onnxruntime", "null"] = "onnxruntime"
+    provider: Provider = "CPUExecutionProvider"
+    provider_options: dict[str, str] = field(default_factory=dict)
+    session_options: dict[str, str] = field(default_factory=dict)
+    strict_provider: bool = False
+    python: Optional[str] = None
+    """interpreter of the worker; default: the one that runs profiler"""
+    cost: Optional[Cost] = None
+    declares: Declared = field(default_factory=Declared)
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", self.name)

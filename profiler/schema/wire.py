@@ -1,0 +1,122 @@
+"""What host and worker say to each other. Travels to devices: stdlib only, Python 3.9 source.
+
+Durations are integer nanoseconds of `perf_counter_ns`; sizes are bytes; `sha` is the SHA-256 of a
+blob's content in hex, which is also its name wherever it lies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+PROTOCOL = 1
+SCHEMA_VERSION = 1
+MARKER = "\x1eprofiler1 "
+"""Every protocol line starts with this; whatever else appears on the stream is not ours."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial as the device needs to know it."""
+
+    trial: str
+    backend: str = "onnxruntime"
+    provider: str = "CPUExecutionProvider"
+    artifact: Optional[str] = None
+    """sha of the model file; None only for the null backend."""
+    artifact_bytes: int = 0
+    provider_options: dict[str, str] = field(default_factory=dict)
+    session_options: dict[str, str] = field(default_factory=dict)
+    """ONNX Runtime session config entries, e.g. session.x64quantprecision."""
+    optimization: str = "all"
+    threads: int = 1
+    scenario: str = "single_stream"
+    batch: int = 1
+    concurrency: int = 1
+    inputs: dict[str, str] = field(default_factory=dict)
+    """input name -> sha of an .npy blob whose first axis counts the rows."""
+    stack: bool = True
+    """True: a query stacks `batch` rows. False: the rows are whole queries already."""
+    memory_limit_bytes: Optional[int] = None
+    strict_provider: bool = False
+    backend_options: dict[str, float] = field(default_factory=dict)
+    """null backend: sleep_ns, spin_ns, and faults for tests of the harness itself."""
+
+
+@dataclass(frozen=True)
+class RoundRequest:
+    """One fresh process per job, all resident, measured in blocks in seeded random order."""
+
+    jobs: tuple[Job, ...]
+    round: int
+    seed: int
+    block_ns: int = 20_000_000
+    """aimed length of a block"""
+    measure_ns: int = 500_000_000
+    """aimed measuring time of each job in this round"""
+    min_blocks: int = 5
+    warmup_ns: int = 100_000_000
+    """least warm-up; it goes on until block medians are level, or max_warmup_ns"""
+    max_warmup_ns: int = 3_000_000_000
+    load_timeout_ns: int = 120_000_000_000
+    query_timeout_ns: int = 60_000_000_000
+    predict: tuple[str, ...] = ()
+    """trials whose predictions on all rows are wanted, after the timing, by the timed session"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of consecutive queries of one job, with what the machine did meanwhile."""
+
+    position: int
+    """place in the round's random order"""
+    queries: int
+    wall_ns: int
+    cpu_ns: int
+    """CPU time of the runner process during the block"""
+    run_delay_ns: Optional[int] = None
+    """time the runner's threads waited for a CPU (/proc/self/schedstat)"""
+    involuntary_switches: Optional[int] = None
+    steal_ns: Optional[int] = None
+    """time the hypervisor gave this machine's CPUs to others (/proc/stat)"""
+    other_cpu_ns: Optional[int] = None
+    """CPU time spent by everything else on the machine (/proc/stat), without idle"""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident memory by the kernel's own high-water mark; None where it can't be read."""
+
+    imports_bytes: Optional[int] = None
+    loaded_bytes: Optional[int] = None
+    first_query_bytes: Optional[int] = None
+    peak_bytes: Optional[int] = None
+    """highest resident set from load to the end of the timed blocks"""
+    pss_bytes: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """The raw record of one fresh-process run of one trial."""
+
+    trial: str
+    round: int
+    status: str
+    """ok | failed"""
+    reason: Optional[str] = None
+    """for failed: crashed, timeout, out of memory, error: …"""
+    detail: Optional[str] = None
+    latencies: Optional[str] = None
+    """sha of little-endian int64 latencies in ns, in the order of `blocks`"""
+    blocks: tuple[Block, ...] = ()
+    load_ns: Optional[int] = None
+    first_query_ns: Optional[int] = None
+    warmup_ns: Optional[int] = None
+    warmup_queries: Optional[int] = None
+    warmup_level: Optional[bool] = None
+    """whether the block medians became level before max_warmup_ns"""
+    memory: Memory = field(default_factory=Memory)
+    outputs: dict[str, str] = field(default_factory=dict)
+    """output name -> sha of an .npy blob with one prediction per row"""
+    providers: tuple[str, ...] = ()
+    """providers the session really has, in order"""

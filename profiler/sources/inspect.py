@@ -1,0 +1,109 @@
+"""What an ONNX model takes and gives: names, numpy dtypes and shapes, without running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from profiler.errors import ModelError
+from profiler.schema.artifact import Tensor
+
+UNKNOWN_RANK = "..."
+"""the only dimension of a tensor whose rank the model does not say"""
+
+
+def _dtype(elem_type: int) -> str:
+    import onnx
+
+    if elem_type == onnx.TensorProto.STRING:
+        return "str"
+    try:
+        return str(onnx.helper.tensor_dtype_to_np_dtype(elem_type).name)
+    except KeyError:
+        return "unknown"
+
+
+def tensor(value: Any) -> Tensor:
+    """A graph's ValueInfoProto as a Tensor. A dimension without a name gets '<tensor>.<axis>'."""
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return Tensor(name=value.name, dtype=str(kind or "unknown"), shape=(UNKNOWN_RANK,))
+    inner = value.type.tensor_type
+    if not inner.HasField("shape"):
+        return Tensor(name=value.name, dtype=_dtype(inner.elem_type), shape=(UNKNOWN_RANK,))
+    shape: list[int | str] = []
+    for axis, dim in enumerate(inner.shape.dim):
+        if dim.HasField("dim_value"):
+            shape.append(int(dim.dim_value))
+        else:
+            shape.append(dim.dim_param or f"{value.name}.{axis}")
+    return Tensor(name=value.name, dtype=_dtype(inner.elem_type), shape=tuple(shape))
+
+
+def tensors(model: Any) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Inputs and outputs of a ModelProto. Weights listed as inputs (IR < 4) are not inputs."""
+    weights = {item.name for item in model.graph.initializer}
+    weights |= {item.values.name for item in model.graph.sparse_initializer}
+    inputs = tuple(tensor(v) for v in model.graph.input if v.name not in weights)
+    return inputs, tuple(tensor(v) for v in model.graph.output)
+
+
+def opset(model: Any) -> int:
+    """Version of the standard operator set; 0 when the model does not import it."""
+    found = (item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
+    return int(next(found, 0))
+
+
+def uses_external_data(model: Any) -> bool:
+    """Whether a weight, a constant or a subgraph's weight lies in another file."""
+    import onnx
+    from onnx.external_data_helper import _get_all_tensors
+
+    return any(t.data_location == onnx.TensorProto.EXTERNAL for t in _get_all_tensors(model))
+
+
+def load(path: Path) -> Any:
+    """Parse an ONNX file, leaving external weights where they are.
+
+    Raises ModelError naming the file when it is missing, not ONNX, cut short, or has no inputs.
+    """
+    import onnx
+
+    try:
+        with path.open("rb") as file:
+            head = file.read(1)
+        model = onnx.load_model(path, load_external_data=False)
+    except FileNotFoundError:
+        raise ModelError(
+            f"{path}: no such file, expected an ONNX model",
+            hint="`onnx = ...` is a path relative to the study file",
+        ) from None
+    except IsADirectoryError:
+        raise ModelError(
+            f"{path}: expected an ONNX file, got a folder", hint="name the .onnx file inside it"
+        ) from None
+    except OSError as error:
+        raise ModelError(f"{path}: can't be read ({error.strerror})") from None
+    except Exception:  # protobuf: DecodeError; onnx: others for what only looks like a model
+        # Every writer puts field 1, the IR version, first: its tag is the byte 0x08.
+        if head == b"\x08":
+            raise ModelError(
+                f"{path}: expected a whole ONNX model, got one that is cut short or damaged",
+                hint="copy or export the file again and compare its size",
+            ) from None
+        raise _not_onnx(path) from None
+    if not model.graph.node or not model.graph.output or not model.opset_import:
+        raise _not_onnx(path)
+    if not tensors(model)[0]:
+        raise ModelError(
+            f"{path}: expected a model with at least one input, got none",
+            hint="a graph of constants can't be measured; export the model with its inputs",
+        )
+    return model
+
+
+def _not_onnx(path: Path) -> ModelError:
+    return ModelError(
+        f"{path}: expected an ONNX model, got something else",
+        hint='export one with torch.onnx.export, or use torch = "module:callable" in the study',
+    )

@@ -1,0 +1,268 @@
+"""Comparing two trials round by round, and many comparisons at once.
+
+Everything here takes one positive number per round (a fresh pair of processes), paired by round:
+inference is at the level of the process, never of the query (Kalibera & Jones 2013, "Rigorous
+benchmarking in reasonable time"). A comparison answers one of four things, and "undecided" comes
+with the number of rounds it would take. Ratios are a / b of a cost (latency, memory, energy):
+below one, a is *faster*. For a metric where more is better, pass b / a.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from profiler.statistics.intervals import (
+    ADAPTIVE_FACTOR,
+    MINIMUM_ROUNDS,
+    Estimate,
+    positive_logs,
+    round_interval,
+    varies,
+)
+
+Verdict = Literal["faster", "slower", "equivalent", "undecided"]
+
+DELTA: Final = 0.01
+"""A difference of less than 1 % is called equivalent unless the study says otherwise."""
+TARGET_HALF_WIDTH: Final = 0.01
+MAXIMUM_ROUNDS_FORESEEN: Final = 10_000
+POWER: Final = 0.8
+
+Values = Sequence[float] | npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One member of a family of comparisons. The interval is its own; the p-values and the
+    verdict are corrected for the whole family, so an interval may exclude one while the verdict
+    is still "undecided"."""
+
+    ratio: Estimate
+    p_difference: float
+    p_equivalence: float
+    verdict: Verdict
+    rounds_needed: int | None
+
+
+def ratio_interval(
+    a_per_round: Values,
+    b_per_round: Values,
+    *,
+    confidence: float = 0.95,
+    adaptive: bool = False,
+) -> Estimate:
+    """The ratio a / b with a t interval on the log scale, paired by round.
+
+    Both arguments have shape (rounds,), the same unit, and hold one positive number per round,
+    for example the geometric mean over blocks. Raises ``ValueError`` on unequal lengths or a
+    number that is not positive. ``adaptive`` as in ``round_interval``.
+    """
+    log_ratios = paired_log_ratios(a_per_round, b_per_round)
+    return round_interval(np.exp(log_ratios), confidence=confidence, adaptive=adaptive)
+
+
+def paired_log_ratios(a_per_round: Values, b_per_round: Values) -> npt.NDArray[np.float64]:
+    """log(a / b) per round, shape (rounds,)."""
+    a, b = positive_logs(a_per_round), positive_logs(b_per_round)
+    if a.shape != b.shape:
+        raise ValueError(f"paired by round: {a.size} rounds of a but {b.size} of b")
+    return a - b
+
+
+def compare(ratio: Estimate, delta: float = DELTA) -> Verdict:
+    """The verdict of one ratio a / b.
+
+    "equivalent" when the whole interval lies inside [1 / (1 + delta), 1 + delta] (even if it
+    excludes one: a real difference too small to matter), else "faster" or "slower" when the
+    interval excludes one, else "undecided". The containment rule with a 95 % interval is the two
+    one-sided tests procedure at 2.5 % each (Schuirmann 1987), thus conservative.
+    """
+    check_delta(delta)
+    if ratio.low is None or ratio.high is None:
+        return "undecided"
+    if ratio.low >= 1.0 / (1.0 + delta) and ratio.high <= 1.0 + delta:
+        return "equivalent"
+    if ratio.high < 1.0:
+        return "faster"
+    if ratio.low > 1.0:
+        return "slower"
+    return "undecided"
+
+
+def difference_p_value(log_ratios: Values, *, adaptive: bool = False) -> float:
+    """Two-sided p of "the ratio is one": t test over rounds. 1.0 when it cannot be told."""
+    logs = np.asarray(log_ratios, dtype=float)
+    if logs.size < MINIMUM_ROUNDS or not varies(logs):
+        return 1.0
+    from scipy.special import stdtr
+
+    p = 2.0 * float(stdtr(logs.size - 1, -abs(logs.mean()) / _standard_error(logs)))
+    return min(1.0, p * (ADAPTIVE_FACTOR if adaptive else 1.0))
+
+
+def equivalence_p_value(
+    log_ratios: Values, delta: float = DELTA, *, adaptive: bool = False
+) -> float:
+    """p of "the ratio is outside the margins": two one-sided tests (Schuirmann 1987), doubled.
+
+    Doubled so that p <= 0.05 says exactly what ``compare`` says: the 95 % interval lies inside
+    the margins. 1.0 when it cannot be told.
+    """
+    check_delta(delta)
+    logs = np.asarray(log_ratios, dtype=float)
+    if logs.size < MINIMUM_ROUNDS or not varies(logs):
+        return 1.0
+    from scipy.special import stdtr
+
+    room = math.log1p(delta) - abs(float(logs.mean()))
+    p = 2.0 * float(stdtr(logs.size - 1, -room / _standard_error(logs)))
+    return min(1.0, p * (ADAPTIVE_FACTOR if adaptive else 1.0))
+
+
+def rounds_needed(
+    log_ratios: Values, delta: float = DELTA, *, confidence: float = 0.95
+) -> int | None:
+    """Estimated total rounds after which a verdict is likely (power 80 %), or None.
+
+    Assumes that mean and standard deviation stay what these rounds show; the verdict sought is
+    the nearer of the two, "different" (distance |mean|) and "equivalent" (distance
+    log(1 + delta) - |mean|). None with fewer than three rounds, without any spread, or beyond
+    10,000 rounds. Never less than the rounds already made. (Normal-theory sample size with t
+    quantiles: Julious 2004, "Sample sizes for clinical trials with normal data".)
+    """
+    check_delta(delta)
+    logs = np.asarray(log_ratios, dtype=float)
+    if logs.size < 3 or not varies(logs):
+        return None
+    from scipy.special import stdtrit
+
+    mean = abs(float(logs.mean()))
+    distance = max(mean, math.log1p(delta) - mean)
+    spread = float(logs.std(ddof=1))
+
+    def enough(rounds: int) -> bool:
+        reach = stdtrit(rounds - 1, (1.0 + confidence) / 2.0) + stdtrit(rounds - 1, POWER)
+        return bool(reach * spread <= distance * math.sqrt(rounds))
+
+    foreseen = range(max(MINIMUM_ROUNDS, logs.size), MAXIMUM_ROUNDS_FORESEEN + 1)
+    first = bisect.bisect_left(foreseen, True, key=enough)
+    return foreseen[first] if first < len(foreseen) else None
+
+
+def should_stop(
+    ratios: Sequence[Estimate], *, target_half_width: float = TARGET_HALF_WIDTH
+) -> bool:
+    """True when every interval is at least as narrow as the target (relative half-width).
+
+    Call it after every round from the fourth on, with intervals made with ``adaptive=True``:
+    looking after each round and stopping at a narrow one is what that correction pays for.
+    """
+    widths = [ratio.half_width for ratio in ratios]
+    return bool(widths) and all(w is not None and w <= target_half_width for w in widths)
+
+
+def holm(p_values: Values) -> npt.NDArray[np.float64]:
+    """Holm-adjusted p-values in the given order, shape (comparisons,).
+
+    Controls the chance of any false rejection under every dependence (Holm 1979, "A simple
+    sequentially rejective multiple test procedure").
+    """
+    p = _checked_p(p_values)
+    order = np.argsort(p, kind="stable")
+    stepped = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)))
+    adjusted = np.empty_like(p)
+    adjusted[order] = stepped
+    return adjusted
+
+
+def benjamini_hochberg(p_values: Values) -> npt.NDArray[np.float64]:
+    """Adjusted p-values which control the false-discovery rate, for many slices at once.
+
+    Valid for independent or positively dependent tests (Benjamini & Hochberg 1995).
+    """
+    from scipy.stats import false_discovery_control
+
+    p = _checked_p(p_values)
+    return np.asarray(false_discovery_control(p) if p.size else p, dtype=np.float64)
+
+
+def compare_family(
+    ratios_per_round: Mapping[str, Values],
+    delta: float = DELTA,
+    *,
+    confidence: float = 0.95,
+    adaptive: bool = False,
+) -> dict[str, Comparison]:
+    """Verdicts of a family of comparisons, wrong anywhere with at most 1 - ``confidence``.
+
+    ``ratios_per_round`` maps a name to the ratios a / b, one positive number per round. Each
+    comparison carries two hypotheses, "no difference" and "not equivalent", and at most one of
+    them can be true; so of 2 m hypotheses at most m are, and Holm's multiplier may count the
+    comparisons with a hypothesis left (Shaffer 1986, "Modified sequentially rejective multiple
+    test procedures"). A family of one gives exactly ``compare``.
+    """
+    alpha = 1.0 - confidence
+    names = list(ratios_per_round)
+    logs = [positive_logs(ratios_per_round[name]) for name in names]
+    raw = np.array(
+        [
+            (
+                difference_p_value(x, adaptive=adaptive),
+                equivalence_p_value(x, delta, adaptive=adaptive),
+            )
+            for x in logs
+        ]
+    ).reshape(-1, 2)
+    adjusted = _shaffer_pairs(raw)
+    family: dict[str, Comparison] = {}
+    for name, x, (p_difference, p_equivalence) in zip(names, logs, adjusted, strict=True):
+        verdict: Verdict = "undecided"
+        if p_equivalence <= alpha:
+            verdict = "equivalent"
+        elif p_difference <= alpha:
+            verdict = "faster" if x.mean() < 0 else "slower"
+        family[name] = Comparison(
+            ratio=round_interval(np.exp(x), confidence=confidence, adaptive=adaptive),
+            p_difference=float(p_difference),
+            p_equivalence=float(p_equivalence),
+            verdict=verdict,
+            rounds_needed=rounds_needed(x, delta, confidence=confidence),
+        )
+    return family
+
+
+def check_delta(delta: float) -> None:
+    """Raise ``ValueError`` unless ``delta`` is a fraction above 0 and below 1."""
+    if not 0.0 < delta < 1.0:
+        raise ValueError(f"delta = {delta}: expected a fraction between 0 and 1, 0.01 for 1 %")
+
+
+def _shaffer_pairs(p_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Adjust shape (comparisons, 2) where at most one hypothesis of each row can be true."""
+    adjusted = np.empty_like(p_values)
+    left = np.full(len(p_values), 2)
+    worst = 0.0
+    for flat in np.argsort(p_values, axis=None, kind="stable"):
+        row, column = divmod(int(flat), 2)
+        worst = max(worst, min(1.0, float(p_values[row, column]) * int((left > 0).sum())))
+        adjusted[row, column] = worst
+        left[row] -= 1
+    return adjusted
+
+
+def _standard_error(logs: npt.NDArray[np.float64]) -> float:
+    return float(logs.std(ddof=1)) / math.sqrt(logs.size)
+
+
+def _checked_p(p_values: Values) -> npt.NDArray[np.float64]:
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.ndim != 1 or not bool(np.all((p >= 0.0) & (p <= 1.0))):
+        raise ValueError(f"p-values: expected one dimension within [0, 1], got {p_values!r}")
+    return p

@@ -1,0 +1,238 @@
+"""One results folder per study run. Raw is stored, everything else is derived on read.
+
+    meta.json        schema version, study, targets, hash, machine fingerprint     written once
+    artifacts.json   what was made from what                                       written once
+    rows.jsonl       one line per round, appended and synced: the record
+    facts/SHA.json   what the worker found, by content
+    raw/*.parquet    every latency: trial, block, latency_ns
+    outputs/SHA.npy  predictions, by content
+    artifacts/       model files, by content
+
+A round is one line, so it is there whole or not at all: a run cut off anywhere goes on from the
+last whole round.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Optional
+
+from profiler.errors import ResultsError
+from profiler.schema.wire import SCHEMA_VERSION
+
+META, ARTIFACTS, ROWS = "meta.json", "artifacts.json", "rows.jsonl"
+
+
+def _failed(path: Path, error: OSError) -> ResultsError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResultsError(
+            f"{path}: disk full; what was recorded before is safe",
+            hint="free some space, then give the same command: it goes on from there",
+        )
+    return ResultsError(
+        f"{path}: can't be written ({error.strerror})",
+        hint="choose another folder with --output",
+    )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the operating system says into one clear message."""
+    try:
+        yield
+    except OSError as error:
+        raise _failed(path, error) from None
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, synced. Raises ResultsError."""
+    partial = path.with_name(path.name + ".part")
+    with writing(path):
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+class Store:
+    """A results folder. Open it with `create`, `resume` or `read`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock: Optional[int] = None
+
+    @classmethod
+    def open(cls, folder: Path, meta: dict[str, Any]) -> Store:
+        """Create the folder, or go on in it if it belongs to the same study. Takes its lock.
+
+        Raises ResultsError when another run writes there, the study has changed, or the folder
+        has another schema version or is not ours.
+        """
+        store = cls(folder)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        store._take_lock()
+        if (folder / META).exists():
+            found = store.meta()
+            if found["study_hash"] != meta["study_hash"]:
+                raise ResultsError(
+                    f"{folder}: holds results of another version of this study"
+                    f" ({_changes(found, meta)})",
+                    hint="keep both: add --output NEW_FOLDER",
+                )
+        else:
+            others = [p.name for p in folder.iterdir() if p.name != "lock"]
+            if others:
+                raise ResultsError(
+                    f"{folder}: is not empty and not a results folder (it has {others[0]})",
+                    hint="choose another folder with --output",
+                )
+            store.write_json(META, {"schema_version": SCHEMA_VERSION, **meta})
+        with writing(folder):
+            for name in ("facts", "raw", "outputs", "artifacts"):
+                (folder / name).mkdir(exist_ok=True)
+        store._drop_torn_line()
+        return store
+
+    @classmethod
+    def read(cls, folder: Path) -> Store:
+        """Open an existing results folder for reading. Raises ResultsError."""
+        store = cls(folder)
+        store.meta()
+        return store
+
+    def close(self) -> None:
+        """Release the lock."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _take_lock(self) -> None:
+        path = self.folder / "lock"
+        with writing(path):
+            self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.close()
+            raise ResultsError(
+                f"{self.folder}: another run is writing here",
+                hint="wait for it, or choose another folder with --output",
+            ) from None
+
+    def _drop_torn_line(self) -> None:
+        """Cut off what a power cut left of a line that was being written."""
+        path = self.folder / ROWS
+        if not path.exists():
+            return
+        data = path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole != len(data):
+            with writing(path):
+                os.truncate(path, whole)
+
+    def meta(self) -> dict[str, Any]:
+        """Study, targets, fingerprint. Raises ResultsError for a folder we can't read."""
+        path = self.folder / META
+        try:
+            meta: dict[str, Any] = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise ResultsError(
+                f"{self.folder}: not a results folder (no {META})",
+                hint="give the folder that `profiler run` printed",
+            ) from None
+        except (OSError, ValueError) as error:
+            raise ResultsError(f"{path}: can't be read ({error})") from None
+        if meta.get("schema_version") != SCHEMA_VERSION:
+            raise ResultsError(
+                f"{path}: schema_version: expected {SCHEMA_VERSION},"
+                f" got {meta.get('schema_version')}",
+                hint="read it with the version of profiler that wrote it"
+                f" ({meta.get('profiler', 'unknown')}), or measure again with --output NEW_FOLDER",
+            )
+        return meta
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file of the folder atomically."""
+        write_atomic(self.folder / name, json.dumps(value, indent=1).encode())
+
+    def read_json(self, name: str) -> Optional[Any]:
+        """A JSON file of the folder, or None when it was not written yet."""
+        path = self.folder / name
+        try:
+            return json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise ResultsError(f"{path}: can't be read ({error})") from None
+
+    def add_facts(self, facts: dict[str, Any]) -> str:
+        """Keep facts by content; returns their name."""
+        data = json.dumps(facts, sort_keys=True, indent=1).encode()
+        name = hashlib.sha256(data).hexdigest()
+        path = self.folder / "facts" / f"{name}.json"
+        if not path.exists():
+            write_atomic(path, data)
+        return name
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Append one row and sync it. After a failure the file is as it was before."""
+        path = self.folder / ROWS
+        data = json.dumps({"schema_version": SCHEMA_VERSION, **row}).encode() + b"\n"
+        with writing(path):
+            before = path.stat().st_size if path.exists() else 0
+            try:
+                with path.open("ab") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError:
+                os.truncate(path, before)
+                raise
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows, in the order of writing; a torn last line is not one."""
+        path = self.folder / ROWS
+        if not path.exists():
+            return []
+        rows = []
+        data = path.read_bytes()
+        for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
+            try:
+                row = json.loads(line)
+            except ValueError:
+                raise ResultsError(
+                    f"{path}: line {number} is damaged",
+                    hint="restore the file from a copy, or measure again with --output NEW_FOLDER",
+                ) from None
+            if row.get("schema_version") != SCHEMA_VERSION:
+                raise ResultsError(
+                    f"{path}: line {number}: schema_version: expected {SCHEMA_VERSION},"
+                    f" got {row.get('schema_version')}"
+                )
+            rows.append(row)
+        return rows
+
+
+def _changes(found: dict[str, Any], meta: dict[str, Any]) -> str:
+    """The first keys in which two studies differ, in words."""
+    different = []
+    for part in ("study", "targets"):
+        before, after = found[part], meta[part]
+        if part == "study":
+            different += [k for k in {**before, **after} if before.get(k) != after.get(k)]
+        elif before != after:
+            different.append("targets' files")
+    return "changed: " + ", ".join(sorted(different)[:4]) if different else "inputs changed"

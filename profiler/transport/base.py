@@ -1,0 +1,38 @@
+"""The seam between host and device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from profiler.schema.lines import LineReader
+
+
+class Pipe(Protocol):
+    """A running worker's stream. `reader` reads marked lines with timeouts."""
+
+    reader: LineReader
+
+    def send(self, data: bytes) -> None:
+        """Write bytes to the worker. Raises TransportError when it is gone."""
+
+    def ended(self) -> str:
+        """Why the stream ended, in words, for messages."""
+
+    def close(self) -> None:
+        """End the worker if it still runs, and release the stream."""
+
+
+class Transport(Protocol):
+    """A way to one device."""
+
+    name: str
+
+    def stage(self, path: Path, sha: str) -> None:
+        """Bring a file to the device as blob `sha`."""
+
+    def spawn(self, worker_sha: str) -> Pipe:
+        """Start the staged worker archive."""
+
+    def fetch(self, folder: str, sha: str, to: Path) -> None:
+        """Move an output blob from the device's `folder` to the file `to`."""

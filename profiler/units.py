@@ -1,0 +1,98 @@
+"""Reading and printing quantities. Durations are integer nanoseconds, sizes are bytes."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Optional
+
+_DURATIONS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9}
+_SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-zµ%]*)\s*")
+
+
+def _split(text: str, units: str) -> tuple[float, str]:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise ValueError(f"expected a number with a unit ({units}), got {text!r}")
+    return float(match[1]), match[2]
+
+
+def parse_duration(text: str) -> int:
+    """'5ms' -> 5_000_000 ns. Raises ValueError with the accepted units."""
+    number, unit = _split(text, "ns, us, ms, s, min")
+    if unit not in _DURATIONS:
+        raise ValueError(f"expected a duration such as '5ms' or '30s', got {text!r}")
+    return round(number * _DURATIONS[unit])
+
+
+def parse_size(text: str) -> int:
+    """'512MB' -> 512_000_000 bytes; KiB, MiB and GiB are binary."""
+    number, unit = _split(text, "B, KB, MB, GB, KiB, MiB, GiB")
+    if unit not in _SIZES:
+        raise ValueError(f"expected a size such as '512MB' or '2GiB', got {text!r}")
+    return round(number * _SIZES[unit])
+
+
+def parse_fraction(text: str) -> float:
+    """'1pp' (percentage points), '1%' and '0.01' all give 0.01."""
+    number, unit = _split(text, "pp, %, or a plain fraction")
+    if unit in ("pp", "%"):
+        return number / 100
+    if unit == "":
+        return number
+    raise ValueError(f"expected a share such as '1pp', '1%' or '0.01', got {text!r}")
+
+
+def _three_digits(value: float) -> str:
+    """Three significant digits without an exponent."""
+    if value == 0:
+        return "0"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}"
+
+
+def _scaled(value: float, steps: tuple[tuple[float, str], ...]) -> str:
+    for factor, unit in steps:
+        if abs(value) >= factor * 0.9995:
+            return f"{_three_digits(value / factor)} {unit}"
+    factor, unit = steps[-1]
+    return f"{_three_digits(value / factor)} {unit}"
+
+
+def _missing(value: Optional[float]) -> bool:
+    return value is None or math.isnan(value)
+
+
+def format_duration(value_ns: Optional[float]) -> str:
+    """Nanoseconds as '1.23 ms'; a missing value as an en dash."""
+    if value_ns is None or _missing(value_ns):
+        return "–"
+    return _scaled(value_ns, ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")))
+
+
+def format_size(value_bytes: Optional[float]) -> str:
+    """Bytes as '12.3 MB' (decimal megabytes)."""
+    if value_bytes is None or _missing(value_bytes):
+        return "–"
+    return _scaled(value_bytes, ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")))
+
+
+def format_rate(value: Optional[float]) -> str:
+    """Samples a second as '12.3 k/s'."""
+    if value is None or _missing(value):
+        return "–"
+    return _scaled(value, ((1e6, "M/s"), (1e3, "k/s"), (1.0, "/s")))
+
+
+def format_percent(value: Optional[float], digits: int = 1) -> str:
+    """A fraction as '97.1 %'."""
+    if value is None or _missing(value):
+        return "–"
+    return f"{value * 100:.{digits}f} %"
+
+
+def format_elapsed(seconds: float) -> str:
+    """Seconds of waiting as '1 min 05 s'."""
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"

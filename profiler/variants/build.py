@@ -1,0 +1,137 @@
+"""Making a variant: the recipe is looked up, the cache asked, the result named by its hash."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from profiler.errors import VariantError
+from profiler.schema.artifact import Artifact
+from profiler.schema.study import VariantSpec
+from profiler.sources.inspect import load, tensors
+from profiler.sources.keep import keep
+from profiler.variants import cache as memory
+from profiler.variants.recipe import Recipe, Request
+
+RECIPES = {
+    "int8-dynamic": "profiler.variants.int8_dynamic",
+    "int8-static": "profiler.variants.int8_static",
+}
+"""recipe -> module that is a `Recipe`, loaded on first use; fp32 is the baseline itself"""
+ARTIFACTS = "artifacts"
+"""folder of the artifact files inside a results folder"""
+
+
+def build(
+    baseline: Artifact,
+    spec: VariantSpec,
+    *,
+    root: Path,
+    calibration: dict[str, np.ndarray[Any, Any]] | None = None,
+    seed: int = 0,
+    cache: Path | None = None,
+) -> Artifact:
+    """Make one variant of `baseline`; the same request gives the same artifact hash.
+
+    `root` is the results folder that `baseline.path` is relative to; the file goes to
+    root/artifacts/<sha>.onnx. `calibration` maps each model input to rows (first axis: rows, with
+    the model's dtype). `cache` is shared between studies; without it nothing is remembered.
+    Raises VariantError when the variant can't be made; nothing is left behind then.
+    """
+    name = spec.recipe or spec.name
+    if name == "fp32":
+        return dataclasses.replace(baseline, variant=spec.name)
+    if name not in RECIPES:
+        known = ", ".join(("fp32", *RECIPES))
+        raise VariantError(f'{spec.name}: expected a recipe, one of {known}, got "{name}"')
+    recipe = cast(Recipe, import_module(RECIPES[name]))
+    rows = _rows(name, recipe, baseline, calibration)
+    source = root / baseline.path
+    if not source.is_file():
+        raise VariantError(f"{source}: the baseline's file is missing", hint="run the study again")
+    settings = recipe.parameters(spec)
+    versions = _versions()
+    key = memory.key_of(
+        {
+            "baseline": baseline.sha,
+            "recipe": name,
+            "recipe_version": recipe.VERSION,
+            "settings": settings,
+            "calibration": memory.rows_sha(rows),
+            "seed": seed,
+            "versions": versions,
+        }
+    )
+    made = memory.lookup(cache, key) if cache is not None else None
+    if made is not None:
+        kept = keep(made, root / ARTIFACTS)
+    else:
+        with tempfile.TemporaryDirectory(prefix="profiler-variant-") as scratch:
+            request = Request(
+                model=baseline.model,
+                source=source,
+                spec=spec,
+                inputs=baseline.inputs,
+                calibration=rows,
+                seed=seed,
+                scratch=Path(scratch),
+            )
+            fresh = recipe.make(request)
+            kept = keep(fresh, root / ARTIFACTS)
+            if cache is not None:
+                memory.remember(cache, key, fresh)
+    inputs, outputs = tensors(load(kept))
+    count = {} if rows is None else {"calibration_rows": str(len(next(iter(rows.values()))))}
+    return Artifact(
+        model=baseline.model,
+        variant=spec.name,
+        sha=kept.stem,
+        path=f"{ARTIFACTS}/{kept.name}",
+        bytes=kept.stat().st_size,
+        inputs=inputs,
+        outputs=outputs,
+        made_by={
+            "recipe": name,
+            "recipe_version": str(recipe.VERSION),
+            "baseline": baseline.sha,
+            **settings,
+            **count,
+            **versions,
+        },
+    )
+
+
+def _rows(
+    name: str,
+    recipe: Recipe,
+    baseline: Artifact,
+    calibration: dict[str, np.ndarray[Any, Any]] | None,
+) -> dict[str, np.ndarray[Any, Any]] | None:
+    """The rows a recipe calibrates with; None, so that they don't enter the key, without need."""
+    if not recipe.NEEDS_CALIBRATION:
+        return None
+    if not calibration or not len(next(iter(calibration.values()))):
+        raise VariantError(
+            f"{name} needs calibration rows, got none",
+            hint="add [data] to the study, with a split column or calibration_rows",
+        )
+    missing = [t.name for t in baseline.inputs if t.name not in calibration]
+    if missing:
+        raise VariantError(
+            f'{name} needs calibration rows for the model input "{missing[0]}", '
+            f"got them for: {', '.join(calibration)}",
+            hint=f'add it to [data] inputs: {{ {missing[0]} = "<column>" }}',
+        )
+    return {t.name: calibration[t.name] for t in baseline.inputs}
+
+
+def _versions() -> dict[str, str]:
+    import onnx
+    import onnxruntime
+
+    return {"onnx": str(onnx.__version__), "onnxruntime": str(onnxruntime.__version__)}

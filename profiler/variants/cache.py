@@ -1,0 +1,60 @@
+"""A content-addressed memory of requests: key -> hash of the artifact that came out.
+
+A key is the SHA-256 of everything that decides the result; the entry is one small JSON file,
+written whole or not at all. An entry whose artifact is gone or changed counts as a miss.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from profiler.sources.keep import keep, sha_of
+
+
+def rows_sha(rows: dict[str, np.ndarray[Any, Any]] | None) -> str:
+    """SHA-256 over names, dtypes, shapes and values, independent of the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(rows or {}):
+        value = np.ascontiguousarray((rows or {})[name])
+        head = json.dumps([name, value.dtype.str, list(value.shape)])
+        digest.update(head.encode() + b"\n")
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def key_of(parts: dict[str, Any]) -> str:
+    """SHA-256 of a request written as JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def lookup(cache: Path, key: str) -> Path | None:
+    """The cached file for `key`, verified against its own name, or None."""
+    try:
+        entry = json.loads((cache / f"{key}.json").read_text(encoding="utf-8"))
+        found = cache / f"{entry['sha']}.onnx"
+        return found if sha_of(found) == entry["sha"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remember(cache: Path, key: str, made: Path) -> Path:
+    """Copy `made` into the cache and write its entry. Returns the cached file."""
+    kept = keep(made, cache)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=cache)
+    partial = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"sha": kept.stem}, file)
+        partial.replace(cache / f"{key}.json")
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return kept

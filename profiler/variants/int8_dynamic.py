@@ -1,0 +1,47 @@
+"""8-bit weights; activations are scaled at run time, per query. Needs no calibration data.
+
+Wins where reading weights is the cost (MatMul, Gemm, recurrent layers). Convolutions become
+ConvInteger, which is slower than float on most CPUs: that is measured, not prevented.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from profiler.errors import VariantError
+from profiler.schema.study import VariantSpec
+from profiler.sources.quiet import cause, quiet
+from profiler.variants.prepare import finished, prepared
+from profiler.variants.recipe import Request
+
+VERSION = 1
+NEEDS_CALIBRATION = False
+
+
+def parameters(spec: VariantSpec) -> dict[str, str]:
+    """Per-channel applies to MatMul; ConvInteger takes one scale only, whatever is asked."""
+    return {"weights": spec.weights, "per_channel": str(spec.per_channel).lower()}
+
+
+def make(request: Request) -> Path:
+    """Quantize weights of every operator that ONNX Runtime can run with dynamic scales."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.registry import IntegerOpsRegistry
+
+    source = prepared(request.source, request.scratch)
+    target = request.scratch / "int8-dynamic.onnx"
+    kind = QuantType.QInt8 if request.spec.weights == "int8" else QuantType.QUInt8
+    with quiet():
+        try:
+            quantize_dynamic(
+                source,
+                target,
+                # Sorted, because the default is a set whose order changes with the hash seed.
+                op_types_to_quantize=sorted(IntegerOpsRegistry),
+                per_channel=request.spec.per_channel,
+                weight_type=kind,
+                extra_options={"WeightSymmetric": kind == QuantType.QInt8},
+            )
+        except Exception as error:  # the quantizer raises ValueError, RuntimeError and others
+            raise VariantError(f"int8-dynamic: the quantizer failed: {cause(error)}") from None
+    return finished(target, "int8-dynamic")

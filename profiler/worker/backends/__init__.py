@@ -1,0 +1,45 @@
+"""Inference libraries: `name -> "module:Class"`, imported on first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Optional, Protocol
+
+from profiler.schema.wire import Job
+
+BACKENDS = {
+    "null": "profiler.worker.backends.null:NullBackend",
+    "onnxruntime": "profiler.worker.backends.ort:OrtBackend",
+}
+
+
+class Backend(Protocol):
+    """One loaded model in this process. The timed loop is the backend's own."""
+
+    providers: tuple[str, ...]
+
+    def load(self, job: Job, model: Optional[Path]) -> None:
+        """Create the session. Everything it costs is load time."""
+
+    def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
+        """Prepare queries from real rows (first axis = rows), cycling through them."""
+
+    def prepare(self) -> None:
+        """After the first query: whatever makes the later ones steady."""
+
+    def run(self, first: int, count: int) -> None:
+        """Issue queries first, first+1, … untimed."""
+
+    def timed(self, first: int, out: Any) -> None:
+        """Issue len(out) queries and write each one's latency in ns into `out` (array 'q')."""
+
+    def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
+        """Outputs for all rows, in order, as numpy arrays with the rows on the first axis."""
+
+
+def make(name: str) -> Backend:
+    """The backend called `name`. Raises KeyError for an unknown one."""
+    module, _, cls = BACKENDS[name].partition(":")
+    backend: Backend = getattr(import_module(module), cls)()
+    return backend

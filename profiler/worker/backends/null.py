@@ -1,0 +1,74 @@
+"""The null backend: no model, so that what is measured is the harness itself.
+
+`sleep_ns` and `spin_ns` make queries of a known length. The faults rehearse what a broken model
+or device does: `crash_at`, `hang_at` and `allocate_at` name the query at which it happens.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any, Optional
+
+from profiler.schema.wire import Job
+
+
+class NullBackend:
+    """Issues queries that do nothing, sleep, spin, or fail on purpose."""
+
+    providers: tuple[str, ...] = ("null",)
+
+    def load(self, job: Job, model: Optional[Path]) -> None:
+        options = job.backend_options
+        self._sleep_s = options.get("sleep_ns", 0.0) / 1e9
+        self._spin_ns = int(options.get("spin_ns", 0))
+        self._crash_at = int(options.get("crash_at", -1))
+        self._hang_at = int(options.get("hang_at", -1))
+        self._allocate_at = int(options.get("allocate_at", -1))
+        self._count = 0
+        self._plain = not any((self._sleep_s, self._spin_ns, *self._faults()))
+
+    def _faults(self) -> tuple[bool, ...]:
+        return tuple(at >= 0 for at in (self._crash_at, self._hang_at, self._allocate_at))
+
+    def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
+        return
+
+    def prepare(self) -> None:
+        return
+
+    def _query(self, _index: int) -> None:
+        self._count += 1
+        if self._count - 1 == self._crash_at:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if self._count - 1 == self._hang_at:
+            time.sleep(10**6)
+        if self._count - 1 == self._allocate_at:
+            held = [bytearray(2**28) for _ in range(4096)]
+            del held
+        if self._sleep_s:
+            time.sleep(self._sleep_s)
+        if self._spin_ns:
+            end = time.perf_counter_ns() + self._spin_ns
+            while time.perf_counter_ns() < end:
+                pass
+
+    def _nothing(self, _index: int) -> None:
+        return
+
+    def run(self, first: int, count: int) -> None:
+        for i in range(count):
+            self._query(first + i)
+
+    def timed(self, first: int, out: Any) -> None:
+        clock = time.perf_counter_ns
+        query = self._nothing if self._plain else self._query
+        for i in range(len(out)):
+            start = clock()
+            query(i)
+            out[i] = clock() - start
+
+    def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
+        return {}

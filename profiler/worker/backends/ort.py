@@ -1,0 +1,127 @@
+"""ONNX Runtime. Inputs and outputs are bound before the clock starts; real rows cycle."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+import onnxruntime as ort
+
+from profiler.schema.wire import Job
+
+_OPTIMIZATION = {
+    "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+MAX_QUERIES = 64
+MAX_BOUND_BYTES = 64 * 2**20
+
+
+def _queries(rows: dict[str, Any], batch: int, stack: bool) -> Iterator[dict[str, Any]]:
+    """Cut rows into the feeds of single queries; the last incomplete batch is filled by cycling."""
+    count = len(next(iter(rows.values())))
+    for start in range(0, count, batch if stack else 1):
+        if stack:
+            index = np.arange(start, start + batch) % count
+            yield {name: np.ascontiguousarray(values[index]) for name, values in rows.items()}
+        else:
+            yield {name: np.ascontiguousarray(values[start]) for name, values in rows.items()}
+
+
+class OrtBackend:
+    """An ONNX Runtime session with pre-bound queries."""
+
+    providers: tuple[str, ...] = ()
+
+    def load(self, job: Job, model: Optional[Path]) -> None:
+        if model is None:
+            raise ValueError("onnxruntime needs a model file")
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = job.threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = _OPTIMIZATION[job.optimization]
+        options.log_severity_level = 3
+        for key, value in job.session_options.items():
+            options.add_session_config_entry(key, value)
+        if job.strict_provider and job.provider != "CPUExecutionProvider":
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        if job.provider not in ort.get_available_providers():
+            raise RuntimeError(
+                f"{job.provider} is not in this onnxruntime; it has "
+                + ", ".join(ort.get_available_providers())
+            )
+        self._session = ort.InferenceSession(
+            os.fspath(model), options, providers=[(job.provider, job.provider_options)]
+        )
+        self.providers = tuple(self._session.get_providers())
+        self._output_names = [o.name for o in self._session.get_outputs()]
+
+    def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
+        row_bytes = sum(values[:1].nbytes for values in rows.values()) * (batch if stack else 1)
+        limit = max(1, min(MAX_QUERIES, MAX_BOUND_BYTES // max(1, row_bytes)))
+        # The bound memory must stay alive as long as the bindings.
+        self._feeds = list(islice(_queries(rows, batch, stack), limit))
+        self._bindings = [self._binding(feed) for feed in self._feeds]
+
+    def _binding(self, feed: dict[str, Any]) -> Any:
+        binding = self._session.io_binding()
+        for name, value in feed.items():
+            binding.bind_cpu_input(name, value)
+        for name in self._output_names:
+            binding.bind_output(name, "cpu")
+        return binding
+
+    def prepare(self) -> None:
+        """Now that output shapes are known, keep those buffers instead of allocating each time.
+
+        Skipped for models whose output shape depends on the values of the inputs.
+        """
+        shapes = set()
+        for binding in self._bindings:
+            self._session.run_with_iobinding(binding)
+            shapes.add(tuple(tuple(v.shape()) for v in binding.get_outputs()))
+        if len(shapes) > 1:
+            return
+        for binding in self._bindings:
+            for name, value in zip(self._output_names, binding.get_outputs()):
+                if value.is_tensor():
+                    binding.bind_ortvalue_output(name, value)
+
+    def run(self, first: int, count: int) -> None:
+        bindings, run = self._bindings, self._session.run_with_iobinding
+        for i in range(first, first + count):
+            run(bindings[i % len(bindings)])
+
+    def timed(self, first: int, out: Any) -> None:
+        bindings = self._bindings
+        # The binding objects' own C++ call: the public wrapper adds a Python frame per query.
+        run = self._session._sess.run_with_iobinding
+        cycle = [bindings[(first + i) % len(bindings)]._iobinding for i in range(len(out))]
+        clock = time.perf_counter_ns
+        for i, binding in enumerate(cycle):
+            start = clock()
+            run(binding, None)
+            out[i] = clock() - start
+
+    def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
+        count = len(next(iter(rows.values())))
+        pieces: dict[str, list[Any]] = {name: [] for name in self._output_names}
+        for start, feed in zip(
+            range(0, count, batch if stack else 1), _queries(rows, batch, stack)
+        ):
+            values = self._session.run(self._output_names, feed)
+            for name, found in zip(self._output_names, values):
+                value = np.asarray(found)
+                if stack and (value.ndim == 0 or value.shape[0] != batch):
+                    raise RuntimeError(
+                        f"output {name!r} has shape {value.shape}: no batch of {batch} first"
+                    )
+                pieces[name].append(value[: count - start] if stack else value[None])
+        return {name: np.concatenate(values) for name, values in pieces.items()}

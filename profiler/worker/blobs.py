@@ -1,0 +1,57 @@
+"""Blobs on the device: files named by the SHA-256 of their content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+_SHA = re.compile(r"[0-9a-f]{64}")
+
+
+def sha_of(path: Path) -> str:
+    """SHA-256 of a file's content, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while True:
+            piece = file.read(1 << 20)
+            if not piece:
+                return digest.hexdigest()
+            digest.update(piece)
+
+
+class BlobFolder:
+    """A folder of blobs. Names are checked, so a message can't reach outside of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def path(self, sha: str) -> Path:
+        """Where the blob lies or would lie. Raises ValueError for anything but a SHA-256."""
+        if not _SHA.fullmatch(sha):
+            raise ValueError(f"not a blob name: {sha!r}")
+        return self.folder / sha
+
+    def missing(self, shas: list[str]) -> list[str]:
+        """Those which are not here whole; a damaged blob is removed and counts as missing."""
+        absent = []
+        for sha in shas:
+            path = self.path(sha)
+            if path.is_file():
+                if sha_of(path) == sha:
+                    continue
+                path.unlink()
+            absent.append(sha)
+        return absent
+
+    def add(self, data: bytes) -> str:
+        """Write a blob atomically; returns its name."""
+        sha = hashlib.sha256(data).hexdigest()
+        handle, name = tempfile.mkstemp(dir=str(self.folder))
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).replace(self.path(sha))
+        return sha

@@ -1,0 +1,126 @@
+"""What this device is, from /proc and /sys. Pure parsers apart from the reading, for tests.
+
+A fact the device does not offer is None ("not available"), never a guess. Nothing here reads the
+environment, user names or host names.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+from typing import Any, Optional
+
+from profiler.worker.instruments import read_text
+
+_CPU = "/sys/devices/system/cpu"
+
+
+def parse_cpuinfo(text: str) -> dict[str, Any]:
+    """Model name and feature flags of the first processor (x86 'flags', Arm 'Features')."""
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        key, colon, value = line.partition(":")
+        if colon:
+            fields.setdefault(key.strip(), value.strip())
+    parts = [fields[k] for k in ("CPU implementer", "CPU part") if k in fields]
+    return {
+        "cpu": fields.get("model name") or fields.get("Model") or " ".join(parts) or None,
+        "cpu_flags": (fields.get("flags") or fields.get("Features") or "").split(),
+        "microcode": fields.get("microcode"),
+    }
+
+
+def parse_meminfo(text: str) -> dict[str, Optional[int]]:
+    """Total and available memory in bytes."""
+    found = dict(re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE))
+
+    def value(key: str) -> Optional[int]:
+        return int(found[key]) * 1024 if key in found else None
+
+    return {"memory_bytes": value("MemTotal"), "memory_available_bytes": value("MemAvailable")}
+
+
+def parse_bracketed(text: Optional[str]) -> Optional[str]:
+    """'always [madvise] never' -> 'madvise'."""
+    match = re.search(r"\[(\S+)\]", text or "")
+    return match[1] if match else None
+
+
+def parse_os_release(text: str) -> Optional[str]:
+    """PRETTY_NAME of /etc/os-release."""
+    match = re.search(r'^PRETTY_NAME="?([^"\n]*)"?$', text, re.MULTILINE)
+    return match[1] if match else None
+
+
+def _first(text: Optional[str]) -> Optional[str]:
+    return text.strip() if text else None
+
+
+def _turbo() -> Optional[bool]:
+    no_turbo = _first(read_text(f"{_CPU}/intel_pstate/no_turbo"))
+    if no_turbo is not None:
+        return no_turbo == "0"
+    boost = _first(read_text(f"{_CPU}/cpufreq/boost"))
+    return None if boost is None else boost == "1"
+
+
+def _temperatures() -> dict[str, float]:
+    found = {}
+    for zone in sorted(Path("/sys/class/thermal").glob("thermal_zone*")):
+        value, kind = read_text(f"{zone}/temp"), _first(read_text(f"{zone}/type"))
+        if value and value.strip().lstrip("-").isdigit():
+            found[kind or zone.name] = int(value) / 1000
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Hardware and operating system."""
+    cpuinfo = read_text("/proc/cpuinfo") or ""
+    flags = parse_cpuinfo(cpuinfo)
+    load = read_text("/proc/loadavg")
+    return {
+        "architecture": platform.machine(),
+        **flags,
+        "cores": os.cpu_count(),
+        "usable_cores": len(os.sched_getaffinity(0)),
+        **parse_meminfo(read_text("/proc/meminfo") or ""),
+        "os": parse_os_release(read_text("/etc/os-release") or ""),
+        "kernel": platform.release(),
+        "libc": " ".join(platform.libc_ver()).strip() or None,
+        "virtualised": "hypervisor" in flags["cpu_flags"],
+        "device": _first((read_text("/sys/firmware/devicetree/base/model") or "").rstrip("\0")),
+        "governor": _first(read_text(f"{_CPU}/cpu0/cpufreq/scaling_governor")),
+        "turbo": _turbo(),
+        "clocksource": _first(
+            read_text("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+        ),
+        "huge_pages": parse_bracketed(read_text("/sys/kernel/mm/transparent_hugepage/enabled")),
+        "load_1min": float(load.split()[0]) if load else None,
+        "temperatures_celsius": _temperatures(),
+    }
+
+
+def software() -> dict[str, Any]:
+    """Interpreter, libraries and execution providers; None for what is not installed."""
+    found: dict[str, Any] = {"python": platform.python_version(), "providers": []}
+    try:
+        import numpy
+
+        found["numpy"] = numpy.__version__
+    except ImportError:
+        found["numpy"] = None
+    try:
+        import onnxruntime
+
+        found["onnxruntime"] = onnxruntime.__version__
+        found["providers"] = onnxruntime.get_available_providers()
+    except ImportError:
+        found["onnxruntime"] = None
+    return found
+
+
+def gather() -> dict[str, Any]:
+    """All facts, as plain JSON-ready data."""
+    return {**machine(), **software()}

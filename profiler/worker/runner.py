@@ -1,0 +1,204 @@
+"""The supervisor's child: holds one session and measures. One process, one trial, one round.
+
+It answers commands and otherwise blocks on a read, so that a paused runner burns no CPU.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+from array import array
+from pathlib import Path
+from statistics import median
+from typing import Any, Optional
+
+from profiler.schema.codec import decode, encode
+from profiler.schema.lines import EndOfStream
+from profiler.schema.wire import Block, Job, Memory
+from profiler.worker import instruments
+from profiler.worker.backends import Backend, make
+from profiler.worker.blobs import BlobFolder
+from profiler.worker.channel import Channel
+
+LEVEL = 0.02
+"""Warm-up ends when the medians of the last blocks differ by less than this."""
+LEVEL_BLOCKS = 4
+
+
+def limit_memory(limit_bytes: Optional[int]) -> None:
+    """Refuse memory beyond the limit: RLIMIT_DATA covers heap and private mappings (Linux 4.7)."""
+    if limit_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+
+
+class Runner:
+    """Commands of one runner. Each returns what the supervisor is told."""
+
+    def __init__(self, job: Job, blobs: BlobFolder, out: BlobFolder) -> None:
+        self.job, self.blobs, self.out = job, blobs, out
+        self.backend: Backend
+        self.next_query = 0
+        self.memory: dict[str, Optional[int]] = {}
+
+    def _rows(self) -> dict[str, Any]:
+        if not self.job.inputs:
+            return {}
+        import numpy as np
+
+        return {
+            name: np.load(self.blobs.path(sha), mmap_mode="r", allow_pickle=False)
+            for name, sha in self.job.inputs.items()
+        }
+
+    def load(self) -> dict[str, Any]:
+        """Create the session, bind the rows, issue the first query."""
+        job = self.job
+        limit_memory(job.memory_limit_bytes)
+        self.backend = make(job.backend)
+        self.memory["imports_bytes"] = instruments.resident_bytes()
+        instruments.reset_peak_memory()
+        model = self.blobs.path(job.artifact) if job.artifact else None
+        start = time.perf_counter_ns()
+        self.backend.load(job, model)
+        load_ns = time.perf_counter_ns() - start
+        self.memory["loaded_bytes"] = instruments.resident_bytes()
+        self.backend.bind(self._rows(), job.batch, job.stack)
+        start = time.perf_counter_ns()
+        self.backend.run(0, 1)
+        first_query_ns = time.perf_counter_ns() - start
+        self.memory["first_query_bytes"] = instruments.resident_bytes()
+        self.backend.prepare()
+        self.next_query = 1
+        return {
+            "load_ns": load_ns,
+            "first_query_ns": first_query_ns,
+            "providers": list(self.backend.providers),
+        }
+
+    def warm(self, least_ns: int, most_ns: int, block_ns: int) -> dict[str, Any]:
+        """Run until the block medians are level. Returns the typical latency found."""
+        start = time.perf_counter_ns()
+        medians: list[float] = []
+        queries, count, level = 0, 1, False
+        while True:
+            out = array("q", bytes(8 * count))
+            self.backend.timed(self.next_query, out)
+            self.next_query += count
+            queries += count
+            medians.append(median(out))
+            spent = time.perf_counter_ns() - start
+            recent = medians[-LEVEL_BLOCKS:]
+            spread = max(recent) - min(recent)
+            level = len(recent) == LEVEL_BLOCKS and spread <= LEVEL * median(recent)
+            if spent >= most_ns or (level and spent >= least_ns):
+                break
+            count = max(1, min(10_000, int(block_ns // max(1.0, medians[-1]))))
+        instruments.settle()
+        return {
+            "typical_ns": int(medians[-1]),
+            "warmup_ns": time.perf_counter_ns() - start,
+            "warmup_queries": queries,
+            "warmup_level": level,
+        }
+
+    def block(self, position: int, lead: int, count: int) -> dict[str, Any]:
+        """One timed block: `lead` queries refill caches and wake threads, then `count` timed."""
+        out = array("q", bytes(8 * count))
+        self.backend.run(self.next_query, lead)
+        first = self.next_query + lead
+        before = instruments.read()
+        start = time.perf_counter_ns()
+        self.backend.timed(first, out)
+        wall_ns = time.perf_counter_ns() - start
+        after = instruments.read()
+        self.next_query = first + count
+        instruments.settle()
+        block = describe(before, after, position, count, wall_ns)
+        return {"block": encode(block), "latencies": out.tolist()}
+
+    def predict(self) -> dict[str, Any]:
+        """Outputs on all rows by the session that was timed, as blobs."""
+        import io
+
+        import numpy as np
+
+        outputs = {}
+        for name, value in self.backend.predict(
+            self._rows(), self.job.batch, self.job.stack
+        ).items():
+            buffer = io.BytesIO()
+            np.save(buffer, value, allow_pickle=False)
+            outputs[name] = self.out.add(buffer.getvalue())
+        return {"outputs": outputs}
+
+    def finish(self) -> dict[str, Any]:
+        """Memory figures of the whole life of this process."""
+        self.memory["peak_bytes"] = instruments.peak_bytes()
+        self.memory["pss_bytes"] = instruments.proportional_bytes()
+        return {"memory": encode(Memory(**self.memory))}
+
+
+def describe(
+    before: instruments.Reading,
+    after: instruments.Reading,
+    position: int,
+    queries: int,
+    wall_ns: int,
+) -> Block:
+    """The record of a block from the two readings around it."""
+
+    def passed(first: Optional[int], last: Optional[int]) -> Optional[int]:
+        return None if first is None or last is None else max(0, last - first)
+
+    cpu_ns = after.cpu_ns - before.cpu_ns
+    busy = passed(before.busy_ns, after.busy_ns)
+    return Block(
+        position=position,
+        queries=queries,
+        wall_ns=wall_ns,
+        cpu_ns=cpu_ns,
+        run_delay_ns=passed(before.run_delay_ns, after.run_delay_ns),
+        involuntary_switches=after.involuntary_switches - before.involuntary_switches,
+        steal_ns=passed(before.steal_ns, after.steal_ns),
+        other_cpu_ns=None if busy is None else max(0, busy - cpu_ns),
+    )
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """An exception as the supervisor is told of it; out of memory is its own reason."""
+    text = f"{type(error).__name__}: {error}"
+    low = text.lower()
+    memory = isinstance(error, MemoryError) or any(
+        sign in low for sign in ("bad_alloc", "bad allocation", "failed to allocate memory")
+    )
+    return {"ok": False, "reason": "out of memory" if memory else "error", "detail": text[:2000]}
+
+
+def main(home: Path) -> None:
+    """Serve commands until the supervisor says goodbye or goes away."""
+    channel = Channel.take_over_stdio()
+    runner: Optional[Runner] = None
+    try:
+        while True:
+            message = channel.receive()
+            operation, arguments = message["op"], message.get("args", {})
+            if operation == "exit":
+                return
+            try:
+                if operation == "job":
+                    out = BlobFolder(Path(arguments["out"]))
+                    job = decode(Job, arguments["job"])
+                    runner = Runner(job, BlobFolder(home / "blobs"), out)
+                    make(job.backend)  # the import is not load time
+                    gc.collect()
+                    gc.freeze()
+                    gc.disable()
+                    reply: dict[str, Any] = {}
+                else:
+                    reply = getattr(runner, operation)(**arguments)
+                channel.send({"ok": True, **reply})
+            except (Exception, MemoryError) as error:
+                channel.send(failure(error))
+    except (EndOfStream, BrokenPipeError):
+        return

@@ -1,0 +1,123 @@
+"""The supervisor: answers the host, starts runners, and never outlives the host.
+
+Operations: hello, facts, have (which blobs are missing), round, bye. A reader thread watches the
+stream, so that the end of it ends the whole process group even in the middle of a round.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, Optional
+
+from profiler.schema.codec import decode, encode
+from profiler.schema.lines import EndOfStream
+from profiler.schema.wire import PROTOCOL, RoundRequest
+from profiler.worker import facts
+from profiler.worker.blobs import BlobFolder, sha_of
+from profiler.worker.channel import Channel
+from profiler.worker.rounds import Round
+
+
+class Server:
+    """One host's session on this device."""
+
+    def __init__(self, channel: Channel, home: Path) -> None:
+        self.channel, self.home = channel, home
+        self.blobs = BlobFolder(home / "blobs")
+        self.out = BlobFolder(Path(tempfile.mkdtemp(prefix="out-", dir=str(home))))
+        self.inbox: queue.Queue[Optional[dict[str, Any]]] = queue.Queue()
+
+    def watch(self) -> None:
+        """Reader thread: queue messages; when the host is gone, end everything at once."""
+        while True:
+            try:
+                self.inbox.put(self.channel.receive())
+            except (EndOfStream, OSError):
+                self.clean()
+                # Runners are in our process group: nothing of ours may burn the device.
+                os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    def clean(self) -> None:
+        """Remove this session's output folder."""
+        shutil.rmtree(str(self.out.folder), ignore_errors=True)
+
+    def hello(self) -> dict[str, Any]:
+        """Protocol version, the hash of this very archive, and where outputs lie."""
+        return {
+            "protocol": PROTOCOL,
+            "worker": sha_of(Path(sys.argv[0])),
+            "pid": os.getpid(),
+            "out": str(self.out.folder),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """What is found on this device."""
+        return facts.gather()
+
+    def have(self, shas: list[str]) -> dict[str, Any]:
+        """Names of blobs that must still be staged."""
+        return {"missing": self.blobs.missing(shas)}
+
+    def round(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Measure one round."""
+        wanted = decode(RoundRequest, request)
+
+        def say(event: dict[str, Any]) -> None:
+            self.channel.send({"event": event})
+
+        return {"repetitions": encode(Round(wanted, self.home, self.out, say).run())}
+
+    def serve(self) -> None:
+        """Answer until 'bye'."""
+        threading.Thread(target=self.watch, daemon=True).start()
+        while True:
+            message = self.inbox.get()
+            assert message is not None
+            operation, arguments = message["op"], message.get("args", {})
+            reply: dict[str, Any] = {"id": message["id"]}
+            if operation == "bye":
+                self.clean()
+                self.channel.send({**reply, "ok": True, "result": {}})
+                return
+            try:
+                if operation not in ("hello", "facts", "have", "round"):
+                    raise ValueError(f"unknown operation {operation!r}")
+                reply.update(ok=True, result=getattr(self, operation)(**arguments))
+            except Exception as error:  # the host must learn of every failure
+                reply.update(ok=False, error=f"{type(error).__name__}: {error}")
+            self.channel.send(reply)
+
+
+def remove_stale_outputs(home: Path) -> None:
+    """Output folders of sessions that were cut off more than a day ago."""
+    import time
+
+    for folder in home.glob("out-*"):
+        try:
+            if time.time() - folder.stat().st_mtime > 86_400:
+                shutil.rmtree(str(folder), ignore_errors=True)
+        except OSError:
+            continue
+
+
+def main(arguments: list[str]) -> None:
+    """`worker.pyz serve HOME` (the supervisor) or `worker.pyz runner HOME` (its child)."""
+    role, home = arguments[0], Path(arguments[1])
+    if role == "runner":
+        from profiler.worker import runner
+
+        runner.main(home)
+        return
+    channel = Channel.take_over_stdio()
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    remove_stale_outputs(home)
+    Server(channel, home).serve()

@@ -1,0 +1,123 @@
+"""Imports go one way, the worker stays light, files stay short."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "profiler"
+
+# A room may import rooms of a lower number. Rooms of the same number don't know each other.
+LEVELS = {
+    "errors": 0, "units": 0,
+    "schema": 1,
+    "statistics": 2, "worker": 2, "progress": 2,
+    "planning": 3, "sources": 3, "data": 3, "analysis": 3, "transport": 3, "demo": 3,
+    "variants": 4, "session": 4, "store": 4,
+    "raw": 5, "prepare": 5, "report": 5, "fingerprint": 5, "single": 5,
+    "results": 6,
+    "campaign": 7, "brief": 7, "console": 7,
+    "commands": 8,
+    "cli": 9,
+}  # fmt: skip
+WORKER_MAY_IMPORT = {"numpy", "onnxruntime", "psutil"}
+
+
+def python_files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of everything a file imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module or "")
+            if node.module == "profiler":
+                found.update(f"profiler.{alias.name}" for alias in node.names)
+    return found
+
+
+def room(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_imports_go_one_way() -> None:
+    wrong = []
+    for path in python_files(PACKAGE):
+        relative = path.relative_to(PACKAGE)
+        if relative.name == "__init__.py" and len(relative.parts) == 1:
+            continue
+        own = relative.parts[0].removesuffix(".py")
+        assert own in LEVELS, f"{relative}: give the room a level"
+        for module in imported(path):
+            if not module.startswith("profiler.") or room(module) == own:
+                continue
+            other = room(module)
+            if other not in LEVELS:  # a name of the package itself, e.g. profiler.__version__
+                continue
+            if LEVELS[other] >= LEVELS[own]:
+                wrong.append(f"{relative} imports {module}")
+    assert wrong == []
+
+
+def test_worker_imports_only_what_a_device_has() -> None:
+    ours = ("profiler.worker", "profiler.schema.codec", "profiler.schema.lines",
+            "profiler.schema.wire")  # fmt: skip
+    wrong = []
+    for path in python_files(PACKAGE / "worker"):
+        for module in imported(path):
+            top = module.split(".")[0]
+            fine = (
+                top in sys.stdlib_module_names
+                or top in WORKER_MAY_IMPORT
+                or module.startswith(ours)
+            )
+            if not fine:
+                wrong.append(f"{path.name} imports {module}")
+    assert wrong == []
+
+
+def test_what_travels_is_python_3_9_source() -> None:
+    from profiler.transport.payload import sources
+
+    for path in sources().values():
+        ast.parse(path.read_text(), feature_version=(3, 9))
+
+
+def test_travelling_schema_is_stdlib_only() -> None:
+    for name in ("codec", "lines", "wire"):
+        for module in imported(PACKAGE / "schema" / f"{name}.py"):
+            top = module.split(".")[0]
+            assert top in sys.stdlib_module_names or module.startswith("profiler.schema.")
+
+
+@pytest.mark.parametrize("folder", ["profiler", "tests"])
+def test_files_are_short(folder: str) -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in python_files(ROOT / folder)
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert long == {}
+
+
+def test_help_stays_light() -> None:
+    import subprocess
+
+    code = (
+        "import sys; sys.argv=['profiler', '--help']\n"
+        "from profiler.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pandas', 'torch', 'onnx', 'onnxruntime', 'numpy', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "demo" in done.stdout

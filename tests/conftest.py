@@ -1,0 +1,86 @@
+"""Shared by all tests: a private cache, and models small enough to measure in no time."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def private_cache(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def make_model(tmp_path: Path) -> Callable[..., Path]:
+    """make_model(name, width=16, classes=3, batch='batch') -> path of an ONNX classifier."""
+
+    def make(
+        name: str = "model.onnx",
+        width: int = 16,
+        classes: int = 3,
+        batch: object = "batch",
+        seed: int = 0,
+    ) -> Path:
+        import numpy as np
+        import onnx
+        from onnx import TensorProto, helper, numpy_helper
+
+        generator = np.random.default_rng(seed)
+        hidden = generator.standard_normal((width, 32)).astype(np.float32)
+        last = generator.standard_normal((32, classes)).astype(np.float32)
+        graph = helper.make_graph(
+            [
+                helper.make_node("MatMul", ["x", "w1"], ["h"]),
+                helper.make_node("Relu", ["h"], ["r"]),
+                helper.make_node("MatMul", ["r", "w2"], ["scores"]),
+            ],
+            "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, width])],
+            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [batch, classes])],
+            [numpy_helper.from_array(hidden, "w1"), numpy_helper.from_array(last, "w2")],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        onnx.save(model, path)
+        return path
+
+    return make
+
+
+FAST = """
+[measure]
+budget = "3s"
+round_time = "20ms"
+block_time = "2ms"
+max_rounds = 4
+"""
+
+
+@pytest.fixture
+def make_study(tmp_path: Path, make_model: Callable[..., Path]) -> Callable[..., Path]:
+    """make_study(text) -> study.toml beside model.onnx and rows.npz (48 rows, labels by fp32)."""
+
+    def make(text: str = "", *, data: bool = True, targets: str = '["local-cpu"]') -> Path:
+        import numpy as np
+        import onnxruntime as ort
+
+        model = make_model("model.onnx")
+        x = np.random.default_rng(1).standard_normal((48, 16)).astype(np.float32)
+        scores = ort.InferenceSession(model).run(None, {"x": x})[0]
+        np.savez(tmp_path / "rows.npz", x=x, labels=scores.argmax(axis=1))
+        parts = [f'name = "tiny"\ntargets = {targets}\nthreads = [1]\n', text]
+        if "[[models]]" not in text:
+            parts.append('[[models]]\nname = "m"\nonnx = "model.onnx"\n')
+        if data:
+            parts.append('[data]\nfile = "rows.npz"\nlabels = "labels"\ncalibration_rows = 8\n')
+        if "[measure]" not in text:
+            parts.append(FAST)
+        path = tmp_path / "study.toml"
+        path.write_text("\n".join(parts))
+        return path
+
+    return make

@@ -1,0 +1,127 @@
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from profiler.errors import ResultsError
+from profiler.store import Store, write_atomic
+
+META = {"study_hash": "h", "study": {"name": "s", "threads": [1]}, "targets": [], "profiler": "0"}
+
+
+def rows(folder: Path) -> list[int]:
+    return [row["n"] for row in Store.read(folder).rows()]
+
+
+def test_rows_come_back_in_order(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "r", META)
+    for n in range(3):
+        store.append({"n": n})
+    store.close()
+    assert rows(tmp_path / "r") == [0, 1, 2]
+
+
+def test_a_torn_last_line_is_dropped_and_the_next_row_is_whole(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "r", META)
+    store.append({"n": 0})
+    store.close()
+    with (tmp_path / "r" / "rows.jsonl").open("ab") as file:
+        file.write(b'{"schema_version": 1, "n": 1, "half')
+    assert rows(tmp_path / "r") == [0]
+    store = Store.open(tmp_path / "r", META)
+    store.append({"n": 2})
+    store.close()
+    assert rows(tmp_path / "r") == [0, 2]
+
+
+def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "r", META)
+    store.append({"n": 0})
+    store.append({"n": 1})
+    store.close()
+    path = tmp_path / "r" / "rows.jsonl"
+    path.write_bytes(b"x" + path.read_bytes())
+    with pytest.raises(ResultsError, match="line 1 is damaged"):
+        Store.read(tmp_path / "r").rows()
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "r", META)
+    with pytest.raises(ResultsError, match="another run is writing here"):
+        Store.open(tmp_path / "r", META)
+    store.close()
+    Store.open(tmp_path / "r", META).close()
+
+
+def test_a_changed_study_says_what_changed(tmp_path: Path) -> None:
+    Store.open(tmp_path / "r", META).close()
+    changed = {**META, "study_hash": "other", "study": {"name": "s", "threads": [2]}}
+    with pytest.raises(ResultsError, match=r"another version.*changed: threads") as caught:
+        Store.open(tmp_path / "r", changed)
+    assert "--output" in (caught.value.hint or "")
+
+
+def test_another_schema_version_is_refused_with_both_versions(tmp_path: Path) -> None:
+    Store.open(tmp_path / "r", META).close()
+    path = tmp_path / "r" / "meta.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
+    with pytest.raises(ResultsError, match="expected 1, got 99"):
+        Store.read(tmp_path / "r")
+    with pytest.raises(ResultsError, match="expected 1, got 99"):
+        Store.open(tmp_path / "r", META)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(ResultsError, match=r"not a results folder \(it has thesis.txt\)"):
+        Store.open(tmp_path, META)
+    with pytest.raises(ResultsError, match="not a results folder"):
+        Store.read(tmp_path)
+
+
+def test_disk_full_while_appending_keeps_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(tmp_path / "r", META)
+    store.append({"n": 0})
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ResultsError, match="disk full; what was recorded before is safe"):
+        store.append({"n": 1})
+    monkeypatch.undo()
+    store.append({"n": 2})
+    store.close()
+    assert rows(tmp_path / "r") == [0, 2]
+
+
+def test_disk_full_while_writing_a_file_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f"
+    write_atomic(path, b"old")
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ResultsError, match="disk full"):
+        write_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize("kind", ["file in the way", "unwritable"])
+def test_a_folder_that_cannot_be_written(tmp_path: Path, kind: str) -> None:
+    if kind == "file in the way":
+        (tmp_path / "r").write_text("")
+        place = tmp_path / "r" / "deeper"
+    else:
+        place = Path("/proc/profiler-results")  # not even root writes there
+    with pytest.raises(ResultsError, match="can't be written") as caught:
+        Store.open(place, META)
+    assert "--output" in (caught.value.hint or "")

@@ -1,0 +1,40 @@
+import io
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from profiler.transport import payload
+
+
+def test_the_archive_depends_on_nothing_but_its_source() -> None:
+    """Built in another process with another hash seed and clock, its bytes are the same."""
+    code = "from profiler.transport.payload import build; print(build()[1])"
+    shas = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed},
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert shas == {payload.build()[1]}
+
+
+def test_it_holds_the_worker_and_its_schema_only() -> None:
+    names = zipfile.ZipFile(io.BytesIO(payload.build()[0])).namelist()
+    assert names == sorted(names)
+    rooms = {"/".join(n.split("/")[:2]) for n in names}
+    assert rooms == {"__main__.py", "profiler/__init__.py", "profiler/schema", "profiler/worker"}
+
+
+def test_it_says_hello_on_the_oldest_python_at_hand(tmp_path: Path) -> None:
+    """3.9 where there is one, else whatever runs the tests; numpy and onnxruntime may be absent."""
+    from profiler.session import Session
+    from profiler.transport.local import LocalTransport
+
+    python = shutil.which("python3.9") or sys.executable
+    works = subprocess.run([python, "-c", "import json"], capture_output=True).returncode == 0
+    with Session(LocalTransport(python if works else sys.executable, tmp_path)) as session:
+        assert session.facts["cores"] >= 1
+        assert session.facts["python"]
