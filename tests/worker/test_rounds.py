@@ -187,7 +187,7 @@ def test_the_worker_and_its_runners_end_with_the_host(tmp_path: Path) -> None:
     host.kill()
     host.wait()
     host.stdout.close()
-    gone, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=20)
     assert alive == []
 
 
