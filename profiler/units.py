@@ -48,6 +48,7 @@ def _three_digits(value: float) -> str:
     """Three significant digits without an exponent."""
     if value == 0:
         return "0"
+    value = float(f"{value:.3g}")  # first, so that 9.996 becomes 10.0 and not 10.00
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:.{decimals}f}"
 
