@@ -20,7 +20,8 @@ from profiler.schema.wire import Block, Memory, Repetition
 
 def trial(name: str, baseline: str = "base", **more: Any) -> Trial:
     values: dict[str, Any] = {
-        "id": name, "model": "m", "variant": name, "recipe": "fp32", "target": "t", "provider": "p", "threads": 1,
+        "id": name, "model": "m", "variant": name, "recipe": "fp32", "target": "t",
+        "provider": "p", "threads": 1,
         "scenario": "single_stream", "batch": 1, "baseline": baseline,
     }  # fmt: skip
     return Trial(**{**values, **more})
