@@ -26,7 +26,7 @@ def summarise(trial: Trial, samples: Samples | None, *, adaptive: bool) -> dict[
         "queries": sum(len(values) for values in latencies),
     }
     for name, q in QUANTILES.items():
-        estimate = quantile_interval(latencies, q)
+        estimate = quantile_interval(latencies, q, adaptive=adaptive)
         row[f"{name}_ns"] = estimate.value
         row[f"{name}_low_ns"], row[f"{name}_high_ns"] = estimate.low, estimate.high
         row[f"{name}_note"] = estimate.note
