@@ -31,6 +31,7 @@ from profiler.session import Session
 from profiler.store import Store
 from profiler.transport import connect
 from profiler.transport.local import cache_folder
+from profiler.units import parse_cpus
 
 STABLE = ("error",)
 """Reasons which trying again can't mend."""
@@ -154,13 +155,13 @@ class Campaign:
             request = self._request(state, active, prepared)
             start = time.monotonic()
             repetitions = session.round(request, lambda e: state.tell(self.progress, e))
-            latencies = self._fetch(session, repetitions)
+            timings = self._fetch(session, repetitions)
             elapsed_s = time.monotonic() - start
-            blocks = {r.trial: (r.blocks, latencies[r.trial]) for r in repetitions
-                      if r.trial in latencies}  # fmt: skip
+            blocks = {r.trial: (r.blocks, timings[r.trial]) for r in repetitions
+                      if r.trial in timings}  # fmt: skip
             name = f"g{group.index}-r{request.round:04d}.parquet"
             raw.write(self.store.folder / "raw" / name, blocks)
-            reason = state.add(repetitions, latencies, elapsed_s)
+            reason = state.add(repetitions, timings, elapsed_s)
             self.store.append(
                 {
                     "kind": "round",
@@ -183,25 +184,35 @@ class Campaign:
                     self.progress.note(f"{repetition.trial}: {repetition.reason}")
 
     def _job(self, trial: Trial, target: Target, prepared: Prepared) -> Job:
+        same: dict[str, Any] = {
+            "trial": trial.id,
+            "provider": trial.provider,
+            "threads": trial.threads,
+            "scenario": trial.scenario,
+            "batch": trial.batch,
+            "concurrency": trial.concurrency,
+            "gap_ns": trial.gap_ns,
+            "rate": trial.rate,
+            "slo_ns": self.study.slo.p99 if trial.scenario == "server" else None,
+            "affinity": parse_cpus(trial.affinity),
+            "starts": trial.starts,
+            "memory_limit_bytes": target.memory_limit or self.study.measure.memory_limit,
+        }
         if target.backend == "null":
-            return Job(trial=trial.id, backend="null", provider="null")
+            return Job(backend="null", backend_options=target.backend_options, **same)
         artifact = prepared.artifacts[(trial.model, trial.variant)]
         inputs, stack = prepared.inputs_of(trial.model, trial.batch)
         return Job(
-            trial=trial.id,
+            **same,
             backend=target.backend,
-            provider=trial.provider,
             artifact=artifact.sha,
             artifact_bytes=artifact.bytes,
             provider_options=target.provider_options,
-            session_options=target.session_options,
+            session_options={**target.session_options, **trial.session_options},
+            optimization=trial.optimization,
             strict_provider=target.strict_provider,
-            threads=trial.threads,
-            scenario=trial.scenario,
-            batch=trial.batch,
             inputs=dict(inputs),
             stack=stack,
-            memory_limit_bytes=self.study.measure.memory_limit,
         )
 
     def _request(
@@ -221,22 +232,32 @@ class Campaign:
             predict=wanted,
         )
 
-    def _fetch(self, session: Session, repetitions: tuple[Repetition, ...]) -> dict[str, Any]:
-        """Latencies of the good repetitions; predictions go into the store by content."""
+    def _fetch(
+        self, session: Session, repetitions: tuple[Repetition, ...]
+    ) -> dict[str, raw.Timings]:
+        """Timings of the good repetitions; predictions go into the store by content."""
         import numpy as np
 
-        latencies = {}
+        place = self.store.folder / "raw" / "incoming"
+
+        def numbers(sha: str) -> Any:
+            session.fetch(sha, place)
+            found = np.fromfile(place, dtype="<i8")
+            place.unlink()
+            return found
+
+        timings = {}
         for repetition in repetitions:
             if repetition.latencies is not None:
-                place = self.store.folder / "raw" / "incoming"
-                session.fetch(repetition.latencies, place)
-                latencies[repetition.trial] = np.fromfile(place, dtype="<i8")
-                place.unlink()
+                timings[repetition.trial] = raw.Timings(
+                    latencies=numbers(repetition.latencies),
+                    services=numbers(repetition.services) if repetition.services else None,
+                )
             for sha in repetition.outputs.values():
                 path = self.store.folder / "outputs" / f"{sha}.npy"
                 if not path.exists():
                     session.fetch(sha, path)
-        return latencies
+        return timings
 
 
 class GroupState:
@@ -254,8 +275,8 @@ class GroupState:
         for row in store.rows():
             if row["kind"] == "round" and row["group"] == group.index:
                 repetitions = tuple(decode(Repetition, r) for r in row["repetitions"])
-                latencies = raw.read(store.folder / row["raw"])
-                self.add(repetitions, latencies, row["elapsed_s"])
+                timings = raw.read(store.folder / row["raw"])
+                self.add(repetitions, timings, row["elapsed_s"])
 
     def active(self) -> list[str]:
         """Trials of the next round, in the plan's order."""
@@ -270,12 +291,15 @@ class GroupState:
         return [t for t in self.active() if t not in self._predicted]
 
     def add(
-        self, repetitions: tuple[Repetition, ...], latencies: Mapping[str, Any], elapsed_s: float
+        self,
+        repetitions: tuple[Repetition, ...],
+        timings: Mapping[str, raw.Timings],
+        elapsed_s: float,
     ) -> Optional[str]:
         """Take in a round; returns why the group stops now, or None."""
         for repetition in repetitions:
             if repetition.status == "ok":
-                self._convergence.add(repetition, latencies[repetition.trial])
+                self._convergence.add(repetition, timings[repetition.trial].latencies)
                 if repetition.outputs:
                     self._predicted.add(repetition.trial)
             else:

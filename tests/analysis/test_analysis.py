@@ -36,7 +36,7 @@ def repetition(name: str, number: int, latencies: list[list[int]], **more: Any) 
         trial=name, round=number, status="ok", blocks=blocks, load_ns=5, first_query_ns=6,
         warmup_ns=7, memory=Memory(peak_bytes=1000 + number), providers=("p",), **more,
     )  # fmt: skip
-    return 0, made, np.array([v for part in latencies for v in part], dtype=np.int64)
+    return 0, made, np.array([v for part in latencies for v in part], dtype=np.int64), None
 
 
 def test_p50_of_a_round_is_the_median_of_block_medians() -> None:
@@ -64,9 +64,9 @@ def test_four_rounds_give_an_interval_and_three_do_not() -> None:
 
 def test_failures_are_told_and_never_numbers() -> None:
     failed = Repetition(trial="a", round=0, status="failed", reason="timeout", detail="4 s")
-    row = summary.summarise(trial("a"), gather([(0, failed, None)])["a"], adaptive=False)
+    row = summary.summarise(trial("a"), gather([(0, failed, None, None)])["a"], adaptive=False)
     assert row == {"status": "failed", "reason": "timeout: 4 s"}
-    some = gather([(0, failed, None), repetition("a", 1, [[5, 6]])])["a"]
+    some = gather([(0, failed, None, None), repetition("a", 1, [[5, 6]])])["a"]
     assert (
         "1 of 2 repetitions failed" in summary.summarise(trial("a"), some, adaptive=False)["reason"]
     )
@@ -105,10 +105,10 @@ def test_only_shared_rounds_count() -> None:
 def test_convergence_waits_for_rounds_and_for_the_widest() -> None:
     group = Group(index=0, target="t", trials=(trial("base"), trial("a")), reference="base")
     loose, strict = Convergence(group, 0.5), Convergence(group, 1e-9)
-    for _, made, latencies in paired_records(0.9, rounds=3):
+    for _, made, latencies, _ in paired_records(0.9, rounds=3):
         loose.add(made, latencies)
     assert not loose.reached(["base", "a"]), "three rounds give no interval"
-    for _, made, latencies in paired_records(0.9, rounds=8):
+    for _, made, latencies, _ in paired_records(0.9, rounds=8):
         loose.add(made, latencies)
         strict.add(made, latencies)
     assert loose.reached(["base", "a"])
