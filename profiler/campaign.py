@@ -17,13 +17,14 @@ import profiler
 from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
 from profiler.errors import InputError, Interrupted
+from profiler.jobs import make_job
 from profiler.planning import Known, make_plan
 from profiler.prepare import Prepared, input_hashes, prepare
 from profiler.progress import Progress, Silent
 from profiler.results import Results
 from profiler.schema.codec import decode, encode
 from profiler.schema.files import find_target, study_hash
-from profiler.schema.plan import Group, Plan, Trial
+from profiler.schema.plan import Group, Plan
 from profiler.schema.study import Study
 from profiler.schema.target import Target
 from profiler.schema.wire import Job, Repetition, RoundRequest
@@ -140,7 +141,8 @@ class Campaign:
         if state.stopped:
             return
         target = self.targets[group.target]
-        jobs = {t.id: self._job(t, target, prepared) for t in group.trials}
+        limit = self.study.measure.memory_limit
+        jobs = {t.id: make_job(t, target, prepared, memory_limit_bytes=limit) for t in group.trials}
         if target.backend != "null":
             session.stage(
                 [prepared.file(self.store.folder, sha) for job in jobs.values()
@@ -181,28 +183,6 @@ class Campaign:
             for repetition in repetitions:
                 if repetition.status != "ok":
                     self.progress.note(f"{repetition.trial}: {repetition.reason}")
-
-    def _job(self, trial: Trial, target: Target, prepared: Prepared) -> Job:
-        if target.backend == "null":
-            return Job(trial=trial.id, backend="null", provider="null")
-        artifact = prepared.artifacts[(trial.model, trial.variant)]
-        inputs, stack = prepared.inputs_of(trial.model, trial.batch)
-        return Job(
-            trial=trial.id,
-            backend=target.backend,
-            provider=trial.provider,
-            artifact=artifact.sha,
-            artifact_bytes=artifact.bytes,
-            provider_options=target.provider_options,
-            session_options=target.session_options,
-            strict_provider=target.strict_provider,
-            threads=trial.threads,
-            scenario=trial.scenario,
-            batch=trial.batch,
-            inputs=dict(inputs),
-            stack=stack,
-            memory_limit_bytes=self.study.measure.memory_limit,
-        )
 
     def _request(
         self, state: GroupState, jobs: tuple[Job, ...], prepared: Prepared
