@@ -17,13 +17,14 @@ import profiler
 from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
 from profiler.errors import InputError, Interrupted
+from profiler.jobs import make_job
 from profiler.planning import Known, make_plan
 from profiler.prepare import Prepared, input_hashes, prepare
 from profiler.progress import Progress, Silent
 from profiler.results import Results
 from profiler.schema.codec import decode, encode
 from profiler.schema.files import find_target, study_hash
-from profiler.schema.plan import Group, Plan, Trial
+from profiler.schema.plan import Group, Plan
 from profiler.schema.study import Study
 from profiler.schema.target import Target
 from profiler.schema.wire import Job, Repetition, RoundRequest
@@ -31,7 +32,6 @@ from profiler.session import Session
 from profiler.store import Store
 from profiler.transport import connect
 from profiler.transport.local import cache_folder
-from profiler.units import parse_cpus
 
 STABLE = ("error",)
 """Reasons which trying again can't mend."""
@@ -141,7 +141,7 @@ class Campaign:
         if state.stopped:
             return
         target = self.targets[group.target]
-        jobs = {t.id: self._job(t, target, prepared) for t in group.trials}
+        jobs = {t.id: make_job(t, target, prepared, self.study) for t in group.trials}
         if target.backend != "null":
             session.stage(
                 [prepared.file(self.store.folder, sha) for job in jobs.values()
@@ -182,38 +182,6 @@ class Campaign:
             for repetition in repetitions:
                 if repetition.status != "ok":
                     self.progress.note(f"{repetition.trial}: {repetition.reason}")
-
-    def _job(self, trial: Trial, target: Target, prepared: Prepared) -> Job:
-        same: dict[str, Any] = {
-            "trial": trial.id,
-            "provider": trial.provider,
-            "threads": trial.threads,
-            "scenario": trial.scenario,
-            "batch": trial.batch,
-            "concurrency": trial.concurrency,
-            "gap_ns": trial.gap_ns,
-            "rate": trial.rate,
-            "slo_ns": self.study.slo.p99 if trial.scenario == "server" else None,
-            "affinity": parse_cpus(trial.affinity),
-            "starts": trial.starts,
-            "memory_limit_bytes": target.memory_limit or self.study.measure.memory_limit,
-        }
-        if target.backend == "null":
-            return Job(backend="null", backend_options=target.backend_options, **same)
-        artifact = prepared.artifacts[(trial.model, trial.variant)]
-        inputs, stack = prepared.inputs_of(trial.model, trial.batch)
-        return Job(
-            **same,
-            backend=target.backend,
-            artifact=artifact.sha,
-            artifact_bytes=artifact.bytes,
-            provider_options=target.provider_options,
-            session_options={**target.session_options, **trial.session_options},
-            optimization=trial.optimization,
-            strict_provider=target.strict_provider,
-            inputs=dict(inputs),
-            stack=stack,
-        )
 
     def _request(
         self, state: GroupState, jobs: tuple[Job, ...], prepared: Prepared

@@ -52,6 +52,8 @@ class Job:
     strict_provider: bool = False
     backend_options: dict[str, float] = field(default_factory=dict)
     """null backend: sleep_ns, spin_ns, and faults for tests of the harness itself."""
+    trace: bool = False
+    """set by the runner for the session that records node by node; never one that is timed"""
 
 
 @dataclass(frozen=True)
@@ -139,3 +141,36 @@ class Repetition:
     """output name -> sha of an .npy blob with one prediction per row"""
     providers: tuple[str, ...] = ()
     """providers the session really has, in order"""
+
+
+@dataclass(frozen=True)
+class TraceRequest:
+    """A few queries of one job with the backend's own profiler on, in a process of their own."""
+
+    job: Job
+    warmup_queries: int = 3
+    queries: int = 40
+    least_queries: int = 5
+    most_ns: int = 2_000_000_000
+    """after `least_queries`, no further one begins later than this"""
+    load_timeout_ns: int = 120_000_000_000
+    query_timeout_ns: int = 60_000_000_000
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a TraceRequest gave. The trace itself is Chrome's JSON format, in microseconds."""
+
+    trial: str
+    status: str
+    """ok | failed"""
+    reason: Optional[str] = None
+    detail: Optional[str] = None
+    blob: Optional[str] = None
+    """sha of the trace"""
+    queries: int = 0
+    """profiled queries; they are the last ones in the trace, after warm-up"""
+    plain_ns: tuple[int, ...] = ()
+    """latencies of a session without the profiler, which slows down every node; taken in turns
+    with the profiled ones, in the same process"""
+    providers: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ import gc
 import os
 import time
 from array import array
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Optional
@@ -25,6 +26,8 @@ from profiler.worker.drivers import make_driver
 LEVEL = 0.02
 """Warm-up ends when the medians of the last blocks differ by less than this."""
 LEVEL_BLOCKS = 4
+TURN = 5
+"""Queries of a turn while tracing."""
 
 
 class Runner:
@@ -104,6 +107,40 @@ class Runner:
         self.backend.run(self.next_query, lead)
         self.next_query += lead
         return self.driver.block(position, count)
+
+    def trace(self, warmup: int, queries: int, least: int, most_ns: int) -> dict[str, Any]:
+        """Instead of load, warm and blocks: profiled and plain queries, in turns.
+
+        The profiler can't be switched off for a while, so there are two sessions. Turns let a
+        disturbance of the machine hit both alike.
+        """
+        traced, plain = make(self.job.backend), make(self.job.backend)
+        for backend, traces in ((traced, True), (plain, False)):
+            job = replace(self.job, trace=traces)
+            backend.load(job, self.blobs.path(job.artifact) if job.artifact else None)
+            backend.bind(self._rows(), job.batch, job.stack, job.concurrency)
+            backend.run(0, warmup)
+        plain.prepare()
+        done, start = warmup, time.perf_counter_ns()
+        latencies = array("q")
+        while done - warmup < queries:
+            enough = done - warmup >= least and time.perf_counter_ns() - start > most_ns
+            if enough:
+                break
+            traced.run(done, TURN)
+            instruments.settle()
+            out = array("q", bytes(8 * TURN))
+            plain.run(done, 1)
+            plain.timed(done, out)
+            instruments.settle()
+            latencies.extend(out)
+            done += TURN
+        return {
+            "blob": self.out.add(traced.end_trace()),
+            "queries": done - warmup,
+            "plain_ns": latencies.tolist(),
+            "providers": list(plain.providers),
+        }
 
     def predict(self) -> dict[str, Any]:
         """Outputs on all rows by the session that was timed, as blobs."""

@@ -37,6 +37,9 @@ class Backend(Protocol):
     def timed(self, first: int, out: Any) -> None:
         """Issue len(out) queries and write each one's latency in ns into `out` (array 'q')."""
 
+    def end_trace(self) -> bytes:
+        """Stop the profiler that `job.trace` started; returns Chrome's trace JSON."""
+
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         """Outputs for all rows, in order, as numpy arrays with the rows on the first axis."""
 

@@ -70,5 +70,8 @@ class NullBackend:
             query(i)
             out[i] = clock() - start
 
+    def end_trace(self) -> bytes:
+        raise RuntimeError("the null backend has no operators to trace")
+
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from itertools import cycle, islice
@@ -53,6 +54,10 @@ class OrtBackend:
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         for key, value in job.session_options.items():
             options.add_session_config_entry(key, value)
+        if job.trace:
+            self._trace_folder = tempfile.TemporaryDirectory()
+            options.enable_profiling = True
+            options.profile_file_prefix = f"{self._trace_folder.name}/trace"
         if job.strict_provider and job.provider != "CPUExecutionProvider":
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         if job.provider not in ort.get_available_providers():
@@ -114,6 +119,12 @@ class OrtBackend:
             start = clock()
             run(binding, None)
             out[i] = clock() - start
+
+    def end_trace(self) -> bytes:
+        """Stop ONNX Runtime's profiler; returns what it wrote. The session stays usable."""
+        trace = Path(self._session.end_profiling()).read_bytes()
+        self._trace_folder.cleanup()
+        return trace
 
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         count = len(next(iter(rows.values())))
