@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from profiler.schema.plan import Exclusion, Trial
 from profiler.schema.study import ModelSpec, ScenarioSpec, Study, VariantSpec
 from profiler.schema.target import Target
+
+SHIPPED = {
+    "OpenVINOExecutionProvider": ("openvino-cpu", "onnxruntime-openvino"),
+    "CUDAExecutionProvider": ("cuda", "'onnxruntime-gpu[cuda,cudnn]'"),
+    "TensorrtExecutionProvider": ("tensorrt", "'onnxruntime-gpu[cuda,cudnn]' tensorrt"),
+}
+"""Provider -> (target file that installs it, packages that have it)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +98,16 @@ def _configurations(
                 yield scenario, batch, threads
 
 
+def _provider_hint(target: Target, providers: Sequence[str]) -> str:
+    """What it has, and the shipped target file that would install what was asked."""
+    has = f"it has {', '.join(providers)}"
+    shipped = SHIPPED.get(target.provider)
+    if target.runtime is not None or shipped is None:
+        return has
+    name, package = shipped
+    return f'{has}; use targets = ["{name}"], or pip install {package} in its Python'
+
+
 def _exclude(
     study: Study,
     target: Target,
@@ -100,6 +117,10 @@ def _exclude(
     known: Known,
 ) -> Exclusion | None:
     facts = known.facts.get(target.name, {})
+    if facts.get("unavailable"):
+        return Exclusion(
+            trial=trial, reason=facts["unavailable"], hint=facts.get("unavailable_hint")
+        )
     failed = known.failed_variants.get((model.name, variant.name))
     cores, fixed = facts.get("usable_cores"), known.fixed_batch.get(model.name)
     providers = facts.get("providers")
@@ -122,7 +143,7 @@ def _exclude(
             return Exclusion(
                 trial=trial,
                 reason=f"{trial.provider} is not in the target's onnxruntime",
-                hint=f"it has {', '.join(providers)}",
+                hint=_provider_hint(target, providers),
             )
     if cores is not None and trial.threads > cores:
         return Exclusion(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Optional
 
 from profiler.schema.codec import DecodeError
+from profiler.schema.runtime import Runtime
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -49,6 +50,8 @@ class Target:
     strict_provider: bool = False
     python: Optional[str] = None
     """interpreter of the worker; default: the one that runs profiler"""
+    runtime: Optional[Runtime] = None
+    """packages of its own; then `python` is what their environment is made with"""
     cost: Optional[Cost] = None
     declares: Declared = field(default_factory=Declared)
 
