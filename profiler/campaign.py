@@ -69,7 +69,7 @@ def find_facts(targets: tuple[Target, ...]) -> dict[str, dict[str, Any]]:
     found = {}
     for target in targets:
         try:
-            with Session(connect(target)) as session:
+            with Session(connect(target), plugin=target.plugin) as session:
                 found[target.name] = session.facts
         except EnvironmentMissing as error:
             found[target.name] = unavailable(error)
@@ -121,7 +121,8 @@ class Campaign:
             for name, target in self.targets.items():
                 self.progress.stage(f"connecting to {name}")
                 try:
-                    sessions[name] = Session(connect(target, self.progress.stage)).__enter__()
+                    transport = connect(target, self.progress.stage)
+                    sessions[name] = Session(transport, plugin=target.plugin).__enter__()
                     facts[name] = sessions[name].facts
                 except EnvironmentMissing as error:
                     facts[name] = unavailable(error)
@@ -206,6 +207,8 @@ class Campaign:
             provider=trial.provider,
             artifact=artifact.sha,
             artifact_bytes=artifact.bytes,
+            plugin=target.plugin,
+            device=target.device,
             provider_options=target.provider_options,
             session_options=target.session_options,
             strict_provider=target.strict_provider,

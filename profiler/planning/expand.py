@@ -98,6 +98,19 @@ def _configurations(
                 yield scenario, batch, threads
 
 
+def _absent(target: Target, facts: Mapping[str, Any]) -> str:
+    """Why the provider is not there: no package, a broken plug-in, or no hardware for it."""
+    if target.plugin is None:
+        return f"{target.provider} is not in the target's onnxruntime"
+    if facts.get("plugin_error"):
+        return f"{target.plugin}: {facts['plugin_error']}"
+    vendors = sorted({d["device_vendor"] for d in facts.get("ep_devices", ())})
+    return (
+        f"{target.provider} is installed ({target.plugin}) but offers no device on this machine"
+        f" (hardware: {', '.join(vendors) or 'unknown'})"
+    )
+
+
 def _provider_hint(target: Target, providers: Sequence[str]) -> str:
     """What it has, and the shipped target file that would install what was asked."""
     has = f"it has {', '.join(providers)}"
@@ -142,7 +155,7 @@ def _exclude(
         if trial.provider not in providers:
             return Exclusion(
                 trial=trial,
-                reason=f"{trial.provider} is not in the target's onnxruntime",
+                reason=_absent(target, facts),
                 hint=_provider_hint(target, providers),
             )
     if cores is not None and trial.threads > cores:

@@ -9,6 +9,7 @@ from typing import Literal, Optional
 from profiler.schema.codec import DecodeError
 from profiler.schema.runtime import Runtime
 
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Provider = str
@@ -45,6 +46,10 @@ class Target:
     transport: Literal["local"] = "local"
     backend: Literal["onnxruntime", "null"] = "onnxruntime"
     provider: Provider = "CPUExecutionProvider"
+    plugin: Optional[str] = None
+    """module of a plug-in provider, in the target's environment; it is imported there"""
+    device: Optional[Literal["CPU", "GPU", "NPU"]] = None
+    """with a plug-in: which of the kinds of device it offers (default: the first it offers)"""
     provider_options: dict[str, str] = field(default_factory=dict)
     session_options: dict[str, str] = field(default_factory=dict)
     strict_provider: bool = False
@@ -58,3 +63,7 @@ class Target:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", self.name)
+        if self.plugin is not None and not _MODULE.fullmatch(self.plugin):
+            raise DecodeError("plugin", 'a module, e.g. "onnxruntime_ep_openvino"', self.plugin)
+        if self.device is not None and self.plugin is None:
+            raise DecodeError("device", "a plugin beside it", self.device)

@@ -25,6 +25,10 @@ class Job:
     artifact: Optional[str] = None
     """sha of the model file; None only for the null backend."""
     artifact_bytes: int = 0
+    plugin: Optional[str] = None
+    """importable module that names a plug-in provider's library, e.g. onnxruntime_ep_openvino"""
+    device: Optional[str] = None
+    """kind of device for the provider, as get_ep_devices() lists them: CPU, GPU or NPU"""
     provider_options: dict[str, str] = field(default_factory=dict)
     session_options: dict[str, str] = field(default_factory=dict)
     """ONNX Runtime session config entries, e.g. session.x64quantprecision."""

@@ -6,9 +6,12 @@ environment, user names or host names.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Optional
 
@@ -121,6 +124,23 @@ def software() -> dict[str, Any]:
     return found
 
 
-def gather() -> dict[str, Any]:
+def plugin_providers(plugin: str) -> dict[str, Any]:
+    """What a plug-in provider offers here: keys of `backends.ort_providers.offers`.
+
+    Asked in a process of its own: loading a vendor's library may crash or print.
+    """
+    command = [sys.executable, sys.argv[0], "providers", plugin]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=100, check=False)
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return {"plugin_error": f"asking {plugin} what it offers failed"}
+    return found
+
+
+def gather(plugin: Optional[str] = None) -> dict[str, Any]:
     """All facts, as plain JSON-ready data."""
-    return {**machine(), **software()}
+    found = {**machine(), **software()}
+    if plugin is not None and found["onnxruntime"] is not None:
+        found.update(plugin_providers(plugin))
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -13,6 +12,7 @@ import numpy as np
 import onnxruntime as ort
 
 from profiler.schema.wire import Job
+from profiler.worker.backends.ort_providers import open_session
 
 _OPTIMIZATION = {
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -50,16 +50,7 @@ class OrtBackend:
         options.log_severity_level = 3
         for key, value in job.session_options.items():
             options.add_session_config_entry(key, value)
-        if job.strict_provider and job.provider != "CPUExecutionProvider":
-            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        if job.provider not in ort.get_available_providers():
-            raise RuntimeError(
-                f"{job.provider} is not in this onnxruntime; it has "
-                + ", ".join(ort.get_available_providers())
-            )
-        self._session = ort.InferenceSession(
-            os.fspath(model), options, providers=[(job.provider, job.provider_options)]
-        )
+        self._session = open_session(model, options, job)
         self.providers = tuple(self._session.get_providers())
         self._output_names = [o.name for o in self._session.get_outputs()]
 

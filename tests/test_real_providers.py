@@ -1,0 +1,34 @@
+"""Providers that must be downloaded. They run where PROFILER_TEST_ENVIRONMENTS=1 is set."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from profiler import Study, run
+
+needs_network = pytest.mark.skipif(
+    os.environ.get("PROFILER_TEST_ENVIRONMENTS") != "1",
+    reason="installs packages from the network: PROFILER_TEST_ENVIRONMENTS=1 scripts/test",
+)
+
+
+@needs_network
+def test_openvino_runs_beside_the_cpu_provider(
+    make_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    study = make_study(targets='["local-cpu", "openvino-cpu", "openvino-cpu-bf16"]')
+    table = run(Study.read(study), tmp_path / "out").table().set_index("target")
+    assert (table["status"] == "ok").all(), table["reason"].to_dict()
+    assert table.loc["openvino-cpu", "providers"].startswith("OpenVINOExecutionProvider")
+
+
+@needs_network
+def test_the_plug_in_runs_or_says_which_hardware_it_misses(
+    make_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    study = make_study(targets='["local-cpu", "openvino-plugin"]')
+    row = run(Study.read(study), tmp_path / "out").table().set_index("target")
+    found = row.loc["openvino-plugin"]
+    assert found["status"] == "ok" or "offers no device on this machine" in found["reason"]
