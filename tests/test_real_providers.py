@@ -19,9 +19,16 @@ def test_openvino_runs_beside_the_cpu_provider(
     make_study: Callable[..., Path], tmp_path: Path
 ) -> None:
     study = make_study(targets='["local-cpu", "openvino-cpu", "openvino-cpu-bf16"]')
-    table = run(Study.read(study), tmp_path / "out").table().set_index("target")
+    results = run(Study.read(study), tmp_path / "out")
+    table = results.table().set_index("target")
     assert (table["status"] == "ok").all(), table["reason"].to_dict()
-    assert table.loc["openvino-cpu", "providers"].startswith("OpenVINOExecutionProvider")
+    found = table.loc["openvino-cpu"]
+    assert found["providers"].startswith("OpenVINOExecutionProvider")
+    assert found["placed"] == 1.0
+    assert found["output_error"] < 1e-5, "fp32 was asked for"
+    flags = results.facts()["local-cpu"]["cpu_flags"]
+    if {"amx_bf16", "avx512_bf16"} & set(flags):
+        assert table.loc["openvino-cpu-bf16", "output_error"] > 1e-4
 
 
 @needs_network

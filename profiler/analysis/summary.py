@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
+from profiler.analysis import placement
 from profiler.analysis.samples import Samples
 from profiler.schema.plan import Trial
 
@@ -38,6 +39,7 @@ def summarise(trial: Trial, samples: Samples | None, *, adaptive: bool) -> dict[
     for column in ("imports", "loaded", "first_query", "peak", "pss"):
         values = [getattr(r.memory, f"{column}_bytes") for r in repetitions]
         row[f"memory_{column}_bytes"] = _median(values)
+    row.update(placement.summarise(trial, [r.placement for r in repetitions]))
     row["providers"] = ", ".join(repetitions[0].providers)
     return row
 

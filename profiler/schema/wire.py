@@ -100,6 +100,17 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where the nodes of a session's graph run."""
+
+    nodes: int
+    on_provider: int
+    """nodes on the provider asked for"""
+    elsewhere: dict[str, int] = field(default_factory=dict)
+    """operator type -> nodes of it on another provider, as a rule the CPU"""
+
+
+@dataclass(frozen=True)
 class Repetition:
     """The raw record of one fresh-process run of one trial."""
 
@@ -124,3 +135,5 @@ class Repetition:
     """output name -> sha of an .npy blob with one prediction per row"""
     providers: tuple[str, ...] = ()
     """providers the session really has, in order"""
+    placement: Optional[Placement] = None
+    """None: the library does not tell"""

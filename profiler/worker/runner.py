@@ -74,6 +74,7 @@ class Runner:
             "load_ns": load_ns,
             "first_query_ns": first_query_ns,
             "providers": list(self.backend.providers),
+            "placement": encode(self.backend.placement()),
         }
 
     def warm(self, least_ns: int, most_ns: int, block_ns: int) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any, Optional
 import numpy as np
 import onnxruntime as ort
 
-from profiler.schema.wire import Job
+from profiler.schema.wire import Job, Placement
+from profiler.worker.backends import ort_placement
 from profiler.worker.backends.ort_providers import open_session
 
 _OPTIMIZATION = {
@@ -50,9 +51,16 @@ class OrtBackend:
         options.log_severity_level = 3
         for key, value in job.session_options.items():
             options.add_session_config_entry(key, value)
+        ort_placement.record(options)
         self._session = open_session(model, options, job)
+        self._placement = ort_placement.placement(self._session, job.provider)
+        if job.strict_provider:
+            ort_placement.refuse_partial(self._placement, job.provider)
         self.providers = tuple(self._session.get_providers())
         self._output_names = [o.name for o in self._session.get_outputs()]
+
+    def placement(self) -> Optional[Placement]:
+        return self._placement
 
     def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
         row_bytes = sum(values[:1].nbytes for values in rows.values()) * (batch if stack else 1)

@@ -20,7 +20,6 @@ from profiler.schema.wire import Job
 
 OPENVINO = "OpenVINOExecutionProvider"
 XNNPACK = "XnnpackExecutionProvider"
-CPU = "CPUExecutionProvider"
 
 
 class ProviderMissing(RuntimeError):
@@ -97,8 +96,6 @@ def with_threads(provider: str, given: dict[str, str], threads: int) -> dict[str
 
 def open_session(model: Path, options: Any, job: Job) -> Any:
     """A session on the provider of `job` and nothing else above CPU. Raises ProviderMissing."""
-    if job.strict_provider and job.provider != CPU:
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     chosen = with_threads(job.provider, job.provider_options, job.threads)
     if job.plugin is not None:
         register(job.plugin)
