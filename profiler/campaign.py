@@ -201,6 +201,24 @@ class Campaign:
             return Job(trial=trial.id, backend="null", provider="null")
         artifact = prepared.artifacts[(trial.model, trial.variant)]
         inputs, stack = prepared.inputs_of(trial.model, trial.batch)
+        if target.backend == "torch":
+            model = next(m for m in self.study.models if m.name == trial.model)
+            package = Path(profiler.__file__).resolve().parent
+            return Job(
+                trial=trial.id,
+                backend=target.backend,
+                provider=trial.provider,
+                source=model.torch,
+                source_folders=(str(self.study.folder.resolve()), str(package.parent)),
+                seed=self.study.seed,
+                outputs=tuple(output.name for output in artifact.outputs),
+                threads=trial.threads,
+                scenario=trial.scenario,
+                batch=trial.batch,
+                inputs=dict(inputs),
+                stack=stack,
+                memory_limit_bytes=self.study.measure.memory_limit,
+            )
         return Job(
             trial=trial.id,
             backend=target.backend,

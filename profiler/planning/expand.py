@@ -98,6 +98,25 @@ def _configurations(
                 yield scenario, batch, threads
 
 
+def _not_torch(
+    model: ModelSpec, variant: VariantSpec, facts: Mapping[str, Any]
+) -> tuple[str, str] | None:
+    """(why PyTorch can't be the backend of a trial, what to do), or None."""
+    if model.torch is None:
+        return (
+            "PyTorch runs a model from its source; this one is an ONNX file",
+            'name the source: torch = "module:callable"',
+        )
+    if variant.recipe != "fp32":
+        return (
+            f"PyTorch runs the module as it came; {variant.name} exists as an ONNX file only",
+            "compare it on an onnxruntime target",
+        )
+    if facts and not facts.get("torch"):
+        return "torch is not installed on the target", "pip install 'hardware-profiler[torch]'"
+    return None
+
+
 def _absent(target: Target, facts: Mapping[str, Any]) -> str:
     """Why the provider is not there: no package, a broken plug-in, or no hardware for it."""
     if target.plugin is None:
@@ -158,6 +177,8 @@ def _exclude(
                 reason=_absent(target, facts),
                 hint=_provider_hint(target, providers),
             )
+    if target.backend == "torch" and (reason := _not_torch(model, variant, facts)) is not None:
+        return Exclusion(trial=trial, reason=reason[0], hint=reason[1])
     if cores is not None and trial.threads > cores:
         return Exclusion(
             trial=trial,

@@ -13,6 +13,7 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Provider = str
+TORCH = ("torch-eager", "torch-compile")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Target:
     name: str
     description: str = ""
     transport: Literal["local"] = "local"
-    backend: Literal["onnxruntime", "null"] = "onnxruntime"
+    backend: Literal["onnxruntime", "torch", "null"] = "onnxruntime"
     provider: Provider = "CPUExecutionProvider"
     plugin: Optional[str] = None
     """module of a plug-in provider, in the target's environment; it is imported there"""
@@ -63,6 +64,14 @@ class Target:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", self.name)
+        if self.backend == "torch":
+            if self.provider not in TORCH:
+                expected = "one of " + ", ".join(TORCH) + ' (backend = "torch")'
+                raise DecodeError("provider", expected, self.provider)
+            if self.transport != "local":
+                raise DecodeError(
+                    "backend", "a local transport: torch needs the model's source", self.transport
+                )
         if self.plugin is not None and not _MODULE.fullmatch(self.plugin):
             raise DecodeError("plugin", 'a module, e.g. "onnxruntime_ep_openvino"', self.plugin)
         if self.device is not None and self.plugin is None:

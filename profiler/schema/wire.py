@@ -23,7 +23,7 @@ class Job:
     backend: str = "onnxruntime"
     provider: str = "CPUExecutionProvider"
     artifact: Optional[str] = None
-    """sha of the model file; None only for the null backend."""
+    """sha of the model file; None for the null and torch backends."""
     artifact_bytes: int = 0
     plugin: Optional[str] = None
     """importable module that names a plug-in provider's library, e.g. onnxruntime_ep_openvino"""
@@ -41,6 +41,13 @@ class Job:
     """input name -> sha of an .npy blob whose first axis counts the rows."""
     stack: bool = True
     """True: a query stacks `batch` rows. False: the rows are whole queries already."""
+    source: Optional[str] = None
+    """torch backend: 'module:callable', imported from `source_folders` on this very machine"""
+    source_folders: tuple[str, ...] = ()
+    seed: int = 0
+    """torch backend: seed before the callable is called, the same as for the export"""
+    outputs: tuple[str, ...] = ()
+    """torch backend: names of the outputs in order, as in the exported baseline"""
     memory_limit_bytes: Optional[int] = None
     strict_provider: bool = False
     backend_options: dict[str, float] = field(default_factory=dict)

@@ -12,6 +12,7 @@ import platform
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
@@ -121,6 +122,11 @@ def software() -> dict[str, Any]:
         found["providers"] = onnxruntime.get_available_providers()
     except ImportError:
         found["onnxruntime"] = None
+    # Asked without importing: torch alone would take seconds.
+    try:
+        found["torch"] = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        found["torch"] = None
     return found
 
 

@@ -23,6 +23,9 @@ LEVELS = {
     "cli": 9,
 }  # fmt: skip
 WORKER_MAY_IMPORT = {"numpy", "onnxruntime", "psutil"}
+# Optional files, imported only for the target that asks for them. torch is measured as a backend
+# by the same loop, and a module can't be called without its library.
+OPTIONAL = {"torch_module.py": {"torch"}}
 
 
 def python_files(folder: Path) -> list[Path]:
@@ -76,11 +79,19 @@ def test_worker_imports_only_what_a_device_has() -> None:
             fine = (
                 top in sys.stdlib_module_names
                 or top in WORKER_MAY_IMPORT
+                or top in OPTIONAL.get(path.name, set())
                 or module.startswith(ours)
             )
             if not fine:
                 wrong.append(f"{path.name} imports {module}")
     assert wrong == []
+
+
+def test_optional_files_are_imported_by_name_only() -> None:
+    """No other file of the worker imports them: a device without torch never meets it."""
+    for path in python_files(PACKAGE / "worker"):
+        for module in imported(path):
+            assert f"{module.rpartition('.')[2]}.py" not in OPTIONAL, path
 
 
 def test_what_travels_is_python_3_9_source() -> None:
