@@ -26,7 +26,7 @@ from profiler.schema.files import find_target, study_hash
 from profiler.schema.plan import Group, Plan, Trial
 from profiler.schema.study import Study
 from profiler.schema.target import Target
-from profiler.schema.wire import Job, Repetition, RoundRequest
+from profiler.schema.wire import GpuOptions, Job, Repetition, RoundRequest
 from profiler.session import Session
 from profiler.store import Store
 from profiler.transport import connect
@@ -221,7 +221,8 @@ class Campaign:
             )
         return Job(
             trial=trial.id,
-            backend=target.backend,
+            backend=target.backend if target.gpu is None else "onnxruntime-gpu",
+            gpu=None if target.gpu is None else GpuOptions(**encode(target.gpu)),
             provider=trial.provider,
             artifact=artifact.sha,
             artifact_bytes=artifact.bytes,

@@ -37,6 +37,8 @@ COLUMNS = (
     "memory_imports_bytes", "memory_loaded_bytes", "memory_first_query_bytes",
     "memory_peak_bytes", "memory_pss_bytes", "file_bytes",
     "providers", "placed", "placed_note", "output_error",
+    "copies", "engine_build_ns", "gpu_memory_bytes", "gpu_sm_mhz_low", "gpu_celsius_high",
+    "gpu_slowed",
     "ratio", "ratio_low", "ratio_high", "verdict", "rounds_needed",
     "accuracy", "accuracy_low", "accuracy_high",
     "drop", "drop_low", "drop_high", "quality", "quality_n_needed", "flips", "agreement",
@@ -150,6 +152,8 @@ class Results:
             row.update(accuracy.get(trial.id, {}))
             row.update(errors.get(trial.id, {}))
             target = self.targets[trial.target]
+            if target.gpu is not None:
+                row["copies"] = {"host": "included", "device": "excluded"}[target.gpu.binding]
             row["usd_per_million"] = cost.usd_per_million(row.get("throughput"), target)
             rows.append(row)
         for exclusion in self.plan.exclusions:

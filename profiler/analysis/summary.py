@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from profiler.analysis import placement
+from profiler.analysis import gpu, placement
 from profiler.analysis.samples import Samples
 from profiler.schema.plan import Trial
 
@@ -40,6 +40,7 @@ def summarise(trial: Trial, samples: Samples | None, *, adaptive: bool) -> dict[
         values = [getattr(r.memory, f"{column}_bytes") for r in repetitions]
         row[f"memory_{column}_bytes"] = _median(values)
     row.update(placement.summarise(trial, [r.placement for r in repetitions]))
+    row.update(gpu.summarise(repetitions))
     row["providers"] = ", ".join(repetitions[0].providers)
     return row
 

@@ -10,9 +10,11 @@ from profiler.schema.codec import DecodeError
 from profiler.schema.runtime import Runtime
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_GPU = re.compile(r"[0-9]{1,3}|(GPU|MIG)-[0-9a-fA-F-]{8,64}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Provider = str
+CUDA = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
 TORCH = ("torch-eager", "torch-compile")
 
 
@@ -39,6 +41,24 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """How an NVIDIA GPU is used."""
+
+    select: str = "0"
+    """index as nvidia-smi counts, or UUID"""
+    binding: Literal["device", "host"] = "device"
+    """device: without copies between host and GPU; host: with them, both ways"""
+    tf32: bool = False
+    cuda_graph: bool = False
+
+    def __post_init__(self) -> None:
+        if not _GPU.fullmatch(self.select):
+            raise DecodeError("select", 'an index such as "0", or a UUID', self.select)
+        if self.cuda_graph and self.binding == "host":
+            raise DecodeError("cuda_graph", 'binding = "device" beside it', self.binding)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A device, the way to it, and the execution provider used there."""
 
@@ -54,6 +74,8 @@ class Target:
     provider_options: dict[str, str] = field(default_factory=dict)
     session_options: dict[str, str] = field(default_factory=dict)
     strict_provider: bool = False
+    gpu: Optional[Gpu] = None
+    """CUDA and TensorRT: which GPU and how it is used (default: the first, without copies)"""
     python: Optional[str] = None
     """interpreter of the worker; default: the one that runs profiler"""
     runtime: Optional[Runtime] = None
@@ -72,6 +94,10 @@ class Target:
                 raise DecodeError(
                     "backend", "a local transport: torch needs the model's source", self.transport
                 )
+        if self.provider in CUDA and self.plugin is None:
+            object.__setattr__(self, "gpu", self.gpu or Gpu())
+        elif self.gpu is not None:
+            raise DecodeError("gpu", "one of the providers " + ", ".join(CUDA), self.provider)
         if self.plugin is not None and not _MODULE.fullmatch(self.plugin):
             raise DecodeError("plugin", 'a module, e.g. "onnxruntime_ep_openvino"', self.plugin)
         if self.device is not None and self.plugin is None:

@@ -16,6 +16,35 @@ MARKER = "\x1eprofiler1 "
 
 
 @dataclass(frozen=True)
+class GpuOptions:
+    """How a session uses an NVIDIA GPU."""
+
+    select: str = "0"
+    """index as nvidia-smi counts (PCI order), or UUID (GPU-… or MIG-…)"""
+    binding: str = "device"
+    """device: the computation alone; host: numpy in, numpy out, copies both ways included"""
+    tf32: bool = False
+    """19-bit floats in fp32 matrix products; off, so that fp32 means fp32"""
+    cuda_graph: bool = False
+
+
+@dataclass(frozen=True)
+class GpuReading:
+    """What NVML said right after a block; None where the GPU does not offer it."""
+
+    sm_mhz: Optional[int] = None
+    memory_mhz: Optional[int] = None
+    celsius: Optional[int] = None
+    power_mw: Optional[int] = None
+    energy_mj: Optional[int] = None
+    """counter since the driver was loaded, of the whole card; updated about ten times a second"""
+    reasons: Optional[tuple[str, ...]] = None
+    """why the clock is not higher"""
+    process_bytes: Optional[int] = None
+    """device memory of the runner"""
+
+
+@dataclass(frozen=True)
 class Job:
     """One trial as the device needs to know it."""
 
@@ -41,6 +70,7 @@ class Job:
     """input name -> sha of an .npy blob whose first axis counts the rows."""
     stack: bool = True
     """True: a query stacks `batch` rows. False: the rows are whole queries already."""
+    gpu: Optional[GpuOptions] = None
     source: Optional[str] = None
     """torch backend: 'module:callable', imported from `source_folders` on this very machine"""
     source_folders: tuple[str, ...] = ()
@@ -92,6 +122,7 @@ class Block:
     """time the hypervisor gave this machine's CPUs to others (/proc/stat)"""
     other_cpu_ns: Optional[int] = None
     """CPU time spent by everything else on the machine (/proc/stat), without idle"""
+    gpu: Optional[GpuReading] = None
 
 
 @dataclass(frozen=True)
@@ -142,5 +173,7 @@ class Repetition:
     """output name -> sha of an .npy blob with one prediction per row"""
     providers: tuple[str, ...] = ()
     """providers the session really has, in order"""
+    engine_build_ns: Optional[int] = None
+    """TensorRT: load and first query of the one process that built the engine"""
     placement: Optional[Placement] = None
     """None: the library does not tell"""

@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
+from profiler.worker import nvml
 from profiler.worker.instruments import read_text
 
 _CPU = "/sys/devices/system/cpu"
@@ -146,7 +147,7 @@ def plugin_providers(plugin: str) -> dict[str, Any]:
 
 def gather(plugin: Optional[str] = None) -> dict[str, Any]:
     """All facts, as plain JSON-ready data."""
-    found = {**machine(), **software()}
+    found = {**machine(), **software(), "gpus": nvml.facts()}
     if plugin is not None and found["onnxruntime"] is not None:
         found.update(plugin_providers(plugin))
     return found

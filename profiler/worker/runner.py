@@ -9,6 +9,7 @@ import gc
 import resource
 import time
 from array import array
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Optional
@@ -16,7 +17,7 @@ from typing import Any, Optional
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream
 from profiler.schema.wire import Block, Job, Memory
-from profiler.worker import instruments
+from profiler.worker import instruments, nvml
 from profiler.worker.backends import Backend, make
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.channel import Channel
@@ -40,6 +41,7 @@ class Runner:
         self.backend: Backend
         self.next_query = 0
         self.memory: dict[str, Optional[int]] = {}
+        self.gpu = None if job.gpu is None else nvml.gpu(job.gpu.select)
 
     def _rows(self) -> dict[str, Any]:
         if not self.job.inputs:
@@ -70,7 +72,9 @@ class Runner:
         self.memory["first_query_bytes"] = instruments.resident_bytes()
         self.backend.prepare()
         self.next_query = 1
+        built = getattr(self.backend, "built_engine", lambda: False)()
         return {
+            "engine_build_ns": load_ns + first_query_ns if built else None,
             "load_ns": load_ns,
             "first_query_ns": first_query_ns,
             "providers": list(self.backend.providers),
@@ -116,6 +120,8 @@ class Runner:
         self.next_query = first + count
         instruments.settle()
         block = describe(before, after, position, count, wall_ns)
+        if self.gpu is not None:
+            block = replace(block, gpu=self.gpu.read())
         return {"block": encode(block), "latencies": out.tolist()}
 
     def predict(self) -> dict[str, Any]:
@@ -171,7 +177,8 @@ def failure(error: BaseException) -> dict[str, Any]:
     text = f"{type(error).__name__}: {error}"
     low = text.lower()
     memory = isinstance(error, MemoryError) or any(
-        sign in low for sign in ("bad_alloc", "bad allocation", "failed to allocate memory")
+        sign in low
+        for sign in ("bad_alloc", "bad allocation", "failed to allocate memory", "out of memory")
     )
     return {"ok": False, "reason": "out of memory" if memory else "error", "detail": text[:2000]}
 

@@ -25,7 +25,8 @@ LEVELS = {
 WORKER_MAY_IMPORT = {"numpy", "onnxruntime", "psutil"}
 # Optional files, imported only for the target that asks for them. torch is measured as a backend
 # by the same loop, and a module can't be called without its library.
-OPTIONAL = {"torch_module.py": {"torch"}}
+# NVML is read where its package lies beside a GPU's, and is None elsewhere.
+OPTIONAL = {"torch_module.py": {"torch"}, "nvml.py": {"pynvml"}}
 
 
 def python_files(folder: Path) -> list[Path]:
@@ -87,11 +88,13 @@ def test_worker_imports_only_what_a_device_has() -> None:
     assert wrong == []
 
 
-def test_optional_files_are_imported_by_name_only() -> None:
-    """No other file of the worker imports them: a device without torch never meets it."""
+def test_optional_libraries_are_never_needed() -> None:
+    """Imported at the top of a file, or the file imported by another, only as said above."""
     for path in python_files(PACKAGE / "worker"):
-        for module in imported(path):
-            assert f"{module.rpartition('.')[2]}.py" not in OPTIONAL, path
+        assert "profiler.worker.backends.torch_module" not in imported(path), path
+    top = ast.parse((PACKAGE / "worker" / "nvml.py").read_text()).body
+    names = [a.name for node in top if isinstance(node, ast.Import) for a in node.names]
+    assert "pynvml" not in names
 
 
 def test_what_travels_is_python_3_9_source() -> None:

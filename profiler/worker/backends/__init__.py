@@ -11,6 +11,7 @@ from profiler.schema.wire import Job, Placement
 BACKENDS = {
     "null": "profiler.worker.backends.null:NullBackend",
     "onnxruntime": "profiler.worker.backends.ort:OrtBackend",
+    "onnxruntime-gpu": "profiler.worker.backends.ort_cuda:CudaBackend",
     "torch": "profiler.worker.backends.torch_module:TorchBackend",
 }
 
