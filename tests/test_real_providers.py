@@ -32,10 +32,11 @@ def test_openvino_runs_beside_the_cpu_provider(
 
 
 @needs_network
-def test_the_plug_in_runs_or_says_which_hardware_it_misses(
-    make_study: Callable[..., Path], tmp_path: Path
+@pytest.mark.parametrize("plugin", ["openvino-plugin", "webgpu"])
+def test_a_plug_in_runs_or_says_that_its_hardware_is_missing(
+    plugin: str, make_study: Callable[..., Path], tmp_path: Path
 ) -> None:
-    study = make_study(targets='["local-cpu", "openvino-plugin"]')
+    study = make_study(targets=f'["local-cpu", "{plugin}"]')
     row = run(Study.read(study), tmp_path / "out").table().set_index("target")
-    found = row.loc["openvino-plugin"]
+    found = row.loc[plugin]
     assert found["status"] == "ok" or "offers no device on this machine" in found["reason"]

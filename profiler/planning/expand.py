@@ -11,9 +11,12 @@ from profiler.schema.study import ModelSpec, ScenarioSpec, Study, VariantSpec
 from profiler.schema.target import Target
 
 SHIPPED = {
+    "MIGraphXExecutionProvider": ("migraphx", "onnxruntime-migraphx"),
+    "QNNExecutionProvider": ("qnn", "onnxruntime onnxruntime-qnn"),
+    "WebGpuExecutionProvider": ("webgpu", "onnxruntime onnxruntime-ep-webgpu"),
     "OpenVINOExecutionProvider": ("openvino-cpu", "onnxruntime-openvino"),
     "CUDAExecutionProvider": ("cuda", "'onnxruntime-gpu[cuda,cudnn]'"),
-    "TensorrtExecutionProvider": ("tensorrt", "'onnxruntime-gpu[cuda,cudnn]' tensorrt"),
+    "TensorrtExecutionProvider": ("tensorrt", "'onnxruntime-gpu[cuda,cudnn]' 'tensorrt-cu13<11'"),
 }
 """Provider -> (target file that installs it, packages that have it)."""
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -89,6 +91,18 @@ def symbols(
     }
 
 
+def preload(provider: str) -> None:
+    """Load CUDA, cuDNN and TensorRT from site-packages, where their wheels put them.
+
+    What is not there may still be found by the system's loader; if not, the session says so.
+    """
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+    if provider == TENSORRT:
+        with suppress(ImportError):
+            import_module("tensorrt")  # its import loads libnvinfer
+
+
 class CudaBackend(OrtBackend):
     """A session on a GPU. Its memory holds the bound queries."""
 
@@ -97,8 +111,7 @@ class CudaBackend(OrtBackend):
             raise ValueError("a GPU session needs a model file and the target's [gpu] table")
         self._gpu = job.gpu
         os.environ.update(environment(job.gpu))
-        if hasattr(ort, "preload_dlls"):
-            ort.preload_dlls()  # CUDA and cuDNN from site-packages, where the wheels put them
+        preload(job.provider)
         engines = model.parent.parent / "engines" / model.name
         self._engines = engines if job.provider == TENSORRT else None
         if self._engines is not None:
