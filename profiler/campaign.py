@@ -16,7 +16,7 @@ from typing import Any, Optional
 import profiler
 from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
-from profiler.errors import InputError, Interrupted
+from profiler.errors import EnvironmentMissing, InputError, Interrupted
 from profiler.jobs import make_job
 from profiler.planning import Known, make_plan
 from profiler.prepare import Prepared, input_hashes, prepare
@@ -69,9 +69,17 @@ def find_facts(targets: tuple[Target, ...]) -> dict[str, dict[str, Any]]:
     """Target -> what its worker found. Measures nothing."""
     found = {}
     for target in targets:
-        with Session(connect(target)) as session:
-            found[target.name] = session.facts
+        try:
+            with Session(connect(target), plugin=target.plugin) as session:
+                found[target.name] = session.facts
+        except EnvironmentMissing as error:
+            found[target.name] = unavailable(error)
     return found
+
+
+def unavailable(error: EnvironmentMissing) -> dict[str, Any]:
+    """Facts of a target whose packages can't be had: its trials are excluded with this reason."""
+    return {"unavailable": error.message, "unavailable_hint": error.hint}
 
 
 def study_targets(study: Study) -> tuple[Target, ...]:
@@ -109,11 +117,17 @@ class Campaign:
         """Everything that is still to do."""
         prepared = prepare(self.study, self.store, cache_folder() / "variants", self.progress)
         sessions: dict[str, Session] = {}
+        facts: dict[str, dict[str, Any]] = {}
         try:
             for name, target in self.targets.items():
                 self.progress.stage(f"connecting to {name}")
-                sessions[name] = Session(connect(target)).__enter__()
-            facts = {name: session.facts for name, session in sessions.items()}
+                try:
+                    transport = connect(target, self.progress.stage)
+                    sessions[name] = Session(transport, plugin=target.plugin).__enter__()
+                    facts[name] = sessions[name].facts
+                except EnvironmentMissing as error:
+                    facts[name] = unavailable(error)
+                    self.progress.note(f"{name}: {error.message}")
             plan = self._plan(prepared, facts)
             self.store.write_json("plan.json", encode(plan))
             if not plan.groups:

@@ -22,8 +22,8 @@ _ANSWER_S = 120.0
 class Session:
     """Use as a context manager; the worker ends with it."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, transport: Transport, *, plugin: Optional[str] = None) -> None:
+        self._transport, self._plugin = transport, plugin
         self._pipe: Optional[Pipe] = None
         self._next_id = 0
         self._staged: set[str] = set()
@@ -42,7 +42,7 @@ class Session:
             if hello["protocol"] != PROTOCOL or hello["worker"] != sha:
                 raise TransportError("the worker that answered is not the one that was sent")
             self._out = hello["out"]
-            self.facts = {**self._ask("facts"), "worker": sha}
+            self.facts = {**self._ask("facts", plugin=self._plugin), "worker": sha}
         except BaseException:
             self._pipe.close()
             raise

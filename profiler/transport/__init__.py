@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from profiler.schema.target import Target
 from profiler.transport.base import Transport
 
 
-def connect(target: Target) -> Transport:
-    """The transport a target asks for."""
-    from profiler.transport.local import LocalTransport
+def connect(target: Target, note: Callable[[str], None] = lambda text: None) -> Transport:
+    """The transport a target asks for; `note` is told when packages are installed for it.
 
-    return LocalTransport(target.python)
+    Raises EnvironmentMissing when the target's own packages can't be had.
+    """
+    from profiler.transport.environment import environment_for
+    from profiler.transport.local import LocalTransport, cache_folder
+
+    return LocalTransport(environment_for(target, cache_folder() / "environments", note))

@@ -17,7 +17,7 @@ from typing import Any, Optional
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream
 from profiler.schema.wire import Job, Memory
-from profiler.worker import instruments
+from profiler.worker import instruments, nvml
 from profiler.worker.backends import Backend, make
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.channel import Channel
@@ -38,6 +38,7 @@ class Runner:
         self.backend: Backend
         self.next_query = 0
         self.memory: dict[str, Optional[int]] = {}
+        self.gpu = None if job.gpu is None else nvml.gpu(job.gpu.select)
 
     def _rows(self) -> dict[str, Any]:
         if not self.job.inputs:
@@ -70,10 +71,13 @@ class Runner:
         self.backend.prepare()
         self.next_query = 1
         self.driver = make_driver(self)
+        built = getattr(self.backend, "built_engine", lambda: False)()
         return {
+            "engine_build_ns": load_ns + first_query_ns if built else None,
             "load_ns": load_ns,
             "first_query_ns": first_query_ns,
             "providers": list(self.backend.providers),
+            "placement": encode(self.backend.placement()),
         }
 
     def warm(self, least_ns: int, most_ns: int, block_ns: int) -> dict[str, Any]:
@@ -106,7 +110,10 @@ class Runner:
         """One timed block: `lead` queries refill caches and wake threads, then `count` timed."""
         self.backend.run(self.next_query, lead)
         self.next_query += lead
-        return self.driver.block(position, count)
+        reply = self.driver.block(position, count)
+        if self.gpu is not None:
+            reply["block"]["gpu"] = encode(self.gpu.read())
+        return reply
 
     def trace(self, warmup: int, queries: int, least: int, most_ns: int) -> dict[str, Any]:
         """Instead of load, warm and blocks: profiled and plain queries, in turns.
@@ -169,7 +176,8 @@ def failure(error: BaseException) -> dict[str, Any]:
     text = f"{type(error).__name__}: {error}"
     low = text.lower()
     memory = isinstance(error, MemoryError) or any(
-        sign in low for sign in ("bad_alloc", "bad allocation", "failed to allocate memory")
+        sign in low
+        for sign in ("bad_alloc", "bad allocation", "failed to allocate memory", "out of memory")
     )
     return {"ok": False, "reason": "out of memory" if memory else "error", "detail": text[:2000]}
 

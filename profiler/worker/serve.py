@@ -58,9 +58,9 @@ class Server:
             "out": str(self.out.folder),
         }
 
-    def facts(self) -> dict[str, Any]:
-        """What is found on this device."""
-        return facts.gather()
+    def facts(self, plugin: Optional[str] = None) -> dict[str, Any]:
+        """What is found on this device; a plug-in provider is looked at in a process of its own."""
+        return facts.gather(plugin)
 
     def have(self, shas: list[str]) -> dict[str, Any]:
         """Names of blobs that must still be staged."""
@@ -116,7 +116,12 @@ def remove_stale_outputs(home: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """`worker.pyz serve HOME` (the supervisor) or `worker.pyz runner HOME` (its child)."""
+    """`worker.pyz serve HOME` (the supervisor), `runner HOME` (its child) or `providers PLUGIN`."""
+    if arguments[0] == "providers":
+        from profiler.worker.backends import ort_providers
+
+        ort_providers.main(arguments[1])
+        return
     role, home = arguments[0], Path(arguments[1])
     if role == "runner":
         from profiler.worker import runner
