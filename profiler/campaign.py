@@ -17,7 +17,7 @@ import profiler
 from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
 from profiler.errors import InputError, Interrupted
-from profiler.planning import Known, make_plan
+from profiler.planning import Known, make_plan, recipes
 from profiler.prepare import Prepared, input_hashes, prepare
 from profiler.progress import Progress, Silent
 from profiler.results import Results
@@ -26,6 +26,7 @@ from profiler.schema.files import find_target, study_hash
 from profiler.schema.plan import Group, Plan, Trial
 from profiler.schema.study import Study
 from profiler.schema.target import Target
+from profiler.schema.variant import AUTO
 from profiler.schema.wire import Job, Repetition, RoundRequest
 from profiler.session import Session
 from profiler.store import Store
@@ -106,6 +107,10 @@ class Campaign:
 
     def run(self) -> None:
         """Everything that is still to do."""
+        if any(v.recipe == AUTO for v in self.study.every_variant):
+            self.progress.stage("asking the targets what they are")
+            facts = find_facts(tuple(self.targets.values()))
+            self.study = recipes.resolve(self.study, self.targets, facts)
         prepared = prepare(self.study, self.store, cache_folder() / "variants", self.progress)
         sessions: dict[str, Session] = {}
         try:

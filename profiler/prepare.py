@@ -17,6 +17,7 @@ from profiler.progress import Progress
 from profiler.schema.artifact import Artifact
 from profiler.schema.codec import decode, encode
 from profiler.schema.study import ModelSpec, Study
+from profiler.schema.variant import VariantSpec
 from profiler.store import ARTIFACTS, Store, write_atomic
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def input_hashes(study: Study) -> dict[str, str]:
     Files that can't be read are left out here; reading them for use gives the clear message.
     """
     names = [m.onnx for m in study.models] + [study.data.file if study.data else None]
+    names += [v.file for v in study.variants] + [v.file for m in study.models for v in m.variants]
     hashes = {}
     for name in names:
         if name is not None and (study.folder / name).is_file():
@@ -144,11 +146,12 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             progress.stage(f"making {model.name} {spec.name}")
             try:
                 artifacts[(model.name, spec.name)] = _variant(
-                    baseline, spec, store, calibration, study.seed, cache
+                    baseline, spec, study.folder, store, calibration, study.seed, cache
                 )
             except VariantError as error:
-                failed[(model.name, spec.name)] = error.message
-                progress.note(f"{model.name} {spec.name}: {error.message}")
+                reason = error.message + (f" ({error.hint})" if error.hint else "")
+                failed[(model.name, spec.name)] = reason
+                progress.note(f"{model.name} {spec.name}: {reason}")
     if evaluation_set is not None and study.data is not None and evaluation_set.labels is not None:
         evaluation = Evaluation(
             labels=_keep(store, evaluation_set.labels[evaluation_set.evaluation]),
@@ -255,7 +258,8 @@ def _rows(
 
 def _variant(
     baseline: Artifact,
-    spec: Any,
+    spec: VariantSpec,
+    folder: Path,
     store: Store,
     calibration: dict[str, Any] | None,
     seed: int,
@@ -263,7 +267,8 @@ def _variant(
 ) -> Artifact:
     from profiler.variants import build
 
-    return build(baseline, spec, root=store.folder, calibration=calibration, seed=seed, cache=cache)
+    return build(baseline, spec, root=store.folder, folder=folder, calibration=calibration,
+                 seed=seed, cache=cache)  # fmt: skip
 
 
 def _keep(store: Store, values: Any) -> str:

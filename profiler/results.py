@@ -12,6 +12,7 @@ from profiler.analysis import cost, quality, relative, samples, slo, summary
 from profiler.analysis.choose import Choice, choose, separation
 from profiler.analysis.frontier import mark_frontier, usable_objectives
 from profiler.errors import InputError, ResultsError
+from profiler.planning import recipes
 from profiler.prepare import Prepared, recall
 from profiler.schema.codec import DecodeError, decode, encode, nearest
 from profiler.schema.plan import Plan, Trial
@@ -40,7 +41,7 @@ COLUMNS = (
     "accuracy", "accuracy_low", "accuracy_high",
     "drop", "drop_low", "drop_high", "quality", "quality_n_needed", "flips", "agreement",
     "gap", "gap_low", "gap_high", "usd_per_million",
-    "slo", "frontier", "dominated_by", "chosen",
+    "advice", "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip
 """Columns of the table; units are in the names."""
 
@@ -137,7 +138,7 @@ class Results:
         ratios = relative.against_baseline(
             self.trials.values(), self.samples, delta=measure.equivalence, adaptive=self.adaptive
         )
-        accuracy = self._quality()
+        accuracy, facts = self._quality(), self.facts()
         rows = []
         for trial in self.trials.values():
             row = {**_identity(trial), **summary.summarise(
@@ -147,6 +148,8 @@ class Results:
             row.update(ratios.get(trial.id, {}))
             row.update(accuracy.get(trial.id, {}))
             target = self.targets[trial.target]
+            if artifact is not None:
+                row["advice"] = recipes.advice(artifact.made_by, target, facts.get(target.name, {}))
             row["usd_per_million"] = cost.usd_per_million(row.get("throughput"), target)
             rows.append(row)
         for exclusion in self.plan.exclusions:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from profiler.schema.plan import Exclusion, Trial
-from profiler.schema.study import ModelSpec, ScenarioSpec, Study, VariantSpec
+from profiler.schema.study import ModelSpec, ScenarioSpec, Study
 from profiler.schema.target import Target
+from profiler.schema.variant import VariantSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,8 @@ def _all(
 
             variants = study.variants_of(model)
             for variant in variants:
+                if variant.targets and target.name not in variant.targets:
+                    continue
                 yield (
                     Trial(
                         id=name(variant.name),
@@ -103,10 +106,10 @@ def _exclude(
     failed = known.failed_variants.get((model.name, variant.name))
     cores, fixed = facts.get("usable_cores"), known.fixed_batch.get(model.name)
     providers = facts.get("providers")
-    if variant.recipe == "int8-static" and study.data is None:
+    if variant.needs_rows and study.data is None:
         return Exclusion(
             trial=trial,
-            reason="int8-static needs rows to calibrate with",
+            reason=f"{variant.name} needs rows to calibrate with",
             hint='add [data] with file = "rows.npz" to the study',
         )
     if failed is not None:

@@ -75,7 +75,9 @@ def _p50_cell(row: Row, unit: float, notes: Notes) -> str:
     if value is None:
         return MISSING
     tilde = "" if interval_known(row, "p50_ns") else "~"
-    return tilde + figure(value / unit) + notes.mark(row.get("noise"))
+    return (
+        tilde + figure(value / unit) + notes.mark(row.get("noise")) + notes.mark(row.get("advice"))
+    )
 
 
 def _p99_cell(row: Row, unit: float, notes: Notes) -> str:

@@ -9,9 +9,9 @@ from typing import Literal, Optional, Union
 
 from profiler.schema.codec import DecodeError
 from profiler.schema.target import NAME
+from profiler.schema.variant import VariantSpec
 from profiler.units import parse_duration, parse_fraction, parse_size
 
-RECIPES = ("fp32", "int8-dynamic", "int8-static")
 _DURATION = {
     "parse": parse_duration,
     "write": "{}ns".format,
@@ -37,35 +37,6 @@ def _unique(key: str, names: list[str]) -> None:
     for i, name in enumerate(names):
         if name in names[:i]:
             raise DecodeError(key, "names that occur once", name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariantSpec:
-    """How one variant of every model is made; 'fp32' is the baseline, the model as it came."""
-
-    name: str
-    recipe: Optional[str] = None
-    """default: the name"""
-    per_channel: bool = True
-    """static: one scale per output channel of the weights"""
-    weights: Literal["int8", "uint8"] = "int8"
-    method: Literal["minmax", "entropy", "percentile"] = "minmax"
-    """static: how ranges are calibrated"""
-
-    @classmethod
-    def from_text(cls, text: str) -> VariantSpec:
-        """'int8-static' is short for {name = "int8-static", recipe = "int8-static"}."""
-        return cls(name=text)
-
-    def __post_init__(self) -> None:
-        _named(self.name)
-        recipe = self.recipe or self.name
-        if recipe not in RECIPES:
-            from profiler.schema.codec import nearest
-
-            expected = "one of " + ", ".join(RECIPES)
-            raise DecodeError("recipe", expected, recipe, nearest(recipe, RECIPES))
-        object.__setattr__(self, "recipe", recipe)
 
 
 BASELINE = VariantSpec(name="fp32")
@@ -236,6 +207,10 @@ class Study:
         _unique("models", [m.name for m in self.models])
         _unique("variants", [v.name for v in self.variants])
         _unique("targets", list(self.targets))
+        for variant in self.every_variant:
+            for name in variant.targets:
+                if name not in self.targets:
+                    raise DecodeError("variants.targets", "targets of the study", name)
         for count in self.threads:
             if count < 1:
                 raise DecodeError("threads", "counts of 1 or more", list(self.threads))
@@ -247,6 +222,11 @@ class Study:
         from profiler.schema.files import read_study
 
         return read_study(Path(path))
+
+    @property
+    def every_variant(self) -> tuple[VariantSpec, ...]:
+        """The study's variants and those of single models."""
+        return (*self.variants, *(v for m in self.models for v in m.variants))
 
     def variants_of(self, model: ModelSpec) -> tuple[VariantSpec, ...]:
         """The model's own variants or the study's, the baseline always first."""

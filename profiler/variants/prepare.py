@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from profiler.errors import VariantError
+from profiler.schema.codec import nearest
 from profiler.sources.inspect import opset
 from profiler.sources.quiet import cause, quiet
 
@@ -30,28 +33,56 @@ _QUANTIZED = (
 )
 
 
-def prepared(source: Path, scratch: Path) -> Path:
+def raised(source: Path, scratch: Path, least: int) -> Path:
+    """The model at opset `least` or newer; converted when it is older. Raises VariantError."""
+    import onnx
+
+    try:
+        model = onnx.load(source)
+        if opset(model) >= least:
+            return source
+        target = scratch / "raised.onnx"
+        onnx.save(onnx.version_converter.convert_version(model, max(least, RAISED_OPSET)), target)
+    except Exception as error:  # the converter raises RuntimeError and others
+        raise VariantError(
+            f"the model's opset is below {least} and can't be raised: {cause(error)}",
+            hint=f"export the model again with opset {max(least, RAISED_OPSET)} or newer",
+        ) from None
+    return target
+
+
+def float_nodes(model: Any, patterns: tuple[str, ...]) -> list[str]:
+    """Names of the nodes that `keep_float` means. Raises VariantError for one that means none."""
+    names = [node.name for node in model.graph.node if node.name]
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        matches = fnmatch.filter(names, pattern)
+        if not matches:
+            raise VariantError(
+                f'keep_float: the model has no node called "{pattern}"',
+                hint=nearest(pattern, names)
+                or f"it has, e.g., {', '.join(names[:5]) or 'no names'}",
+            )
+        found.update(dict.fromkeys(matches))
+    return list(found)
+
+
+def prepared(
+    source: Path, scratch: Path, keep_float: tuple[str, ...] = ()
+) -> tuple[Path, list[str]]:
     """Fold, fuse and infer shapes, so that the quantizer finds its patterns.
 
     Symbolic shape inference is best for transformers but knows fewer operators than ONNX and
-    needs sympy; without it the quantizer still works. Raises VariantError.
+    needs sympy; without it the quantizer still works. Also returns the names of the nodes that
+    stay float; where fusing would swallow one of them, nothing is fused. Raises VariantError.
     """
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    raised = scratch / "raised.onnx"
     target = scratch / "prepared.onnx"
-    try:
-        model = onnx.load(source)
-        if opset(model) < LOWEST_OPSET:
-            onnx.save(onnx.version_converter.convert_version(model, RAISED_OPSET), raised)
-            source = raised
-        del model
-    except Exception as error:  # the converter raises RuntimeError and others
-        raise VariantError(
-            f"the model's opset is below {LOWEST_OPSET} and can't be raised: {cause(error)}",
-            hint=f"export the model again with opset {RAISED_OPSET} or newer",
-        ) from None
+    source = raised(source, scratch, LOWEST_OPSET)
+    if keep_float:
+        float_nodes(onnx.load(source, load_external_data=False), keep_float)
     reasons = []
     for skip_symbolic, skip_fusing in ((False, False), (True, False), (True, True)):
         target.unlink(missing_ok=True)
@@ -69,44 +100,54 @@ def prepared(source: Path, scratch: Path) -> Path:
                 continue
         # A failed optimization is only logged and leaves an unoptimized graph behind.
         if target.is_file() and (skip_fusing or "Optimization Failed" not in said.getvalue()):
-            return target
+            if not keep_float:
+                return target, []
+            try:
+                made = onnx.load(target, load_external_data=False)
+                return target, float_nodes(made, keep_float)
+            except VariantError as error:
+                reasons.append(error.message)
+                continue
         reasons.append("ONNX Runtime can't optimize the graph")
     raise VariantError(f"the model can't be prepared for quantization: {reasons[-1]}")
 
 
-def counted(path: Path) -> int:
+def counted(model: Any) -> int:
     """Number of nodes of the main graph that compute or convert in eight bits."""
-    import onnx
-
-    model = onnx.load(path, load_external_data=False)
     return sum(node.op_type in _QUANTIZED for node in model.graph.node)
 
 
-def finished(path: Path, recipe: str) -> Path:
-    """Check that something was quantized and that the runtime takes the result; fix its bytes.
+def finished(path: Path, recipe: str, changed: Callable[[Any], int] = counted) -> Path:
+    """Check that something was changed and that the runtime takes the result; fix its bytes.
 
     Raises VariantError with the reason.
     """
     import onnx
-    import onnxruntime
 
-    if counted(path) == 0:
+    model = onnx.load(path)
+    if changed(model) == 0:
         raise VariantError(
             f"{recipe}: nothing to quantize: the model has no operator this recipe quantizes",
             hint=f'leave "{recipe}" out of this model\'s variants',
         )
-    model = onnx.load(path)
     _strip(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
+    runs(path, recipe)
+    return path
+
+
+def runs(path: Path, recipe: str) -> None:
+    """Raises VariantError with ONNX Runtime's reason when its CPU provider refuses the file."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
         onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise VariantError(
-            f"{recipe}: ONNX Runtime does not take the quantized model: {cause(error)}"
+            f"{recipe}: ONNX Runtime does not take the {recipe} model: {cause(error)}"
         ) from None
-    return path
 
 
 def _strip(model: Any) -> None:
