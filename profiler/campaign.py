@@ -149,7 +149,8 @@ class Campaign:
         if target.backend != "null":
             session.stage(
                 [prepared.file(self.store.folder, sha) for job in jobs.values()
-                 for sha in (job.artifact, *job.inputs.values()) if sha is not None]
+                 for sha in (job.artifact, *prepared.data_of(job.artifact), *job.inputs.values())
+                 if sha is not None]
             )  # fmt: skip
         facts = self.store.add_facts(session.facts)
         title = f"{group.target}: {len(group.trials)} trials"

@@ -18,6 +18,7 @@ from profiler.schema.artifact import Artifact
 from profiler.schema.codec import decode, encode
 from profiler.schema.study import ModelSpec, Study
 from profiler.schema.variant import VariantSpec
+from profiler.sources.keep import sha_of
 from profiler.store import ARTIFACTS, Store, write_atomic
 
 if TYPE_CHECKING:
@@ -59,11 +60,17 @@ class Prepared:
             return self.inputs[model], True
         return self.inputs[f"{model}#{batch}"], False
 
+    def data_of(self, sha: Optional[str]) -> tuple[str, ...]:
+        """The external weights of the artifact `sha`."""
+        return next((a.data for a in self.artifacts.values() if a.sha == sha), ())
+
     def file(self, folder: Path, sha: str) -> Path:
         """Where the blob `sha` lies in the results folder."""
         for artifact in self.artifacts.values():
             if artifact.sha == sha:
                 return folder / artifact.path
+            if sha in artifact.data:
+                return (folder / artifact.path).with_name(sha)
         return folder / "outputs" / f"{sha}.npy"
 
 
@@ -72,14 +79,29 @@ def input_hashes(study: Study) -> dict[str, str]:
 
     Files that can't be read are left out here; reading them for use gives the clear message.
     """
-    names = [m.onnx for m in study.models] + [study.data.file if study.data else None]
+    names = [m.onnx or m.hf for m in study.models] + [study.data.file if study.data else None]
     names += [v.file for v in study.variants] + [v.file for m in study.models for v in m.variants]
     hashes = {}
     for name in names:
-        if name is not None and (study.folder / name).is_file():
-            with (study.folder / name).open("rb") as file:
-                hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        if name is None:
+            continue
+        path = study.folder / name
+        for file in _files(path):
+            if file.is_file():
+                shown = name if file == path else f"{name}: {file.name}"
+                hashes[shown] = sha_of(file)
     return hashes
+
+
+def _files(path: Path) -> list[Path]:
+    """A file with the external weights it names; the files directly in a folder."""
+    if path.is_dir():
+        return sorted(path.iterdir())
+    if path.suffix == ".onnx":
+        from profiler.sources.inspect import data_files
+
+        return [path, *data_files(path)]
+    return [path]
 
 
 def prepare(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
@@ -175,7 +197,7 @@ def _baseline(
 ) -> Artifact:
     from profiler.sources import load_baseline
 
-    progress.stage(f"{'exporting' if model.torch else 'reading'} {model.name}")
+    progress.stage(f"{'reading' if model.onnx else 'exporting'} {model.name}")
     rows = None
     if evaluation_set is not None:
         chosen = evaluation_set.evaluation[:PARITY_ROWS]

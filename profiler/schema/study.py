@@ -51,6 +51,12 @@ class ModelSpec:
     """path of the file, relative to the study file"""
     torch: Optional[str] = None
     """'module:callable', found beside the study file or installed. This imports and runs it."""
+    hf: Optional[str] = None
+    """a transformers config.json (random weights, drawn with the seed) or a folder with weights"""
+    head: Optional[str] = None
+    """hf: the task, e.g. 'sequence-classification'; default: what the config's architecture says"""
+    sklearn: Optional[str] = None
+    """'module:callable' that returns a fitted pipeline. This imports and runs it."""
     shapes: dict[str, int] = field(default_factory=dict)
     """values of the model's symbolic dimensions other than the batch, e.g. {sequence = 128}"""
     variants: tuple[VariantSpec, ...] = ()
@@ -58,14 +64,20 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         _named(self.name)
-        if (self.onnx is None) == (self.torch is None):
+        given = {key: getattr(self, key) for key in ("onnx", "torch", "hf", "sklearn")}
+        given = {key: value for key, value in given.items() if value is not None}
+        if len(given) != 1:
             raise DecodeError(
                 "",
-                'exactly one of onnx = "file.onnx" or torch = "module:callable"',
-                {"onnx": self.onnx, "torch": self.torch},
+                'exactly one of onnx = "file.onnx", torch = "module:callable", hf = "config.json"'
+                ' or sklearn = "module:callable"',
+                given or None,
             )
-        if self.torch is not None and not _CALLABLE.fullmatch(self.torch):
-            raise DecodeError("torch", '"module:callable", e.g. "models:resnet"', self.torch)
+        for key in ("torch", "sklearn"):
+            if key in given and not _CALLABLE.fullmatch(given[key]):
+                raise DecodeError(key, '"module:callable", e.g. "models:resnet"', given[key])
+        if self.head is not None and self.hf is None:
+            raise DecodeError("head", 'a model with hf = "..."', self.head)
         for key, value in self.shapes.items():
             if value < 1:
                 raise DecodeError(f"shapes.{key}", "a size of 1 or more", value)

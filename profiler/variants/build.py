@@ -14,7 +14,7 @@ from profiler.errors import VariantError
 from profiler.schema.artifact import Artifact
 from profiler.schema.variant import VariantSpec
 from profiler.sources.inspect import load, tensors
-from profiler.sources.keep import keep, sha_of
+from profiler.sources.keep import keep_model, sha_of
 from profiler.variants import cache as memory
 from profiler.variants.recipe import Recipe, Request
 
@@ -76,7 +76,7 @@ def build(
     )
     made = memory.lookup(cache, key) if cache is not None else None
     if made is not None:
-        kept = keep(made, root / ARTIFACTS)
+        kept = keep_model(made, root / ARTIFACTS)
     else:
         with tempfile.TemporaryDirectory(prefix="profiler-variant-") as scratch:
             request = Request(
@@ -91,19 +91,19 @@ def build(
                 scratch=Path(scratch),
             )
             fresh = recipe.make(request)
-            kept = keep(fresh, root / ARTIFACTS)
+            kept = keep_model(fresh, root / ARTIFACTS)
             if cache is not None:
                 memory.remember(cache, key, fresh)
-    model = load(kept)
+    model = load(kept.path)
     inputs, outputs = tensors(model)
     convolutions = sum(node.op_type == "ConvInteger" for node in model.graph.node)
     count = {} if rows is None else {"calibration_rows": str(len(next(iter(rows.values()))))}
     return Artifact(
         model=baseline.model,
         variant=spec.name,
-        sha=kept.stem,
-        path=f"{ARTIFACTS}/{kept.name}",
-        bytes=kept.stat().st_size,
+        sha=kept.path.stem,
+        path=f"{ARTIFACTS}/{kept.path.name}",
+        bytes=kept.bytes,
         inputs=inputs,
         outputs=outputs,
         made_by={
@@ -116,6 +116,7 @@ def build(
             **({"why": spec.why} if spec.why else {}),
             **versions,
         },
+        data=kept.data,
     )
 
 

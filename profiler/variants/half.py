@@ -15,7 +15,7 @@ import numpy as np
 from profiler.errors import VariantError
 from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
-from profiler.variants.prepare import finished, float_nodes, raised
+from profiler.variants.prepare import finished, float_nodes, large, raised, write
 from profiler.variants.recipe import Request
 
 VERSION = 1
@@ -43,16 +43,20 @@ def make(request: Request) -> Path:
     )
     with quiet():
         try:
-            model = onnx.shape_inference.infer_shapes(model)
+            if not large(source):  # shape inference goes through one protobuf message
+                model = onnx.shape_inference.infer_shapes(model)
             made = convert_float_to_float16(
-                model, keep_io_types=True, node_block_list=blocked or None
+                model,
+                keep_io_types=True,
+                node_block_list=blocked or None,
+                disable_shape_infer=True,
             )
         except Exception as error:  # the converter raises ValueError, KeyError and others
             raise VariantError(f"{recipe}: the converter failed: {cause(error)}") from None
     if brain:
         _to_bfloat16(made, exact)
     target = request.scratch / f"{recipe}.onnx"
-    target.write_bytes(made.SerializeToString(deterministic=True))
+    write(made, target)
     return finished(target, recipe, changed=_sixteen)
 
 

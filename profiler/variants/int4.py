@@ -13,7 +13,7 @@ from typing import Any
 from profiler.errors import VariantError
 from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
-from profiler.variants.prepare import finished, float_nodes, raised
+from profiler.variants.prepare import finished, float_nodes, raised, write
 from profiler.variants.recipe import Request
 from profiler.variants.rows import queries_of, reader
 
@@ -64,7 +64,7 @@ def make(request: Request) -> Path:
     target = request.scratch / "int4.onnx"
     made = maker.model.model
     _unnamed(made, named)
-    target.write_bytes(made.SerializeToString(deterministic=True))
+    write(made, target)
     return finished(target, "int4", changed=_four)
 
 

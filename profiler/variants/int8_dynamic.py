@@ -11,7 +11,7 @@ from pathlib import Path
 from profiler.errors import VariantError
 from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
-from profiler.variants.prepare import finished, prepared
+from profiler.variants.prepare import finished, large, prepared
 from profiler.variants.recipe import Request
 
 VERSION = 2
@@ -46,6 +46,7 @@ def make(request: Request) -> Path:
                 weight_type=kind,
                 reduce_range=request.spec.reduce_range,
                 nodes_to_exclude=kept,
+                use_external_data_format=large(source),
                 extra_options={"WeightSymmetric": kind == QuantType.QInt8},
             )
         except Exception as error:  # the quantizer raises ValueError, RuntimeError and others

@@ -11,7 +11,7 @@ from pathlib import Path
 from profiler.errors import VariantError
 from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
-from profiler.variants.prepare import finished, prepared
+from profiler.variants.prepare import finished, large, prepared
 from profiler.variants.recipe import Request
 from profiler.variants.rows import queries_of, reader
 
@@ -66,6 +66,7 @@ def make(request: Request) -> Path:
                 weight_type=weights,
                 reduce_range=request.spec.reduce_range,
                 nodes_to_exclude=kept,
+                use_external_data_format=large(source),
                 calibrate_method=methods[request.spec.method],
                 # Histogram methods keep every activation of a stride: 16 queries, not all of them.
                 # (CalibMaxIntermediateOutputs would drop batches: ONNX Runtime 1.31 clears them

@@ -9,11 +9,15 @@ from typing import Any
 
 from profiler.errors import VariantError
 from profiler.schema.codec import nearest
-from profiler.sources.inspect import opset
+from profiler.sources.inspect import data_files, opset
 from profiler.sources.quiet import cause, quiet
 
 LOWEST_OPSET = 13
 """below it DequantizeLinear has no axis, and per-channel silently becomes per-tensor"""
+INLINE_BYTES = 1_900_000_000
+"""protobuf holds less than 2 GiB in one message"""
+EXTERNAL_FROM_BYTES = 1024
+"""smaller weights (shapes, scalars) stay inside, where shape inference reads them"""
 RAISED_OPSET = 17
 """what an older model is converted to: LayerNormalization is one node from here on"""
 _QUANTIZED = (
@@ -94,6 +98,9 @@ def prepared(
                     skip_symbolic_shape=skip_symbolic,
                     skip_optimization=skip_fusing,
                     auto_merge=True,
+                    save_as_external_data=large(source),
+                    all_tensors_to_one_file=True,
+                    external_data_location="prepared.data",
                 )
             except Exception as error:  # symbolic inference asserts, raises Exception and others
                 reasons.append(cause(error))
@@ -131,9 +138,33 @@ def finished(path: Path, recipe: str, changed: Callable[[Any], int] = counted) -
             hint=f'leave "{recipe}" out of this model\'s variants',
         )
     _strip(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    write(model, path)
     runs(path, recipe)
     return path
+
+
+def write(model: Any, path: Path) -> None:
+    """Write a model with repeatable bytes; what protobuf can't hold goes into a second file."""
+    import onnx
+
+    if model.ByteSize() < INLINE_BYTES:
+        path.write_bytes(model.SerializeToString(deterministic=True))
+        return
+    weights = path.with_suffix(".data")
+    weights.unlink(missing_ok=True)
+    onnx.save_model(
+        model,
+        path,
+        save_as_external_data=True,
+        location=weights.name,
+        size_threshold=EXTERNAL_FROM_BYTES,
+    )
+
+
+def large(source: Path) -> bool:
+    """Whether a model's files together are more than protobuf can hold."""
+    files = (source, *data_files(source))
+    return sum(file.stat().st_size for file in files if file.is_file()) > INLINE_BYTES
 
 
 def runs(path: Path, recipe: str) -> None:

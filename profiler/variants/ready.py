@@ -7,7 +7,7 @@ from pathlib import Path
 from profiler.errors import ModelError, VariantError
 from profiler.schema.artifact import Tensor
 from profiler.schema.variant import VariantSpec
-from profiler.sources.inspect import load, tensors, uses_external_data
+from profiler.sources.inspect import load, tensors
 from profiler.variants.prepare import runs
 from profiler.variants.recipe import Request
 
@@ -26,8 +26,6 @@ def make(request: Request) -> Path:
         model = load(path)
     except ModelError as error:
         raise VariantError(error.message, hint=error.hint) from None
-    if uses_external_data(model):
-        raise VariantError(f"{path.name}: expected all weights inside the file")
     inputs, outputs = tensors(model)
     for what, wanted, found in (
         ("input", request.inputs, inputs), ("output", request.outputs, outputs),
