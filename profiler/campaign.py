@@ -18,7 +18,7 @@ from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
 from profiler.errors import EnvironmentMissing, InputError, Interrupted
 from profiler.jobs import make_job
-from profiler.planning import Known, make_plan
+from profiler.planning import Known, make_plan, recipes
 from profiler.prepare import Prepared, input_hashes, prepare
 from profiler.progress import Progress, Silent
 from profiler.results import Results
@@ -27,6 +27,7 @@ from profiler.schema.files import find_target, study_hash
 from profiler.schema.plan import Group, Plan
 from profiler.schema.study import Study
 from profiler.schema.target import Target
+from profiler.schema.variant import AUTO
 from profiler.schema.wire import Job, Repetition, RoundRequest
 from profiler.session import Session
 from profiler.store import Store
@@ -115,6 +116,10 @@ class Campaign:
 
     def run(self) -> None:
         """Everything that is still to do."""
+        if any(v.recipe == AUTO for v in self.study.every_variant):
+            self.progress.stage("asking the targets what they are")
+            found = find_facts(tuple(self.targets.values()))
+            self.study = recipes.resolve(self.study, self.targets, found)
         prepared = prepare(self.study, self.store, cache_folder() / "variants", self.progress)
         sessions: dict[str, Session] = {}
         facts: dict[str, dict[str, Any]] = {}
@@ -159,7 +164,8 @@ class Campaign:
         if target.backend != "null":
             session.stage(
                 [prepared.file(self.store.folder, sha) for job in jobs.values()
-                 for sha in (job.artifact, *job.inputs.values()) if sha is not None]
+                 for sha in (job.artifact, *prepared.data_of(job.artifact), *job.inputs.values())
+                 if sha is not None]
             )  # fmt: skip
         facts = self.store.add_facts(session.facts)
         title = f"{group.target}: {len(group.trials)} trials"

@@ -13,6 +13,7 @@ from profiler.analysis.across import AcrossRuns
 from profiler.analysis.choose import Choice, choose, separation
 from profiler.analysis.frontier import mark_frontier, usable_objectives
 from profiler.errors import InputError, ResultsError
+from profiler.planning import recipes
 from profiler.prepare import Prepared, recall
 from profiler.schema.codec import DecodeError, decode, encode, nearest
 from profiler.schema.plan import Plan, Trial
@@ -45,7 +46,7 @@ COLUMNS = (
     "accuracy", "accuracy_low", "accuracy_high",
     "drop", "drop_low", "drop_high", "quality", "quality_n_needed", "flips", "agreement",
     "gap", "gap_low", "gap_high", "usd_per_million",
-    "noise", "slo", "frontier", "dominated_by", "chosen",
+    "noise", "advice", "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip
 """Columns of the table; units are in the names."""
 
@@ -147,7 +148,7 @@ class Results:
         ratios = relative.against_baseline(
             self.trials.values(), self.samples, delta=measure.equivalence, adaptive=self.adaptive
         )
-        accuracy = self._quality()
+        accuracy, facts = self._quality(), self.facts()
         errors = placement.output_errors(self._outputs, self.trials, self.study.targets[0])
         rows = []
         for trial in self.trials.values():
@@ -162,6 +163,8 @@ class Results:
             target = self.targets[trial.target]
             if target.gpu is not None:
                 row["copies"] = {"host": "included", "device": "excluded"}[target.gpu.binding]
+            if artifact is not None:
+                row["advice"] = recipes.advice(artifact.made_by, target, facts.get(target.name, {}))
             row["usd_per_million"] = cost.usd_per_million(row.get("throughput"), target)
             rows.append(row)
         for exclusion in self.plan.exclusions:
