@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Optional
 
 from profiler.schema.codec import DecodeError
+from profiler.schema.ssh import SshSpec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -41,17 +42,28 @@ class Target:
 
     name: str
     description: str = ""
-    transport: Literal["local"] = "local"
+    transport: Literal["local", "ssh"] = "local"
+    ssh: Optional[SshSpec] = None
+    """how to reach it; stays out of results, which other people read"""
     backend: Literal["onnxruntime", "null"] = "onnxruntime"
     provider: Provider = "CPUExecutionProvider"
     provider_options: dict[str, str] = field(default_factory=dict)
     session_options: dict[str, str] = field(default_factory=dict)
     strict_provider: bool = False
     python: Optional[str] = None
-    """interpreter of the worker; default: the one that runs profiler"""
+    """interpreter of the worker; default: the one that runs profiler, over ssh `python3`"""
+    emulated: bool = False
+    """a made-up device: its answers count, its times mean nothing for a real one"""
     cost: Optional[Cost] = None
     declares: Declared = field(default_factory=Declared)
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", self.name)
+        if self.transport == "local" and self.ssh is not None:
+            raise DecodeError("transport", '"ssh", as there is an [ssh] table', self.transport)
+
+
+def shareable(target: Target) -> Target:
+    """The target as results may tell of it: what it is, without the way to it."""
+    return replace(target, ssh=None)

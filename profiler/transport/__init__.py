@@ -8,6 +8,10 @@ from profiler.transport.base import Transport
 
 def connect(target: Target) -> Transport:
     """The transport a target asks for."""
+    if target.ssh is not None:
+        from profiler.transport.ssh import SshTransport
+
+        return SshTransport(target.ssh, target.python)
     from profiler.transport.local import LocalTransport
 
     return LocalTransport(target.python)
