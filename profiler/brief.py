@@ -113,6 +113,11 @@ def warnings(results: Results) -> list[str]:
     found = []
     if not results.complete:
         found.append("the run is not complete: give the same `run` command again to finish it")
+    for name, row in results.lost.items():
+        found.append(f"{name}: its measuring ended early: {row['reason']}")
+    for name, target in results.targets.items():
+        if target.emulated:
+            found.append(f"{name} is emulated: its times say nothing about a real device")
     for name, facts in results.facts().items():
         declared = results.targets[name].declares
         for label, said, seen in (

@@ -88,6 +88,13 @@ class Results:
         """Whether any group stopped because its intervals looked narrow enough."""
         return any(row["stopped"] == "precision" for row in self.rounds)
 
+    @cached_property
+    def lost(self) -> dict[str, dict[str, Any]]:
+        """Target -> its row with reason and hint, where the last we know is that it failed."""
+        rows = [row for row in self._store.rows() if row["kind"] in ("round", "lost")]
+        last = {row["target"]: row for row in rows}
+        return {name: row for name, row in last.items() if row["kind"] == "lost"}
+
     @property
     def complete(self) -> bool:
         """Whether every group has stopped for a reason of its own."""
@@ -148,6 +155,8 @@ class Results:
             row.update(accuracy.get(trial.id, {}))
             target = self.targets[trial.target]
             row["usd_per_million"] = cost.usd_per_million(row.get("throughput"), target)
+            if row["status"] == "pending" and trial.target in self.lost:
+                row.update(status="failed", reason=self.lost[trial.target]["reason"])
             rows.append(row)
         for exclusion in self.plan.exclusions:
             reason = exclusion.reason + (f" ({exclusion.hint})" if exclusion.hint else "")

@@ -19,6 +19,7 @@ from profiler.transport.base import Pipe, Transport
 Event = Callable[[dict[str, Any]], None]
 T = TypeVar("T")
 _ANSWER_S = 120.0
+_STOP_S = 3.0
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """Waits between attempts after the link broke: two minutes, a reboot of a small board."""
 
@@ -26,8 +27,19 @@ BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 class Session:
     """Use as a context manager; the worker ends with it."""
 
-    def __init__(self, transport: Transport, *, backoff_s: tuple[float, ...] = BACKOFF_S) -> None:
-        self._transport, self._backoff_s = transport, backoff_s
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        backoff_s: Optional[tuple[float, ...]] = None,
+        wheels: Optional[Path] = None,
+    ) -> None:
+        """`wheels` is a cache folder: a device without numpy or onnxruntime gets them from there.
+
+        None leaves the device as it is.
+        """
+        self._transport, self._wheels, self._provided = transport, wheels, False
+        self._backoff_s = BACKOFF_S if backoff_s is None else backoff_s
         self._pipe: Optional[Pipe] = None
         self._writing = threading.Lock()
         self._stopped = threading.Event()
@@ -45,7 +57,7 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self._stopped.set()
         self._let_go()
         self._transport.close()
 
@@ -53,8 +65,19 @@ class Session:
         """From any thread: whatever this session is doing fails at once and isn't tried again."""
         self._stopped.set()
         pipe = self._pipe
-        if pipe is not None:
-            pipe.kill()
+        if pipe is None:
+            return
+        # The end of the stream lets the worker clean up; over a dead link nothing but this helps.
+        killer = threading.Timer(_STOP_S, pipe.kill)
+        killer.daemon = True
+        killer.start()
+        if self._writing.acquire(timeout=_STOP_S):
+            try:
+                pipe.finish()
+            except TransportError:
+                pass
+            finally:
+                self._writing.release()
 
     def _open(self) -> None:
         data, sha = payload.build()
@@ -70,6 +93,11 @@ class Session:
             self._out = hello["out"]
             threading.Thread(target=self._ping, args=(pipe,), daemon=True).start()
             self.facts = {**self._ask("facts"), "worker": sha}
+            if self._wheels is not None and _bare(self.facts) and not self._provided:
+                self._provided = True
+                self._let_go()
+                self._transport.provide(self._wheels)
+                self._open()
         except BaseException:
             self._let_go()
             raise
@@ -163,6 +191,10 @@ class Session:
                     raise WorkerError(f"{operation}: {message['error']}")
                 result: dict[str, Any] = message["result"]
                 return result
+
+
+def _bare(facts: dict[str, Any]) -> bool:
+    return not facts["numpy"] or not facts["onnxruntime"]
 
 
 def _ended(status: int, pipe: Pipe) -> TransportError:

@@ -17,6 +17,9 @@ class Pipe(Protocol):
     def send(self, data: bytes) -> None:
         """Write bytes to the worker. Raises TransportError when it is gone."""
 
+    def finish(self) -> None:
+        """Nothing more will be sent."""
+
     def failure(self) -> TransportError:
         """Why the stream ended."""
 
@@ -40,6 +43,9 @@ class Transport(Protocol):
 
     def fetch(self, folder: str, sha: str, to: Path) -> None:
         """Move an output blob from the device's `folder` to the file `to`."""
+
+    def provide(self, cache: Path) -> None:
+        """Give a bare device what the worker needs to run models; `cache` keeps it on this side."""
 
     def clean(self) -> None:
         """Remove every trace of ours from the device."""

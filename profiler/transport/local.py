@@ -70,6 +70,9 @@ class LocalTransport:
         except OSError as error:
             raise TransportError(f"{to}: {error.strerror} while fetching results") from None
 
+    def provide(self, cache: Path) -> None:
+        """Nothing: this machine's interpreter has what the target file says it has."""
+
     def clean(self) -> None:
         """Remove our folder."""
         shutil.rmtree(self._home, ignore_errors=True)

@@ -81,10 +81,8 @@ class ProcessPipe:
 
     def kill(self) -> None:
         """End the process at once; a thread that reads from it sees the end of the stream."""
-        try:
+        if self._process.poll() is None:  # else the number may be another's by now
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
 
     def close(self) -> None:
         """Closing stdin ends the worker and its runners; whatever remains is killed."""

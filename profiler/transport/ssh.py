@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import os
 import shlex
 import shutil
@@ -251,6 +252,22 @@ class SshTransport:
             ) from None
         finally:
             pipe.close()
+
+    def provide(self, cache: Path) -> None:
+        """Give the device numpy and onnxruntime, in our folder; the next worker uses them."""
+        from profiler.transport import wheels
+
+        packages = wheels.archive(self.probe(), cache)
+        with packages.open("rb") as file:
+            sha = hashlib.file_digest(file, "sha256").hexdigest()
+        self.stage(packages, sha)
+        pipe = self._help("unpack", self.spec.folder, sha)
+        try:
+            pipe.finish()
+            self._answer(pipe, _ANSWER_S + packages.stat().st_size / _SLOWEST_DISK_BYTES_PER_S)
+        finally:
+            pipe.close()
+        self._packages = sha
 
     def clean(self) -> None:
         """Remove our folder from the device."""

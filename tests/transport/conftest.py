@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,17 +86,3 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     process.wait()
     drain.join()
     process.stderr.close()
-
-
-@pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """stub(mode): from now on `ssh` is tests/stubs/ssh in that mode."""
-    folder = Path(__file__).resolve().parents[1] / "stubs"
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-
-    def choose(mode: str, **more: str) -> None:
-        monkeypatch.setenv("STUB_SSH", mode)
-        for name, value in more.items():
-            monkeypatch.setenv(name, value)
-
-    return choose

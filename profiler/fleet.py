@@ -1,0 +1,77 @@
+"""Several devices at work side by side: one session and one thread each.
+
+A device that can't be reached, or fails for good, leaves the fleet; the others go on. Any other
+error, or Ctrl-C, stops them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any, Optional
+
+from profiler.errors import TransportError, WorkerError
+from profiler.schema.target import Target
+from profiler.session import Session
+
+Open = Callable[[Target], Session]
+"""makes a session that is not entered yet"""
+Failure = TransportError | WorkerError
+
+
+class Fleet:
+    """Sessions of all targets of a study. Use as a context manager."""
+
+    def __init__(self, targets: Mapping[str, Target], open_session: Open) -> None:
+        self._targets, self._open = targets, open_session
+        self.sessions: dict[str, Session] = {}
+        self.lost: dict[str, Failure] = {}
+        """target -> why it left the fleet"""
+
+    def __enter__(self) -> Fleet:
+        try:
+            self._each(list(self._targets), self._connect)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for session in self.sessions.values():
+            session.__exit__()
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Target -> what its worker found, for those that were reached."""
+        return {name: self.sessions[name].facts for name in self._targets if name in self.sessions}
+
+    def run(self, work: Callable[[str, Session], None]) -> None:
+        """Do `work` on every device at once; a device that fails is moved to `lost`."""
+        self._each(list(self.facts()), lambda name: work(name, self.sessions[name]))
+
+    def _connect(self, name: str) -> None:
+        self.sessions[name] = self._open(self._targets[name]).__enter__()
+
+    def _each(self, names: list[str], work: Callable[[str], None]) -> None:
+        def guarded(name: str) -> Optional[Failure]:
+            try:
+                work(name)
+            except (TransportError, WorkerError) as error:
+                return error
+            return None
+
+        if not names:
+            return
+        with ThreadPoolExecutor(len(names), thread_name_prefix="target") as pool:
+            futures = {pool.submit(guarded, name): name for name in names}
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+            except BaseException:
+                for session in list(self.sessions.values()):
+                    session.stop()
+                raise
+        for future, name in futures.items():
+            failure = future.result()
+            if failure is not None:
+                self.lost[name] = failure
