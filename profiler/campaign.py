@@ -34,6 +34,7 @@ from profiler.session import Session
 from profiler.store import Store
 from profiler.transport import connect
 from profiler.transport.local import cache_folder
+from profiler.units import parse_cpus
 
 STABLE = ("error",)
 """Reasons which trying again can't mend."""
@@ -181,16 +182,16 @@ class Campaign:
         while not state.stopped:
             active = tuple(jobs[t] for t in state.active())
             request = self._request(state, active, prepared)
-            repetitions, latencies, elapsed_s = session.steady(
+            repetitions, timings, elapsed_s = session.steady(
                 partial(self._round, session, group.target, files, request,
                         lambda e: state.tell(progress, e)),
                 progress.note,
             )  # fmt: skip
-            blocks = {r.trial: (r.blocks, latencies[r.trial]) for r in repetitions
-                      if r.trial in latencies}  # fmt: skip
+            blocks = {r.trial: (r.blocks, timings[r.trial]) for r in repetitions
+                      if r.trial in timings}  # fmt: skip
             name = f"g{group.index}-r{request.round:04d}.parquet"
             raw.write(self.store.folder / "raw" / name, blocks)
-            reason = state.add(repetitions, latencies, elapsed_s)
+            reason = state.add(repetitions, timings, elapsed_s)
             with self._recording:
                 facts = self.store.add_facts(session.facts)
             self._append(
@@ -225,34 +226,44 @@ class Campaign:
         files: list[Path],
         request: RoundRequest,
         event: Callable[[dict[str, Any]], None],
-    ) -> tuple[tuple[Repetition, ...], dict[str, Any], float]:
+    ) -> tuple[tuple[Repetition, ...], dict[str, raw.Timings], float]:
         """One round with all it needs and all it made; done anew as a whole after a broken link."""
         session.stage(files)
         start = time.monotonic()
         repetitions = session.round(request, event)
-        latencies = self._fetch(session, target, repetitions)
-        return repetitions, latencies, time.monotonic() - start
+        timings = self._fetch(session, target, repetitions)
+        return repetitions, timings, time.monotonic() - start
 
     def _job(self, trial: Trial, target: Target, prepared: Prepared) -> Job:
+        same: dict[str, Any] = {
+            "trial": trial.id,
+            "provider": trial.provider,
+            "threads": trial.threads,
+            "scenario": trial.scenario,
+            "batch": trial.batch,
+            "concurrency": trial.concurrency,
+            "gap_ns": trial.gap_ns,
+            "rate": trial.rate,
+            "slo_ns": self.study.slo.p99 if trial.scenario == "server" else None,
+            "affinity": parse_cpus(trial.affinity),
+            "starts": trial.starts,
+            "memory_limit_bytes": target.memory_limit or self.study.measure.memory_limit,
+        }
         if target.backend == "null":
-            return Job(trial=trial.id, backend="null", provider="null")
+            return Job(backend="null", backend_options=target.backend_options, **same)
         artifact = prepared.artifacts[(trial.model, trial.variant)]
         inputs, stack = prepared.inputs_of(trial.model, trial.batch)
         return Job(
-            trial=trial.id,
+            **same,
             backend=target.backend,
-            provider=trial.provider,
             artifact=artifact.sha,
             artifact_bytes=artifact.bytes,
             provider_options=target.provider_options,
-            session_options=target.session_options,
+            session_options={**target.session_options, **trial.session_options},
+            optimization=trial.optimization,
             strict_provider=target.strict_provider,
-            threads=trial.threads,
-            scenario=trial.scenario,
-            batch=trial.batch,
             inputs=dict(inputs),
             stack=stack,
-            memory_limit_bytes=self.study.measure.memory_limit,
         )
 
     def _request(
@@ -274,23 +285,31 @@ class Campaign:
 
     def _fetch(
         self, session: Session, target: str, repetitions: tuple[Repetition, ...]
-    ) -> dict[str, Any]:
-        """Latencies of the good repetitions; predictions go into the store by content."""
+    ) -> dict[str, raw.Timings]:
+        """Timings of the good repetitions; predictions go into the store by content."""
         import numpy as np
 
-        latencies = {}
         place = self.store.folder / "raw" / f"incoming-{target}"
+
+        def numbers(sha: str) -> Any:
+            session.fetch(sha, place)
+            found = np.fromfile(place, dtype="<i8")
+            place.unlink()
+            return found
+
+        timings = {}
         for repetition in repetitions:
             if repetition.latencies is not None:
-                session.fetch(repetition.latencies, place)
-                latencies[repetition.trial] = np.fromfile(place, dtype="<i8")
-                place.unlink()
+                timings[repetition.trial] = raw.Timings(
+                    latencies=numbers(repetition.latencies),
+                    services=numbers(repetition.services) if repetition.services else None,
+                )
             for sha in repetition.outputs.values():
                 path = self.store.folder / "outputs" / f"{sha}.npy"
                 if not path.exists():
                     session.fetch(sha, place)
                     place.replace(path)
-        return latencies
+        return timings
 
 
 class GroupState:
@@ -308,8 +327,8 @@ class GroupState:
         for row in store.rows():
             if row["kind"] == "round" and row["group"] == group.index:
                 repetitions = tuple(decode(Repetition, r) for r in row["repetitions"])
-                latencies = raw.read(store.folder / row["raw"])
-                self.add(repetitions, latencies, row["elapsed_s"])
+                timings = raw.read(store.folder / row["raw"])
+                self.add(repetitions, timings, row["elapsed_s"])
 
     def active(self) -> list[str]:
         """Trials of the next round, in the plan's order."""
@@ -324,12 +343,15 @@ class GroupState:
         return [t for t in self.active() if t not in self._predicted]
 
     def add(
-        self, repetitions: tuple[Repetition, ...], latencies: Mapping[str, Any], elapsed_s: float
+        self,
+        repetitions: tuple[Repetition, ...],
+        timings: Mapping[str, raw.Timings],
+        elapsed_s: float,
     ) -> Optional[str]:
         """Take in a round; returns why the group stops now, or None."""
         for repetition in repetitions:
             if repetition.status == "ok":
-                self._convergence.add(repetition, latencies[repetition.trial])
+                self._convergence.add(repetition, timings[repetition.trial].latencies)
                 if repetition.outputs:
                     self._predicted.add(repetition.trial)
             else:

@@ -8,6 +8,7 @@ from typing import Literal, Optional
 
 from profiler.schema.codec import DecodeError
 from profiler.schema.ssh import SshSpec
+from profiler.units import parse_size
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -50,6 +51,18 @@ class Target:
     provider_options: dict[str, str] = field(default_factory=dict)
     session_options: dict[str, str] = field(default_factory=dict)
     strict_provider: bool = False
+    backend_options: dict[str, float] = field(default_factory=dict)
+    """null backend: sleep_ns, spin_ns and rehearsed faults"""
+    memory_limit: Optional[int] = field(
+        default=None,
+        metadata={
+            "parse": parse_size,
+            "write": "{}B".format,
+            "expected": "a size such as '512MB'",
+            "text_only": True,
+        },
+    )
+    """most memory a trial may take there; going beyond is a result, not an error"""
     python: Optional[str] = None
     """interpreter of the worker; default: the one that runs profiler, over ssh `python3`"""
     emulated: bool = False

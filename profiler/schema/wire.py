@@ -38,6 +38,17 @@ class Job:
     scenario: str = "single_stream"
     batch: int = 1
     concurrency: int = 1
+    """queries in flight: threads that share the session"""
+    gap_ns: int = 0
+    """single_stream: think time between one answer and the next query"""
+    rate: Optional[float] = None
+    """server: queries a second; None with `slo_ns` set: search the highest that keeps it"""
+    slo_ns: Optional[int] = None
+    """server: limit on p99, counted from the scheduled arrival"""
+    affinity: tuple[int, ...] = ()
+    """CPUs the runner may use; empty: all"""
+    starts: int = 3
+    """cold_start: fresh processes a round"""
     inputs: dict[str, str] = field(default_factory=dict)
     """input name -> sha of an .npy blob whose first axis counts the rows."""
     stack: bool = True
@@ -86,6 +97,12 @@ class Block:
     """time the hypervisor gave this machine's CPUs to others (/proc/stat)"""
     other_cpu_ns: Optional[int] = None
     """CPU time spent by everything else on the machine (/proc/stat), without idle"""
+    rate: Optional[float] = None
+    """server: queries a second that were scheduled"""
+    lateness_ns: Optional[int] = None
+    """server: p99 of how late the driver itself issued queries, queueing not counted"""
+    disturbed: Optional[str] = None
+    """what contaminated the block; it stays in the record and was measured once more"""
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,8 @@ class Repetition:
     detail: Optional[str] = None
     latencies: Optional[str] = None
     """sha of little-endian int64 latencies in ns, in the order of `blocks`"""
+    services: Optional[str] = None
+    """server: sha of the part of each latency that was service, same layout"""
     blocks: tuple[Block, ...] = ()
     load_ns: Optional[int] = None
     first_query_ns: Optional[int] = None

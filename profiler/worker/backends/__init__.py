@@ -22,8 +22,11 @@ class Backend(Protocol):
     def load(self, job: Job, model: Optional[Path]) -> None:
         """Create the session. Everything it costs is load time."""
 
-    def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
-        """Prepare queries from real rows (first axis = rows), cycling through them."""
+    def bind(self, rows: dict[str, Any], batch: int, stack: bool, lanes: int) -> None:
+        """Prepare queries from real rows (first axis = rows), cycling through them.
+
+        Query numbers that differ modulo `lanes` share no memory, so lanes may run side by side.
+        """
 
     def prepare(self) -> None:
         """After the first query: whatever makes the later ones steady."""

@@ -33,7 +33,7 @@ class NullBackend:
     def _faults(self) -> tuple[bool, ...]:
         return tuple(at >= 0 for at in (self._crash_at, self._hang_at, self._allocate_at))
 
-    def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
+    def bind(self, rows: dict[str, Any], batch: int, stack: bool, lanes: int) -> None:
         return
 
     def prepare(self) -> None:
@@ -46,7 +46,7 @@ class NullBackend:
         if self._count - 1 == self._hang_at:
             time.sleep(10**6)
         if self._count - 1 == self._allocate_at:
-            held = [bytearray(2**28) for _ in range(4096)]
+            held = [b"x" * 2**27 for _ in range(4096)]  # written, so really resident
             del held
         if self._sleep_s:
             time.sleep(self._sleep_s)

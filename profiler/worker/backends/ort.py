@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Optional
 
@@ -48,6 +48,9 @@ class OrtBackend:
         options.inter_op_num_threads = 1
         options.graph_optimization_level = _OPTIMIZATION[job.optimization]
         options.log_severity_level = 3
+        if job.concurrency > 1:
+            # Several queries share the pool: spinning threads would take the others' cores.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         for key, value in job.session_options.items():
             options.add_session_config_entry(key, value)
         if job.strict_provider and job.provider != "CPUExecutionProvider":
@@ -63,11 +66,13 @@ class OrtBackend:
         self.providers = tuple(self._session.get_providers())
         self._output_names = [o.name for o in self._session.get_outputs()]
 
-    def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
+    def bind(self, rows: dict[str, Any], batch: int, stack: bool, lanes: int) -> None:
         row_bytes = sum(values[:1].nbytes for values in rows.values()) * (batch if stack else 1)
         limit = max(1, min(MAX_QUERIES, MAX_BOUND_BYTES // max(1, row_bytes)))
         # The bound memory must stay alive as long as the bindings.
-        self._feeds = list(islice(_queries(rows, batch, stack), limit))
+        feeds = list(islice(_queries(rows, batch, stack), limit))
+        count = -(-len(feeds) // lanes) * lanes
+        self._feeds = list(islice(cycle(feeds), count))
         self._bindings = [self._binding(feed) for feed in self._feeds]
 
     def _binding(self, feed: dict[str, Any]) -> Any:
@@ -103,9 +108,9 @@ class OrtBackend:
         bindings = self._bindings
         # The binding objects' own C++ call: the public wrapper adds a Python frame per query.
         run = self._session._sess.run_with_iobinding
-        cycle = [bindings[(first + i) % len(bindings)]._iobinding for i in range(len(out))]
+        turns = [bindings[(first + i) % len(bindings)]._iobinding for i in range(len(out))]
         clock = time.perf_counter_ns
-        for i, binding in enumerate(cycle):
+        for i, binding in enumerate(turns):
             start = clock()
             run(binding, None)
             out[i] = clock() - start
