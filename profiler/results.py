@@ -135,8 +135,10 @@ class Results:
         """The table's rows under other limits than the study's."""
         rows = [{**dict.fromkeys(COLUMNS), **row} for row in self._measured]
         marks: dict[str, dict[str, Any]] = {}
-        for load in {_load_of(row) for row in rows}:
-            same = [row for row in rows if _load_of(row) == load]
+        # Times of an emulated device are no rivals of real ones.
+        kinds = [(_load_of(row), self.targets[row["target"]].emulated) for row in rows]
+        for kind in set(kinds):
+            same = [row for row, own in zip(rows, kinds, strict=True) if own == kind]
             marks.update(mark_frontier(same, usable_objectives(same, self.study.objectives)))
         chosen = self._choose(rows, limits)
         for row in rows:
@@ -309,6 +311,9 @@ class Results:
     ) -> Choice:
         # Latencies under different loads don't compare: the study's first scenario decides.
         rows = [row for row in rows if row["scenario"] == self.study.scenarios[0].kind]
+        real = [row for row in rows if not self.targets[row["target"]].emulated]
+        if real:
+            rows = real
         available = usable_objectives(rows, (objective or self.study.objectives[0],))
         measured = [t for t in self.trials if t in self.samples and self.samples[t].taken]
         pairs = [(a, b) for i, a in enumerate(measured) for b in measured[i + 1 :]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Optional
+from typing import Any, Literal, Optional
 
 from profiler.schema.codec import DecodeError
 from profiler.schema.ssh import SshSpec
@@ -80,3 +81,19 @@ class Target:
 def shareable(target: Target) -> Target:
     """The target as results may tell of it: what it is, without the way to it."""
     return replace(target, ssh=None)
+
+
+def differences(target: Target, facts: Mapping[str, Any]) -> list[str]:
+    """Where the device found is not the one declared, in words."""
+    declared, found = target.declares, []
+    for label, said, seen in (
+        ("architecture", declared.architecture, facts.get("architecture")),
+        ("cores", declared.cores, facts.get("cores")),
+    ):
+        if said is not None and seen is not None and said != seen:
+            found.append(f"declared {label} {said}, found {seen}")
+    memory = facts.get("memory_bytes")
+    # A board of 8 GB shows the system less: firmware and graphics take their part.
+    if declared.memory_gb and memory and not 0.75 < memory / 1e9 / declared.memory_gb < 1.1:
+        found.append(f"declared memory {declared.memory_gb:g} GB, found {memory / 1e9:.1f} GB")
+    return found
