@@ -118,3 +118,46 @@ def test_nobody_there_is_an_error(make_study: MakeStudy, tmp_path: Path, stub: S
     stub("name")
     with pytest.raises(TransportError, match="no address"):
         run(Study.read(make_study(targets='["device"]')), tmp_path / "out")
+
+
+def test_times_of_an_emulated_device_are_no_rivals(make_study: MakeStudy, tmp_path: Path) -> None:
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "toy.toml").write_text("emulated = true\n")
+    study = Study.read(make_study(FAST_ROUNDS, targets='["toy", "local-cpu"]'))
+    results = run(study, tmp_path / "out")
+    table = results.table().set_index("target")
+    assert table.loc["toy", "frontier"], "on the frontier of the emulated"
+    assert table.loc["local-cpu", "frontier"]
+    assert table["chosen"].to_dict() == {"toy": False, "local-cpu": True}
+    from profiler.brief import warnings
+
+    assert any("toy is emulated" in text for text in warnings(results))
+
+
+def test_a_silent_host_ends_the_worker_and_pings_keep_it(tmp_path: Path) -> None:
+    """The limit itself is the conformance suite's; here the host's side: it does send pings."""
+    from profiler.session import Session
+    from profiler.transport.local import LocalTransport
+
+    sent: list[bytes] = []
+
+    class Heard(LocalTransport):
+        def spawn(self, worker_sha: str):  # type: ignore[no-untyped-def]
+            pipe = super().spawn(worker_sha)
+            send = pipe.send
+
+            def listen(data: bytes) -> None:
+                sent.append(data)
+                send(data)
+
+            pipe.send = listen  # type: ignore[method-assign]
+            return pipe
+
+    profiler.session.PING_S, before = 0.01, profiler.session.PING_S
+    try:
+        with Session(Heard(home=tmp_path)) as session:
+            while not any(b"ping" in data for data in sent):
+                session.stage([])
+    finally:
+        profiler.session.PING_S = before
+    assert b"silence_s" in b"".join(sent)
