@@ -97,6 +97,13 @@ class Results:
         """Whether any group stopped because its intervals looked narrow enough."""
         return any(row["stopped"] == "precision" for row in self.rounds)
 
+    @cached_property
+    def lost(self) -> dict[str, dict[str, Any]]:
+        """Target -> its row with reason and hint, where the last we know is that it failed."""
+        rows = [row for row in self._store.rows() if row["kind"] in ("round", "lost")]
+        last = {row["target"]: row for row in rows}
+        return {name: row for name, row in last.items() if row["kind"] == "lost"}
+
     @property
     def complete(self) -> bool:
         """Whether every group has stopped for a reason of its own."""
@@ -132,8 +139,10 @@ class Results:
         """The table's rows under other limits than the study's."""
         rows = [{**dict.fromkeys(COLUMNS), **row} for row in self._measured]
         marks: dict[str, dict[str, Any]] = {}
-        for load in {_load_of(row) for row in rows}:
-            same = [row for row in rows if _load_of(row) == load]
+        # Times of an emulated device are no rivals of real ones.
+        kinds = [(_load_of(row), self.targets[row["target"]].emulated) for row in rows]
+        for kind in set(kinds):
+            same = [row for row, own in zip(rows, kinds, strict=True) if own == kind]
             marks.update(mark_frontier(same, usable_objectives(same, self.study.objectives)))
         chosen = self._choose(rows, limits)
         for row in rows:
@@ -166,6 +175,8 @@ class Results:
             if artifact is not None:
                 row["advice"] = recipes.advice(artifact.made_by, target, facts.get(target.name, {}))
             row["usd_per_million"] = cost.usd_per_million(row.get("throughput"), target)
+            if row["status"] == "pending" and trial.target in self.lost:
+                row.update(status="failed", reason=self.lost[trial.target]["reason"])
             rows.append(row)
         for exclusion in self.plan.exclusions:
             reason = exclusion.reason + (f" ({exclusion.hint})" if exclusion.hint else "")
@@ -319,6 +330,9 @@ class Results:
     ) -> Choice:
         # Latencies under different loads don't compare: the study's first scenario decides.
         rows = [row for row in rows if row["scenario"] == self.study.scenarios[0].kind]
+        real = [row for row in rows if not self.targets[row["target"]].emulated]
+        if real:
+            rows = real
         available = usable_objectives(rows, (objective or self.study.objectives[0],))
         measured = [t for t in self.trials if t in self.samples and self.samples[t].taken]
         pairs = [(a, b) for i, a in enumerate(measured) for b in measured[i + 1 :]

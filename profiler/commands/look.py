@@ -64,22 +64,6 @@ def plan(what: Path, *, json: bool) -> None:
     )
 
 
-def targets(*, json: bool) -> None:
-    """Print the targets there are."""
-    from profiler.schema.files import known_targets, read_target
-
-    found = [read_target(path) for path in known_targets(Path.cwd()).values()]
-    if json:
-        print_json(encode(found))
-        return
-    shown = Table(box=None)
-    for heading in ("target", "transport", "provider", "description"):
-        shown.add_column(heading)
-    for target in found:
-        shown.add_row(target.name, target.transport, target.provider, target.description)
-    console().print(shown)
-
-
 def table(results: Results, form: str) -> None:
     """Print the table as text, markdown, csv or json."""
     from profiler.report.tables import FORMATS, render, summary
