@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from profiler import raw
-from profiler.analysis import cost, quality, relative, samples, slo, summary
+from profiler.analysis import cost, energy, quality, relative, samples, slo, summary
 from profiler.analysis.choose import Choice, choose, separation
 from profiler.analysis.frontier import mark_frontier, usable_objectives
 from profiler.errors import InputError, ResultsError
@@ -40,6 +40,7 @@ COLUMNS = (
     "accuracy", "accuracy_low", "accuracy_high",
     "drop", "drop_low", "drop_high", "quality", "quality_n_needed", "flips", "agreement",
     "gap", "gap_low", "gap_high", "usd_per_million",
+    "energy_j_per_query", "energy_label", "energy_note",
     "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip
 """Columns of the table; units are in the names."""
@@ -60,6 +61,8 @@ class Results:
                 f"{self.folder}: nothing was measured yet", hint="give the `run` command again"
             )
         self.plan = decode(Plan, plan)
+        self.wall_meter: dict[str, float] = {}
+        """trial -> joules a query from the user's own meter; set before anything is read"""
         self.prepared: Prepared = recall(store.read_json(ARTIFACTS) or {})
 
     @classmethod
@@ -147,6 +150,9 @@ class Results:
             row.update(ratios.get(trial.id, {}))
             row.update(accuracy.get(trial.id, {}))
             target = self.targets[trial.target]
+            row.update(energy.columns(
+                trial, self.samples.get(trial.id), target.declares.watts, row.get("throughput"),
+                self.wall_meter.get(trial.id)))  # fmt: skip
             row["usd_per_million"] = cost.usd_per_million(row.get("throughput"), target)
             rows.append(row)
         for exclusion in self.plan.exclusions:

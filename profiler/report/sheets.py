@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from profiler.report.cells import (
+    ENERGIES,
     MARKS,
     MISSING,
     QUALITIES,
@@ -198,6 +199,29 @@ def _agreement(row: Row) -> str:
     return "baseline" if row.get("is_baseline") else percent_text(row.get("agreement"), 2)
 
 
+def _energy(unit: float) -> Callable[[Row], str]:
+    """Joules a query; what is estimated is marked, where it comes from stands in the legend."""
+
+    def cell(row: Row) -> str:
+        value = row.get("energy_j_per_query")
+        sign = "≈" if row.get("energy_label") == "estimated" else ""
+        return MISSING if value is None else sign + figure(value / unit)
+
+    return cell
+
+
+def _energy_legend(rows: Sequence[Row]) -> list[str]:
+    """'energy measured: RAPL, …', each once; the mark of an estimate with its source."""
+    if not _has(rows, "energy_j_per_query"):
+        return []
+    found = dict.fromkeys((row.get("energy_label"), row.get("energy_note")) for row in rows)
+    return [
+        f"{'≈ ' if label == 'estimated' else ''}energy {label}: {note}"
+        for label, note in found
+        if label
+    ]
+
+
 def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """Accuracy, its loss against the baseline, memory, file size, cost and the SLO verdict."""
     rows, notes = measured(group.rows), Notes()
@@ -215,12 +239,15 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         add(Column(title="loss, points"), lambda row: _drop_cell(row, digits, notes))
     elif _has(rows, "agreement"):
         add(Column(title="agreement %"), _agreement)
-    for title, key, drop in (("memory", "memory_peak_bytes", 0), ("file", "file_bytes", 1)):
+    for title, key, drop in (("memory", "memory_peak_bytes", 0), ("file", "file_bytes", 2)):
         if _has(rows, key):
             unit, unit_name = common_unit(_values(rows, key), SIZES)
             add(Column(title=f"{title} {unit_name}", drop=drop), _scaled(key, unit))
     if _has(rows, "usd_per_million"):
         add(Column(title="$/M"), lambda row: figure(row.get("usd_per_million")))
+    if _has(rows, "energy_j_per_query"):
+        unit, unit_name = common_unit(_values(rows, "energy_j_per_query"), ENERGIES)
+        add(Column(title=f"energy {unit_name}", drop=1), _energy(unit))
     if any(row.get("slo") for row in rows):
         add(Column(title="SLO", number=False), lambda row: row.get("slo") or MISSING)
     lines = tuple(
@@ -234,6 +261,7 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         legend.append("~ no interval")
     if _has(rows, "usd_per_million"):
         legend.append("$/M: US dollars per million samples")
+    legend += _energy_legend(rows)
     what = "Accuracy and cost" if _has(rows, "accuracy") else "Memory and cost"
     return Sheet(
         title=_title(what, group, among),

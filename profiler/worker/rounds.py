@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
-from profiler.schema.wire import Block, Job, Memory, Repetition, RoundRequest
+from profiler.schema.wire import Block, Energy, Job, Memory, Repetition, RoundRequest
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.child import Child, RunnerFailed
 
@@ -175,6 +175,7 @@ class Round:
             latencies=self.out.add(_little_endian(slot.latencies)),
             blocks=tuple(slot.blocks),
             memory=decode(Memory, facts.pop("memory")),
+            energy=decode(Energy, facts.pop("energy")),
             providers=tuple(facts.pop("providers")),
             **facts,
         )

@@ -21,6 +21,7 @@ from profiler.worker import instruments
 from profiler.worker.backends import Backend, make
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.channel import Channel
+from profiler.worker.energy import Account
 
 LEVEL = 0.02
 """Warm-up ends when the medians of the last blocks differ by less than this."""
@@ -43,6 +44,7 @@ class Runner:
         self.backend: Backend
         self.next_query = 0
         self.memory: dict[str, Optional[int]] = {}
+        self.energy = Account()
 
     def _rows(self) -> dict[str, Any]:
         if not self.job.inputs:
@@ -110,11 +112,13 @@ class Runner:
         out = array("q", bytes(8 * count))
         self.backend.run(self.next_query, lead)
         first = self.next_query + lead
+        self.energy.start()
         before = instruments.read()
         start = time.perf_counter_ns()
         self.backend.timed(first, out)
         wall_ns = time.perf_counter_ns() - start
         after = instruments.read()
+        self.energy.stop(count)
         self.next_query = first + count
         instruments.settle()
         block = describe(before, after, position, count, wall_ns)
@@ -171,10 +175,13 @@ class Runner:
         return {"outputs": outputs}
 
     def finish(self) -> dict[str, Any]:
-        """Memory figures of the whole life of this process."""
+        """Memory figures of the whole life of this process, and the energy of its blocks."""
         self.memory["peak_bytes"] = instruments.peak_bytes()
         self.memory["pss_bytes"] = instruments.proportional_bytes()
-        return {"memory": encode(Memory(**self.memory))}
+        return {
+            "memory": encode(Memory(**self.memory)),
+            "energy": encode(self.energy.total()),
+        }
 
 
 def describe(
