@@ -136,7 +136,7 @@ def dynamic_quantize(case: Case) -> Diagnosis | None:
     return Diagnosis(
         cause="dynamic_quantize", share=share,
         text=f"scaling activations at run time (DynamicQuantizeLinear): {percent(share)}",
-        advice="int8-static knows the ranges beforehand, which saves a part of this; fp32 all of it",
+        advice="int8-static knows the ranges beforehand, which saves a part of this",
     )  # fmt: skip
 
 
