@@ -177,12 +177,16 @@ def table(
 def report(
     results: Folder,
     output: Output = None,
+    wall_meter: Annotated[
+        Optional[Path],
+        typer.Option(help="CSV of trial, energy_j_per_query from your meter.", metavar="FILE"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write the frontier (PNG, SVG), the HTML page and the tables of a results folder."""
     from profiler.commands import look
 
-    look.report(_load(results), output or results, json=json)
+    look.report(_load(results), output or results, wall_meter=wall_meter, json=json)
 
 
 @app.command()

@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from profiler import raw
-from profiler.analysis import across, cost, placement, quality, relative, samples, slo, summary
+from profiler.analysis import (
+    across,
+    cost,
+    energy,
+    placement,
+    quality,
+    relative,
+    samples,
+    slo,
+    summary,
+)
 from profiler.analysis.across import AcrossRuns
 from profiler.analysis.choose import Choice, choose, separation
 from profiler.analysis.frontier import mark_frontier, usable_objectives
@@ -46,6 +56,7 @@ COLUMNS = (
     "accuracy", "accuracy_low", "accuracy_high",
     "drop", "drop_low", "drop_high", "quality", "quality_n_needed", "flips", "agreement",
     "gap", "gap_low", "gap_high", "usd_per_million",
+    "energy_j_per_query", "energy_label", "energy_note",
     "noise", "advice", "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip
 """Columns of the table; units are in the names."""
@@ -66,6 +77,8 @@ class Results:
                 f"{self.folder}: nothing was measured yet", hint="give the `run` command again"
             )
         self.plan = decode(Plan, plan)
+        self.wall_meter: dict[str, float] = {}
+        """trial -> joules a query from the user's own meter; set before anything is read"""
         self.prepared: Prepared = recall(store.read_json(ARTIFACTS) or {})
 
     @classmethod
@@ -174,6 +187,9 @@ class Results:
                 row["copies"] = {"host": "included", "device": "excluded"}[target.gpu.binding]
             if artifact is not None:
                 row["advice"] = recipes.advice(artifact.made_by, target, facts.get(target.name, {}))
+            row.update(energy.columns(
+                trial, self.samples.get(trial.id), target.declares.watts, row.get("throughput"),
+                self.wall_meter.get(trial.id)))  # fmt: skip
             row["usd_per_million"] = cost.usd_per_million(row.get("throughput"), target)
             if row["status"] == "pending" and trial.target in self.lost:
                 row.update(status="failed", reason=self.lost[trial.target]["reason"])

@@ -240,6 +240,17 @@ def pointwise() -> Any:
     return b.model((8192, 16), x, 2)
 
 
+def truncated(casts: bool) -> Any:
+    """Rounding toward zero as some exporters write it: to integers and back."""
+    b = Builder()
+    x = "x"
+    for _ in range(4):
+        if casts:
+            x = b.add("Cast", b.add("Cast", x, to=TensorProto.INT32), to=FLOAT)
+        x = b.add("Neg", b.add("Relu", x))
+    return b.model((1, 64, 64, 64), x, 4)
+
+
 def dynamic(model: Any, weights: str = "int8", ops: tuple[str, ...] = ("Conv", "MatMul")) -> Any:
     """Dynamically quantized by ONNX Runtime's own tool."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -333,6 +344,8 @@ SPECIMENS = (
              removed=_of(lambda: elementwise_between("Neg"))),
     Specimen(name="fp16 on a CPU", cause="casts",
              planted=_of(lambda: half(pointwise())), removed=_of(pointwise)),
+    Specimen(name="casts between types", cause="casts",
+             planted=_of(lambda: truncated(True)), removed=_of(lambda: truncated(False))),
     Specimen(name="thin dynamic layers", cause="dynamic_quantize",
              planted=_of(lambda: dynamic(shared_input())),
              removed=_of(lambda: static(shared_input()))),

@@ -88,8 +88,12 @@ def write(results: Results, folder: Path) -> dict[str, Path]:
     return write_all(brief(results), folder)
 
 
-def report(results: Results, folder: Path, *, json: bool) -> None:
+def report(results: Results, folder: Path, *, wall_meter: Path | None, json: bool) -> None:
     """Write the report and say where it is."""
+    if wall_meter is not None:
+        from profiler.wall_meter import read
+
+        results.wall_meter = read(wall_meter, results.trials)
     paths = write(results, folder)
     if json:
         print_json({name: str(path) for name, path in paths.items()})

@@ -23,6 +23,7 @@ VERDICTS: Final = {"faster": "▼", "slower": "▲", "equivalent": "=", "undecid
 QUALITIES: Final = {"non-inferior": "✓", "worse": "↓", "undecided": "?"}
 _LETTERS: Final = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
 DURATIONS: Final = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
+ENERGIES: Final = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"))
 SIZES: Final = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
 _NUMBER = re.compile(r"([^\d–]*[−-]?\d[\d\u202f]*)(\.\d+)?([^A-Za-z]*)")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from profiler.report.cells import (
+    ENERGIES,
     MARKS,
     MISSING,
     QUALITIES,
@@ -210,6 +211,29 @@ def _off_cell(row: Row) -> str:
     return "<0.001" if 0 < value < 1e-5 else figure(value * 100, 2)
 
 
+def _energy(unit: float) -> Callable[[Row], str]:
+    """Joules a query; what is estimated is marked, where it comes from stands in the legend."""
+
+    def cell(row: Row) -> str:
+        value = row.get("energy_j_per_query")
+        sign = "≈" if row.get("energy_label") == "estimated" else ""
+        return MISSING if value is None else sign + figure(value / unit)
+
+    return cell
+
+
+def _energy_legend(rows: Sequence[Row]) -> list[str]:
+    """'energy measured: RAPL, …', each once; the mark of an estimate with its source."""
+    if not _has(rows, "energy_j_per_query"):
+        return []
+    found = dict.fromkeys((row.get("energy_label"), row.get("energy_note")) for row in rows)
+    return [
+        f"{'≈ ' if label == 'estimated' else ''}energy {label}: {note}"
+        for label, note in found
+        if label
+    ]
+
+
 def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """Accuracy, its loss against the baseline, memory, file size, cost and the SLO verdict."""
     rows, notes = measured(group.rows), Notes()
@@ -227,7 +251,7 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         add(Column(title="loss, points"), lambda row: _drop_cell(row, digits, notes))
     elif _has(rows, "agreement"):
         add(Column(title="agreement %"), _agreement)
-    for title, key, drop in (("memory", "memory_peak_bytes", 0), ("file", "file_bytes", 1)):
+    for title, key, drop in (("memory", "memory_peak_bytes", 0), ("file", "file_bytes", 2)):
         if _has(rows, key):
             unit, unit_name = common_unit(_values(rows, key), SIZES)
             add(Column(title=f"{title} {unit_name}", drop=drop), _scaled(key, unit))
@@ -235,6 +259,9 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         add(Column(title="off %", drop=2), _off_cell)
     if _has(rows, "usd_per_million"):
         add(Column(title="$/M"), lambda row: figure(row.get("usd_per_million")))
+    if _has(rows, "energy_j_per_query"):
+        unit, unit_name = common_unit(_values(rows, "energy_j_per_query"), ENERGIES)
+        add(Column(title=f"energy {unit_name}", drop=1), _energy(unit))
     if any(row.get("slo") for row in rows):
         add(Column(title="SLO", number=False), lambda row: row.get("slo") or MISSING)
     lines = tuple(
@@ -250,6 +277,7 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         legend.append("off: outputs against the first target's, relative RMS")
     if _has(rows, "usd_per_million"):
         legend.append("$/M: US dollars per million samples")
+    legend += _energy_legend(rows)
     what = "Accuracy and cost" if _has(rows, "accuracy") else "Memory and cost"
     return Sheet(
         title=_title(what, group, among),

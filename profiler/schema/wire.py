@@ -173,6 +173,18 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class Energy:
+    """What the device's own counters saw during this trial's timed blocks; the whole package."""
+
+    source: Optional[str] = None
+    joules: Optional[float] = None
+    window_ns: int = 0
+    queries: int = 0
+    reason: Optional[str] = None
+    """why nothing was measured"""
+
+
+@dataclass(frozen=True)
 class Repetition:
     """The raw record of one fresh-process run of one trial."""
 
@@ -195,6 +207,7 @@ class Repetition:
     warmup_level: Optional[bool] = None
     """whether the block medians became level before max_warmup_ns"""
     memory: Memory = field(default_factory=Memory)
+    energy: Energy = field(default_factory=Energy)
     outputs: dict[str, str] = field(default_factory=dict)
     """output name -> sha of an .npy blob with one prediction per row"""
     providers: tuple[str, ...] = ()

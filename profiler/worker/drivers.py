@@ -52,6 +52,20 @@ def describe(
     )
 
 
+def begin(runner: Runner) -> instruments.Reading:
+    """Read energy and noise counters just before the timed part."""
+    runner.energy.start()
+    return instruments.read()
+
+
+def end(runner: Runner, queries: int) -> instruments.Reading:
+    """Read them again just after it; then wait until the thread pool is quiet."""
+    after = instruments.read()
+    runner.energy.stop(queries)
+    instruments.settle()
+    return after
+
+
 class Driver(Protocol):
     """Issues the queries of one timed block."""
 
@@ -69,13 +83,12 @@ class ClosedLoop:
         """Time `count` queries back to back."""
         runner = self.runner
         out = array("q", bytes(8 * count))
-        before = instruments.read()
+        before = begin(runner)
         start = time.perf_counter_ns()
         runner.backend.timed(runner.next_query, out)
         wall_ns = time.perf_counter_ns() - start
-        after = instruments.read()
+        after = end(runner, count)
         runner.next_query += count
-        instruments.settle()
         return {
             "block": encode(describe(before, after, position, count, wall_ns)),
             "latencies": out.tolist(),
@@ -93,7 +106,7 @@ class Paced:
         """Time `count` queries, each after a pause, which wall time counts too."""
         runner = self.runner
         out, one = array("q"), array("q", [0])
-        before = instruments.read()
+        before = begin(runner)
         start = time.perf_counter_ns()
         for _ in range(count):
             time.sleep(self.gap_s)
@@ -101,8 +114,7 @@ class Paced:
             runner.next_query += 1
             out.append(one[0])
         wall_ns = time.perf_counter_ns() - start
-        after = instruments.read()
-        instruments.settle()
+        after = end(runner, count)
         return {
             "block": encode(describe(before, after, position, count, wall_ns)),
             "latencies": out.tolist(),
@@ -118,9 +130,9 @@ class Concurrent:
 
     def block(self, position: int, count: int) -> dict[str, Any]:
         """Every lane issues its share of `count` queries back to back."""
-        share = max(1, count // self.lanes)
+        runner, share = self.runner, max(1, count // self.lanes)
         outs = [array("q", bytes(8 * share)) for _ in range(self.lanes)]
-        clock, run = time.perf_counter_ns, self.runner.backend.run
+        clock, run = time.perf_counter_ns, runner.backend.run
         gate = threading.Barrier(self.lanes + 1)
 
         def lane_loop(lane: int) -> None:
@@ -134,15 +146,14 @@ class Concurrent:
         threads = [threading.Thread(target=lane_loop, args=(n,)) for n in range(self.lanes)]
         for thread in threads:
             thread.start()
-        before = instruments.read()
+        before = begin(runner)
         gate.wait()
         start = clock()
         for thread in threads:
             thread.join()
         wall_ns = clock() - start
-        after = instruments.read()
-        instruments.settle()
         total = share * self.lanes
+        after = end(runner, total)
         return {
             "block": encode(describe(before, after, position, total, wall_ns)),
             "latencies": [value for out in outs for value in out],
@@ -167,10 +178,9 @@ class OpenLoop:
         def query(lane: int, ticket: int) -> None:
             runner.backend.run(lane + lanes * ticket, 1)
 
-        before = instruments.read()
+        before = begin(runner)
         served = serve(query, due, lanes)
-        after = instruments.read()
-        instruments.settle()
+        after = end(runner, count)
         services = served.services[warm:]
         self.services.extend(services)
         late = sorted(served.lateness[warm:])[min(count - 1, int(0.99 * count))]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
-from profiler.schema.wire import Block, Job, Memory, Placement, Repetition, RoundRequest
+from profiler.schema.wire import Block, Energy, Job, Memory, Placement, Repetition, RoundRequest
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.child import Child, RunnerFailed
 from profiler.worker.drivers import SEGMENT_NS, SEGMENT_QUERIES
@@ -232,6 +232,7 @@ class Round:
             services=self.out.add(_little_endian(slot.services)) if slot.services else None,
             blocks=tuple(slot.blocks),
             memory=decode(Memory, facts.pop("memory")),
+            energy=decode(Energy, facts.pop("energy")),
             providers=tuple(facts.pop("providers")),
             placement=None if placement is None else decode(Placement, placement),
             **facts,

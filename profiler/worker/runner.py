@@ -22,6 +22,7 @@ from profiler.worker.backends import Backend, make
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.channel import Channel
 from profiler.worker.drivers import make_driver
+from profiler.worker.energy import Account
 
 LEVEL = 0.02
 """Warm-up ends when the medians of the last blocks differ by less than this."""
@@ -39,6 +40,7 @@ class Runner:
         self.next_query = 0
         self.memory: dict[str, Optional[int]] = {}
         self.gpu = None if job.gpu is None else nvml.gpu(job.gpu.select)
+        self.energy = Account()
 
     def _rows(self) -> dict[str, Any]:
         if not self.job.inputs:
@@ -165,10 +167,13 @@ class Runner:
         return {"outputs": outputs}
 
     def finish(self) -> dict[str, Any]:
-        """Memory figures of the whole life of this process."""
+        """Memory figures of the whole life of this process, and the energy of its blocks."""
         self.memory["peak_bytes"] = instruments.peak_bytes()
         self.memory["pss_bytes"] = instruments.proportional_bytes()
-        return {"memory": encode(Memory(**self.memory))}
+        return {
+            "memory": encode(Memory(**self.memory)),
+            "energy": encode(self.energy.total()),
+        }
 
 
 def failure(error: BaseException) -> dict[str, Any]:

@@ -267,3 +267,17 @@ def test_a_partly_placed_trial_carries_a_footnote(report):
     assert "0.42" in text
     assert "placed %" in text
     assert "| 99 |" in text, "rounded down: 100 means every node"
+
+
+def test_energy_is_shown_where_known_and_says_where_it_comes_from(unlabelled):
+    assert "energy" not in render(unlabelled, "text")
+    known = unlabelled.assign(
+        energy_j_per_query=0.0123, energy_label="estimated", energy_note="15 W as declared"
+    )
+    known.loc[known.index[0], ["energy_label", "energy_note"]] = ["measured", "RAPL"]
+    text = render(known, "text")
+    assert "energy mJ" in text
+    assert "≈12.3" in text
+    assert "≈ energy estimated: 15 W as declared" in text
+    assert "energy measured: RAPL" in text
+    assert max(map(cell_len, text.splitlines())) <= 80
