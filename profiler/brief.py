@@ -9,6 +9,7 @@ from typing import Any
 from profiler.analysis.choose import Choice
 from profiler.analysis.metrics import METRICS
 from profiler.analysis.slo import limits
+from profiler.report.cells import Sheet
 from profiler.report.model import ReportInput
 from profiler.results import Results
 from profiler.units import format_duration, format_elapsed, format_percent, format_size
@@ -32,7 +33,23 @@ def brief(results: Results) -> ReportInput:
         objectives=axes(results),
         limits=limits(study.slo),
         equivalence=study.measure.equivalence,
+        sheets=accuracy_sheets(results),
     )
+
+
+def accuracy_sheets(results: Results) -> tuple[Sheet, ...]:
+    """Tables on predictions; empty without an evaluation set."""
+    from profiler.report import accuracy as sheets
+
+    if results.prepared.evaluation is None:
+        return ()
+    found, known = results.accuracy, list(results.outputs)
+    made = (
+        sheets.metrics_sheet({t: found.metrics(t) for t in known}, results.rows),
+        sheets.agreement_sheet(results.rows),
+        sheets.damage_sheet({t: found.damage(t) for t in known}),
+    )
+    return tuple(sheet for sheet in made if sheet is not None)
 
 
 def axes(results: Results) -> tuple[str, str]:
@@ -128,6 +145,11 @@ def warnings(results: Results) -> list[str]:
         governor = facts.get("governor")
         if governor not in (None, "performance"):
             found.append(f"{name}: CPU governor is {governor}, not performance")
+    found += [
+        f"{row['trial']}: damaged more than the rest: {row['damaged']}"
+        for row in results.rows
+        if row["damaged"]
+    ]
     wide = [
         row["trial"] for row in results.rows
         if row["status"] == "ok" and row["p50_low_ns"] is None

@@ -173,6 +173,18 @@ def compare(
     look.compare(_load(results), first, second, json=json)
 
 
+@app.command()
+def flips(
+    results: Folder,
+    trial: Annotated[str, typer.Argument(help="Trial, e.g. convnet/int8-static")],
+    form: Annotated[str, typer.Option("--format", help="text, csv or json.")] = "text",
+) -> None:
+    """List the evaluation rows that a variant answers differently from its baseline."""
+    from profiler.commands import look
+
+    look.flips(_load(results), trial, form)
+
+
 def _load(folder: Path) -> Results:
     from profiler.results import Results
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from profiler import raw
 from profiler.analysis import cost, quality, relative, samples, slo, summary
+from profiler.analysis.accuracy import Accuracy
 from profiler.analysis.choose import Choice, choose, separation
 from profiler.analysis.frontier import mark_frontier, usable_objectives
 from profiler.errors import InputError, ResultsError
@@ -39,7 +40,9 @@ COLUMNS = (
     "memory_peak_bytes", "memory_pss_bytes", "file_bytes", "providers",
     "ratio", "ratio_low", "ratio_high", "verdict", "rounds_needed",
     "accuracy", "accuracy_low", "accuracy_high",
-    "drop", "drop_low", "drop_high", "quality", "quality_n_needed", "flips", "agreement",
+    "drop", "drop_low", "drop_high", "quality", "quality_n_needed",
+    "flips", "agreement", "kl", "cosine", "sqnr_db", "max_abs", "damaged",
+    "decision_cost", "decision_cost_more", "decision_cost_more_low", "decision_cost_more_high",
     "gap", "gap_low", "gap_high", "usd_per_million",
     "advice", "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip
@@ -157,11 +160,13 @@ class Results:
             rows.append({**_identity(exclusion.trial), "status": "excluded", "reason": reason})
         return rows
 
-    def _quality(self) -> dict[str, dict[str, Any]]:
+    @cached_property
+    def outputs(self) -> dict[str, Any]:
+        """Trial id -> its predictions, rows in the order of the evaluation rows."""
         evaluation = self.prepared.evaluation
+        found: dict[str, Any] = {}
         if evaluation is None:
-            return {}
-        outputs = {}
+            return found
         for trial, taken in self.samples.items():
             for one in taken.taken.values():
                 named = one.repetition.outputs
@@ -172,13 +177,43 @@ class Results:
                             f"data.output: the model has no output {name!r}",
                             hint=f"it has {', '.join(named)}",
                         )
-                    outputs[trial] = self._array(named[name])
+                    found[trial] = self._array(named[name])
                     break
-        baselines = {trial.id: trial.baseline for trial in self.trials.values()}
-        labels = self._array(evaluation.labels)
-        if evaluation.task == "regression":
-            return quality.regression(outputs, baselines, labels, self.study.seed)
-        return quality.classification(outputs, baselines, labels, self.study.measure.margin)
+        return found
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """What is known of the predictions: metrics, damage, flips."""
+        evaluation, data = self.prepared.evaluation, self.study.data
+        assert evaluation is not None
+        assert data is not None
+        return Accuracy(
+            outputs=self.outputs,
+            baselines={trial.id: trial.baseline for trial in self.trials.values()},
+            task=evaluation.task,
+            labels=None if evaluation.labels is None else self._array(evaluation.labels),
+            numbers=self._array(evaluation.numbers),
+            slices={name: self._array(sha) for name, sha in evaluation.slices.items()},
+            costs=data.costs,
+            margin=self.study.measure.margin,
+            seed=self.study.seed,
+        )
+
+    def flips(self, trial: str) -> list[dict[str, Any]]:
+        """Rows of the data file that the trial answers differently from its baseline.
+
+        Each has row (counted from 0), label, baseline, variant and direction. Raises InputError
+        when there are no predictions of classes.
+        """
+        known = self._known(trial)
+        if self.prepared.evaluation is None or known not in self.outputs:
+            raise InputError(
+                f"{known}: no predictions were recorded", hint="add [data] to the study"
+            )
+        return self.accuracy.flips(known)
+
+    def _quality(self) -> dict[str, dict[str, Any]]:
+        return {} if self.prepared.evaluation is None else self.accuracy.rows()
 
     def _array(self, sha: str) -> Any:
         import numpy as np
@@ -192,7 +227,7 @@ class Results:
     def majority_share(self) -> float | None:
         """Accuracy of always answering the most frequent class; None without labelled classes."""
         evaluation = self.prepared.evaluation
-        if evaluation is None or evaluation.task != "classification":
+        if evaluation is None or evaluation.task != "classification" or not evaluation.labels:
             return None
         return quality.majority_share(self._array(evaluation.labels))
 

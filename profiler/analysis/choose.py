@@ -42,6 +42,9 @@ def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separate
         if row["status"] != "ok":
             rejected.append((trial, f"{row['status']}: {row['reason']}"))
             continue
+        if row.get("quality") == "worse":
+            rejected.append((trial, f"worse than its baseline: {_loss(row)}"))
+            continue
         checks = limits.check(row, slo)
         outcome = limits.overall(checks)
         reasons = "; ".join(c.reason for c in checks if c.outcome == outcome)
@@ -76,6 +79,11 @@ def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separate
         rejected=tuple(worse + rejected),
         undecided=tuple(undecided),
     )
+
+
+def _loss(row: Row) -> str:
+    drop, low, high = (float(row[key]) * 100 for key in ("drop", "drop_low", "drop_high"))
+    return f"{drop:.1f} points lost ({low:.1f} to {high:.1f}), more than the margin"
 
 
 def _signed(row: Row, name: str) -> float:

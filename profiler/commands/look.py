@@ -165,6 +165,39 @@ def choose(
             console.print(f"{title}: {trial}: {why}", markup=False)
 
 
+def flips(results: Results, trial: str, form: str) -> None:
+    """Print the rows that a variant answers differently from its baseline."""
+    import csv
+
+    if form not in ("text", "csv", "json"):
+        raise InputError(
+            f"--format: expected one of text, csv, json, got {form!r}",
+            hint=nearest(form, ("text", "csv", "json")),
+        )
+    found = results.flips(trial)
+    if form == "json":
+        _print_json(found)
+        return
+    columns = ("row", "label", "baseline", "variant", "direction")
+    if form == "csv":
+        writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+        return
+    console = _console()
+    shown = Table(box=None)
+    for heading in columns:
+        shown.add_column(heading, justify="left" if heading == "direction" else "right")
+    for row in found:
+        shown.add_row(*("–" if row[key] is None else str(row[key]) for key in columns))
+    console.print(shown)
+    counts = {way: sum(r["direction"] == way for r in found) for way in ("lost", "gained")}
+    console.print(
+        f"{len(found)} of {len(results.accuracy.numbers)} rows flipped: {counts['lost']} lost,"
+        f" {counts['gained']} gained. Rows count from 0."
+    )
+
+
 def compare(results: Results, first: str, others: Sequence[str], *, json: bool) -> None:
     """Print each comparison's effect, interval and verdict."""
     found = results.compare([(first, other) for other in others])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,8 @@ class EvaluationSet:
     file: str
     """as the study names it"""
     columns: tuple[Column, ...]
+    slices: dict[str, Array] = field(default_factory=dict)
+    """slice column -> text [rows]"""
     named: bool = True
     """whether the study names the inputs; otherwise they are simply all other columns"""
 

@@ -15,6 +15,7 @@ from profiler.schema.study import DataSpec
 
 Array = np.ndarray[Any, Any]
 _SHOWN_ROWS = 5
+_MOST_SLICES = 100
 
 
 def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
@@ -48,12 +49,24 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
             for name, value in columns.items()
         ),
         named=bool(spec.inputs),
+        slices={name: _slice(columns[name], f"{path}: data.slices") for name in spec.slices},
     )
+
+
+def _slice(column: Array, where: str) -> Array:
+    """A column's values as text, one per row."""
+    if column.ndim != 1 or len(np.unique(column)) > _MOST_SLICES:
+        raise DataError(
+            f"{where}: expected a column with at most {_MOST_SLICES} different values, got "
+            f"{'lists' if column.ndim != 1 else f'{len(np.unique(column))} values'}",
+            hint="cut numbers into bins and save those as a column",
+        )
+    return column.astype(np.str_)
 
 
 def _inputs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
     if not spec.inputs:
-        other = {spec.labels, spec.split}
+        other = {spec.labels, spec.split, *spec.slices}
         return {name: value for name, value in columns.items() if name not in other}
     inputs = {}
     for name, chosen in spec.inputs.items():

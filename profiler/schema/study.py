@@ -104,12 +104,23 @@ class DataSpec:
     """without a split column: this many rows, drawn with the seed, calibrate; the rest evaluate"""
     evaluation_rows: Optional[int] = None
     """use at most this many rows for accuracy"""
+    slices: tuple[str, ...] = ()
+    """columns whose values cut the rows into slices that are checked for damage one by one"""
+    costs: tuple[tuple[float, ...], ...] = ()
+    """classification: costs[true class][predicted class] of one decision, in money"""
 
     def __post_init__(self) -> None:
         if self.calibration_rows < 1:
             raise DecodeError("calibration_rows", "1 or more", self.calibration_rows)
         if self.evaluation_rows is not None and self.evaluation_rows < 1:
             raise DecodeError("evaluation_rows", "1 or more", self.evaluation_rows)
+        if self.costs:
+            if self.task != "classification" or self.labels is None:
+                raise DecodeError("costs", "labels and the task classification", self.task)
+            if any(len(row) != len(self.costs) for row in self.costs):
+                raise DecodeError("costs", "as many columns as rows, one per class",
+                                  [len(row) for row in self.costs])  # fmt: skip
+        _unique("slices", list(self.slices))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
