@@ -26,7 +26,7 @@ def brief(results: Results) -> ReportInput:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         targets=tuple(describe(name, found) for name, found in facts.items()),
         artifacts=tuple(_artifact(a) for a in results.prepared.artifacts.values()),
-        choice=choice_text(choice),
+        choice="\n".join(filter(None, (choice_text(choice), confirmation_text(results, choice)))),
         runners_up=tuple(f"{trial}: {why}" for trial, why in choice.rejected),
         settings=settings(results),
         warnings=tuple(warnings(results)),
@@ -63,6 +63,25 @@ def choice_text(choice: Choice) -> str:
     if choice.trial is None:
         return choice.reason[0].upper() + choice.reason[1:] + "."
     return f"{choice.trial}: {choice.reason}."
+
+
+def confirmation_text(results: Results, choice: Choice) -> str:
+    """How the chosen trial did on rows that had no part in the choice; empty without such rows."""
+    row = None if choice.trial is None else results.confirmed(choice.trial)
+    if row is None or results.confirmation is None:
+        return ""
+    text = f"On {len(results.confirmation.numbers)} confirmation rows, unseen by the choice: "
+    if row.get("accuracy") is None:
+        return text + f"agreement {format_percent(row.get('agreement'))}."
+    text += f"accuracy {format_percent(row['accuracy'])}"
+    if row.get("accuracy_low") is not None:
+        low, high = (format_percent(row[f"accuracy_{end}"]) for end in ("low", "high"))
+        text += f" ({low} to {high})"
+    if row.get("quality") is not None:
+        needed = row.get("quality_n_needed")
+        more = f", needs n = {needed}" if row["quality"] == "undecided" and needed else ""
+        text += f", against its baseline: {row['quality']}{more}"
+    return text + "."
 
 
 def describe(name: str, facts: Mapping[str, Any]) -> dict[str, str]:

@@ -34,15 +34,16 @@ class Evaluation:
     """What accuracy is derived from later. Blobs lie in the results folder's `outputs`."""
 
     labels: Optional[str]
-    """sha of the labels of the evaluation rows, in their order; None: only agreement is known"""
+    """sha of the labels of the predicted rows, in their order; None: only agreement is known"""
     rows: int
+    """rows to evaluate; predictions hold the confirmation rows after them"""
     task: str
     classes: Optional[int]
     output: Optional[str]
     data: str
     """sha of the data file's content"""
     numbers: str
-    """sha of the evaluation rows' numbers in the data file, counted from 0"""
+    """sha of the predicted rows' numbers in the data file, counted from 0"""
     slices: dict[str, str] = field(default_factory=dict)
     """slice column -> sha of its values as text"""
 
@@ -181,10 +182,12 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
     if evaluation_set is not None and study.data is not None:
         chosen, labels = evaluation_set.evaluation, evaluation_set.labels
         evaluation = Evaluation(
-            labels=None if labels is None else _keep(store, labels[chosen]),
+            labels=None if labels is None else _keep(store, labels[evaluation_set.judged]),
             rows=len(chosen),
-            numbers=_keep(store, chosen),
-            slices={n: _keep(store, v[chosen]) for n, v in evaluation_set.slices.items()},
+            numbers=_keep(store, evaluation_set.judged),
+            slices={
+                n: _keep(store, v[evaluation_set.judged]) for n, v in evaluation_set.slices.items()
+            },
             task=study.data.task,
             classes=study.data.classes,
             output=study.data.output,
@@ -285,7 +288,7 @@ def _rows(
 
     bound = data.bind(evaluation_set, baseline.inputs, shapes=model.shapes)
     return (
-        {name: values[evaluation_set.evaluation] for name, values in bound.items()},
+        {name: values[evaluation_set.judged] for name, values in bound.items()},
         {name: values[evaluation_set.calibration] for name, values in bound.items()},
     )
 

@@ -162,7 +162,7 @@ class Results:
 
     @cached_property
     def outputs(self) -> dict[str, Any]:
-        """Trial id -> its predictions, rows in the order of the evaluation rows."""
+        """Trial id -> its predictions: evaluation rows, then confirmation rows."""
         evaluation = self.prepared.evaluation
         found: dict[str, Any] = {}
         if evaluation is None:
@@ -183,21 +183,43 @@ class Results:
 
     @cached_property
     def accuracy(self) -> Accuracy:
-        """What is known of the predictions: metrics, damage, flips."""
+        """What is known of the predictions on the evaluation rows: metrics, damage, flips."""
+        assert self.prepared.evaluation is not None
+        return self._accuracy(slice(None, self.prepared.evaluation.rows))
+
+    @cached_property
+    def confirmation(self) -> Accuracy | None:
+        """The same on the rows kept apart; None without such rows."""
+        evaluation = self.prepared.evaluation
+        if evaluation is None or len(self._array(evaluation.numbers)) == evaluation.rows:
+            return None
+        return self._accuracy(slice(evaluation.rows, None))
+
+    def _accuracy(self, part: slice) -> Accuracy:
         evaluation, data = self.prepared.evaluation, self.study.data
         assert evaluation is not None
         assert data is not None
         return Accuracy(
-            outputs=self.outputs,
+            outputs={trial: output[part] for trial, output in self.outputs.items()},
             baselines={trial.id: trial.baseline for trial in self.trials.values()},
             task=evaluation.task,
-            labels=None if evaluation.labels is None else self._array(evaluation.labels),
-            numbers=self._array(evaluation.numbers),
-            slices={name: self._array(sha) for name, sha in evaluation.slices.items()},
+            labels=None if evaluation.labels is None else self._array(evaluation.labels)[part],
+            numbers=self._array(evaluation.numbers)[part],
+            slices={name: self._array(sha)[part] for name, sha in evaluation.slices.items()},
             costs=data.costs,
             margin=self.study.measure.margin,
             seed=self.study.seed,
         )
+
+    def confirmed(self, trial: str) -> dict[str, Any] | None:
+        """Accuracy columns of one trial on the confirmation rows; None without them.
+
+        The best of many variants looks better on the rows that chose it than it is; these rows
+        had no part in the choice.
+        """
+        if self.confirmation is None:
+            return None
+        return self.confirmation.rows().get(self._known(trial))
 
     def flips(self, trial: str) -> list[dict[str, Any]]:
         """Rows of the data file that the trial answers differently from its baseline.
@@ -229,7 +251,7 @@ class Results:
         evaluation = self.prepared.evaluation
         if evaluation is None or evaluation.task != "classification" or not evaluation.labels:
             return None
-        return quality.majority_share(self._array(evaluation.labels))
+        return quality.majority_share(self._array(evaluation.labels)[: evaluation.rows])
 
     def table(self) -> pd.DataFrame:
         """One row per trial; units are in the column names, missing values are None or NaN."""

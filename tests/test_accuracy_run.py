@@ -79,3 +79,20 @@ def test_what_does_not_fit_is_told(make_study, tmp_path, data, part):
     with pytest.raises((InputError, StudyError)) as caught:
         run(path, tmp_path / "out")
     assert part in caught.value.message
+
+
+def test_the_choice_is_confirmed_on_rows_it_did_not_see(make_study, tmp_path, capsys):
+    path = make_study('variants = ["fp32", "int8-dynamic"]')
+    rewrite(
+        tmp_path, path,
+        'file = "rows.npz"\nlabels = "labels"\ninputs = { x = "x" }\n'
+        'calibration_rows = 8\nconfirmation_rows = 15',
+    )  # fmt: skip
+    results = run(path, tmp_path / "out")
+    assert len(results.accuracy.numbers) == 25
+    assert results.confirmation is not None
+    numbers = set(results.confirmation.numbers)
+    assert len(numbers) == 15
+    assert not numbers & set(results.accuracy.numbers)
+    look.print_choice(results)
+    assert "On 15 confirmation rows, unseen by the choice" in capsys.readouterr().out

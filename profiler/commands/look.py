@@ -126,11 +126,14 @@ def print_paths(results: Results, paths: Mapping[str, Path]) -> None:
 
 def print_choice(results: Results) -> None:
     """The recommendation under the study's SLO."""
-    from profiler.brief import choice_text, warnings
+    from profiler.brief import choice_text, confirmation_text, warnings
 
     console = _console()
     console.print()
-    console.print(f"[bold]choice[/bold]  {_escaped(choice_text(results.choose()))}")
+    chosen = results.choose()
+    console.print(f"[bold]choice[/bold]  {_escaped(choice_text(chosen))}")
+    if confirmed := confirmation_text(results, chosen):
+        console.print(_escaped(confirmed))
     for text in warnings(results):
         console.print(f"[yellow]warning[/yellow] {_escaped(text)}")
     console.print()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from profiler.data import leakage
 from profiler.data.evaluation import Column, EvaluationSet, content_sha
 from profiler.data.load import load_columns
 from profiler.data.split import split
@@ -36,13 +37,17 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
     labels = None if spec.labels is None else _labels(spec, columns[spec.labels], path)
     rows = len(next(iter(inputs.values())))
     column = None if spec.split is None else columns[spec.split]
-    calibration, evaluation = split(spec, column, rows, labels, seed, str(path))
+    groups = None if spec.groups is None else columns[spec.groups].astype(np.str_)
+    parts = split(spec, column, rows, labels, seed, str(path), groups)
+    if not spec.allow_duplicates:
+        leakage.check(inputs, parts.named(), str(path))
     return EvaluationSet(
         inputs=inputs,
         labels=labels,
-        calibration=calibration,
-        evaluation=evaluation,
-        sha=content_sha(inputs, labels, calibration, evaluation),
+        calibration=parts.calibration,
+        evaluation=parts.evaluation,
+        confirmation=parts.confirmation,
+        sha=content_sha(inputs, labels, parts.named()),
         file=spec.file,
         columns=tuple(
             Column(name=name, dtype=str(value.dtype), shape=value.shape[1:])
@@ -66,7 +71,7 @@ def _slice(column: Array, where: str) -> Array:
 
 def _inputs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
     if not spec.inputs:
-        other = {spec.labels, spec.split, *spec.slices}
+        other = {spec.labels, spec.split, spec.groups, *spec.slices}
         return {name: value for name, value in columns.items() if name not in other}
     inputs = {}
     for name, chosen in spec.inputs.items():
