@@ -9,7 +9,7 @@ from typing import Any
 from profiler.analysis.choose import Choice
 from profiler.analysis.metrics import METRICS
 from profiler.analysis.slo import limits
-from profiler.report.cells import Sheet
+from profiler.report.cells import Column, Line, Sheet
 from profiler.report.model import ReportInput
 from profiler.results import Results
 from profiler.units import format_duration, format_elapsed, format_percent, format_size
@@ -33,7 +33,21 @@ def brief(results: Results) -> ReportInput:
         objectives=axes(results),
         limits=limits(study.slo),
         equivalence=study.measure.equivalence,
-        sheets=accuracy_sheets(results),
+        sheets=(*accuracy_sheets(results), reproducibility_sheet(results)),
+    )
+
+
+def reproducibility_sheet(results: Results) -> Sheet:
+    """The card of twelve points."""
+    points = results.reproducibility()
+    held = sum(point.holds for point in points)
+    return Sheet(
+        title=f"Reproducibility: {held} of {len(points)} points hold",
+        columns=tuple(Column(title=t, number=False) for t in ("point", "holds", "recorded")),
+        lines=tuple(
+            Line(standing="plain", cells=(p.name, "yes" if p.holds else "no", p.detail))
+            for p in points
+        ),
     )
 
 

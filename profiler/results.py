@@ -12,6 +12,7 @@ from profiler.analysis import cost, quality, relative, samples, slo, summary
 from profiler.analysis.accuracy import Accuracy
 from profiler.analysis.choose import Choice, choose, separation
 from profiler.analysis.frontier import mark_frontier, usable_objectives
+from profiler.analysis.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
 from profiler.planning import recipes
 from profiler.prepare import Prepared, recall
@@ -220,6 +221,17 @@ class Results:
         if self.confirmation is None:
             return None
         return self.confirmation.rows().get(self._known(trial))
+
+    def reproducibility(self) -> list[Point]:
+        """The twelve points another person needs, and which of them hold."""
+        evaluation = self.prepared.evaluation
+        return card(
+            self.meta,
+            self.facts(),
+            [artifact.sha for artifact in self.prepared.artifacts.values()],
+            None if evaluation is None else evaluation.data,
+            self.rounds,
+        )
 
     def flips(self, trial: str) -> list[dict[str, Any]]:
         """Rows of the data file that the trial answers differently from its baseline.

@@ -45,7 +45,12 @@ def test_slices_costs_and_flips(make_study, tmp_path, capsys):
     look.flips(results, trial, "text")
     assert f"{len(flips)} of 40 rows flipped" in capsys.readouterr().out
     page = look.write(results, tmp_path / "report")["report.html"].read_text()
-    for part in ("Task metrics", "Agreement with the baseline", "damaged more than the rest"):
+    for part in (
+        "Task metrics",
+        "Agreement with the baseline",
+        "damaged more than the rest",
+        "Reproducibility: ",
+    ):
         assert part in page
 
 
