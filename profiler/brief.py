@@ -10,6 +10,7 @@ from profiler.analysis import gpu, placement
 from profiler.analysis.choose import Choice
 from profiler.analysis.metrics import METRICS
 from profiler.analysis.slo import limits
+from profiler.report.cells import Column, Line, Sheet
 from profiler.report.model import ReportInput
 from profiler.results import Results
 from profiler.schema.target import differences
@@ -27,14 +28,44 @@ def brief(results: Results) -> ReportInput:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         targets=tuple(describe(name, found) for name, found in facts.items()),
         artifacts=tuple(_artifact(a) for a in results.prepared.artifacts.values()),
-        choice=choice_text(choice),
+        choice="\n".join(filter(None, (choice_text(choice), confirmation_text(results, choice)))),
         runners_up=tuple(f"{trial}: {why}" for trial, why in choice.rejected),
         settings=settings(results),
         warnings=tuple(warnings(results)),
         objectives=axes(results),
         limits=limits(study.slo),
         equivalence=study.measure.equivalence,
+        sheets=(*accuracy_sheets(results), reproducibility_sheet(results)),
     )
+
+
+def reproducibility_sheet(results: Results) -> Sheet:
+    """The card of twelve points."""
+    points = results.reproducibility()
+    held = sum(point.holds for point in points)
+    return Sheet(
+        title=f"Reproducibility: {held} of {len(points)} points hold",
+        columns=tuple(Column(title=t, number=False) for t in ("point", "holds", "recorded")),
+        lines=tuple(
+            Line(standing="plain", cells=(p.name, "yes" if p.holds else "no", p.detail))
+            for p in points
+        ),
+    )
+
+
+def accuracy_sheets(results: Results) -> tuple[Sheet, ...]:
+    """Tables on predictions; empty without an evaluation set."""
+    from profiler.report import accuracy as sheets
+
+    if results.prepared.evaluation is None:
+        return ()
+    found, known = results.accuracy, list(results.outputs)
+    made = (
+        sheets.metrics_sheet({t: found.metrics(t) for t in known}, results.rows),
+        sheets.agreement_sheet(results.rows),
+        sheets.damage_sheet({t: found.damage(t) for t in known}),
+    )
+    return tuple(sheet for sheet in made if sheet is not None)
 
 
 def axes(results: Results) -> tuple[str, str]:
@@ -48,6 +79,25 @@ def choice_text(choice: Choice) -> str:
     if choice.trial is None:
         return choice.reason[0].upper() + choice.reason[1:] + "."
     return f"{choice.trial}: {choice.reason}."
+
+
+def confirmation_text(results: Results, choice: Choice) -> str:
+    """How the chosen trial did on rows that had no part in the choice; empty without such rows."""
+    row = None if choice.trial is None else results.confirmed(choice.trial)
+    if row is None or results.confirmation is None:
+        return ""
+    text = f"On {len(results.confirmation.numbers)} confirmation rows, unseen by the choice: "
+    if row.get("accuracy") is None:
+        return text + f"agreement {format_percent(row.get('agreement'))}."
+    text += f"accuracy {format_percent(row['accuracy'])}"
+    if row.get("accuracy_low") is not None:
+        low, high = (format_percent(row[f"accuracy_{end}"]) for end in ("low", "high"))
+        text += f" ({low} to {high})"
+    if row.get("quality") is not None:
+        needed = row.get("quality_n_needed")
+        more = f", needs n = {needed}" if row["quality"] == "undecided" and needed else ""
+        text += f", against its baseline: {row['quality']}{more}"
+    return text + "."
 
 
 def describe(name: str, facts: Mapping[str, Any]) -> dict[str, str]:
@@ -131,6 +181,11 @@ def warnings(results: Results) -> list[str]:
             found.append(f"{name}: CPU governor is {governor}, not performance")
     found += placement.warnings(results.rows, results.study.targets[0])
     found += gpu.warnings(results.rows)
+    found += [
+        f"{row['trial']}: damaged more than the rest: {row['damaged']}"
+        for row in results.rows
+        if row["damaged"]
+    ]
     wide = [
         row["trial"] for row in results.rows
         if row["status"] == "ok" and row["p50_low_ns"] is None

@@ -261,6 +261,18 @@ def explain(
     command.explain(_load(results), what, fresh=fresh, quiet=quiet, json=json)
 
 
+@app.command()
+def flips(
+    results: Folder,
+    trial: Annotated[str, typer.Argument(help="Trial, e.g. convnet/int8-static")],
+    form: Annotated[str, typer.Option("--format", help="text, csv or json.")] = "text",
+) -> None:
+    """List the evaluation rows that a variant answers differently from its baseline."""
+    from profiler.commands import look
+
+    look.flips(_load(results), trial, form)
+
+
 def _load(folder: Path) -> Results:
     from profiler.results import Results
 

@@ -1,10 +1,11 @@
 """What the host is: hardware, versions and the state of the code, so a number can be placed.
 
-Nothing personal: no user, host or path names, no environment variables.
+Nothing personal: no user, host or path names, no environment variables but PYTHONHASHSEED.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from importlib import metadata
@@ -28,6 +29,12 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def packages() -> dict[str, str]:
+    """Every installed distribution and its version."""
+    found = {d.metadata["Name"]: d.version for d in metadata.distributions() if d.metadata["Name"]}
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
 def gpus() -> list[dict[str, Any]]:
@@ -90,5 +97,8 @@ def take(folder: Path) -> dict[str, Any]:
         "os": platform.platform(),
         "gpus": gpus(),
         "versions": versions(),
+        "packages": packages(),
+        # This one variable and no other: it decides the order of sets.
+        "hash_seed": os.environ.get("PYTHONHASHSEED", "random"),
         "git": git_state(folder),
     }

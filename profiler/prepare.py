@@ -33,14 +33,19 @@ SYNTHETIC_BYTES = 64 * 2**20
 class Evaluation:
     """What accuracy is derived from later. Blobs lie in the results folder's `outputs`."""
 
-    labels: str
-    """sha of the labels of the evaluation rows, in their order"""
+    labels: Optional[str]
+    """sha of the labels of the predicted rows, in their order; None: only agreement is known"""
     rows: int
+    """rows to evaluate; predictions hold the confirmation rows after them"""
     task: str
     classes: Optional[int]
     output: Optional[str]
     data: str
     """sha of the data file's content"""
+    numbers: str
+    """sha of the predicted rows' numbers in the data file, counted from 0"""
+    slices: dict[str, str] = field(default_factory=dict)
+    """slice column -> sha of its values as text"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,10 +179,15 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
                 reason = error.message + (f" ({error.hint})" if error.hint else "")
                 failed[(model.name, spec.name)] = reason
                 progress.note(f"{model.name} {spec.name}: {reason}")
-    if evaluation_set is not None and study.data is not None and evaluation_set.labels is not None:
+    if evaluation_set is not None and study.data is not None:
+        chosen, labels = evaluation_set.evaluation, evaluation_set.labels
         evaluation = Evaluation(
-            labels=_keep(store, evaluation_set.labels[evaluation_set.evaluation]),
-            rows=len(evaluation_set.evaluation),
+            labels=None if labels is None else _keep(store, labels[evaluation_set.judged]),
+            rows=len(chosen),
+            numbers=_keep(store, evaluation_set.judged),
+            slices={
+                n: _keep(store, v[evaluation_set.judged]) for n, v in evaluation_set.slices.items()
+            },
             task=study.data.task,
             classes=study.data.classes,
             output=study.data.output,
@@ -226,6 +236,11 @@ def _check_labels(study: Study, baseline: Artifact, evaluation_set: EvaluationSe
     classes = scores.shape[-1] if len(scores.shape) == 2 else None
     if not isinstance(classes, int) or classes < 2:
         return
+    if spec.costs and len(spec.costs) != classes:
+        raise DataError(
+            f"data.costs: expected {classes} rows and columns, as {baseline.model} has classes, "
+            f"got {len(spec.costs)}"
+        )
     row = next((i for i, label in enumerate(labels) if label >= classes), None)
     if row is not None:
         raise DataError(
@@ -273,7 +288,7 @@ def _rows(
 
     bound = data.bind(evaluation_set, baseline.inputs, shapes=model.shapes)
     return (
-        {name: values[evaluation_set.evaluation] for name, values in bound.items()},
+        {name: values[evaluation_set.judged] for name, values in bound.items()},
         {name: values[evaluation_set.calibration] for name, values in bound.items()},
     )
 

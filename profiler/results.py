@@ -13,19 +13,22 @@ from profiler.analysis import (
     cost,
     energy,
     placement,
-    quality,
     relative,
     samples,
     slo,
     summary,
 )
+from profiler.analysis.accuracy import Accuracy
 from profiler.analysis.across import AcrossRuns
-from profiler.analysis.choose import Choice, choose, separation
-from profiler.analysis.frontier import mark_frontier, usable_objectives
+from profiler.analysis.choose import Choice, choose
+from profiler.analysis.columns import COLUMNS
+from profiler.analysis.frontier import load_of, mark_frontier, usable_objectives
+from profiler.analysis.quality import majority_share
+from profiler.analysis.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
 from profiler.planning import recipes
 from profiler.prepare import Prepared, recall
-from profiler.schema.codec import DecodeError, decode, encode, nearest
+from profiler.schema.codec import decode, encode, nearest
 from profiler.schema.plan import Plan, Trial
 from profiler.schema.study import Slo, Study
 from profiler.schema.target import Target
@@ -36,30 +39,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from profiler.statistics.compare import Comparison
-
-LIMITS = tuple(Slo.__dataclass_fields__)
-COLUMNS = (
-    "trial", "model", "variant", "recipe", "is_baseline", "target", "provider", "threads",
-    "scenario", "batch", "concurrency", "gap_ns", "rate", "optimization", "affinity",
-    "status", "reason", "rounds", "queries",
-    "p50_ns", "p50_low_ns", "p50_high_ns", "p50_note",
-    "p90_ns", "p90_low_ns", "p90_high_ns", "p90_note",
-    "p99_ns", "p99_low_ns", "p99_high_ns", "p99_note",
-    "throughput", "throughput_low", "throughput_high",
-    "load_ns", "first_query_ns", "warmup_ns",
-    "memory_imports_bytes", "memory_loaded_bytes", "memory_first_query_bytes",
-    "memory_peak_bytes", "memory_pss_bytes", "file_bytes",
-    "providers", "placed", "placed_note", "output_error",
-    "copies", "engine_build_ns", "gpu_memory_bytes", "gpu_sm_mhz_low", "gpu_celsius_high",
-    "gpu_slowed",
-    "ratio", "ratio_low", "ratio_high", "verdict", "rounds_needed",
-    "accuracy", "accuracy_low", "accuracy_high",
-    "drop", "drop_low", "drop_high", "quality", "quality_n_needed", "flips", "agreement",
-    "gap", "gap_low", "gap_high", "usd_per_million",
-    "energy_j_per_query", "energy_label", "energy_note",
-    "noise", "advice", "slo", "frontier", "dominated_by", "chosen",
-)  # fmt: skip
-"""Columns of the table; units are in the names."""
 
 
 class Results:
@@ -153,7 +132,7 @@ class Results:
         rows = [{**dict.fromkeys(COLUMNS), **row} for row in self._measured]
         marks: dict[str, dict[str, Any]] = {}
         # Times of an emulated device are no rivals of real ones.
-        kinds = [(_load_of(row), self.targets[row["target"]].emulated) for row in rows]
+        kinds = [(load_of(row), self.targets[row["target"]].emulated) for row in rows]
         for kind in set(kinds):
             same = [row for row, own in zip(rows, kinds, strict=True) if own == kind]
             marks.update(mark_frontier(same, usable_objectives(same, self.study.objectives)))
@@ -171,7 +150,7 @@ class Results:
             self.trials.values(), self.samples, delta=measure.equivalence, adaptive=self.adaptive
         )
         accuracy, facts = self._quality(), self.facts()
-        errors = placement.output_errors(self._outputs, self.trials, self.study.targets[0])
+        errors = placement.output_errors(self.outputs, self.trials, self.study.targets[0])
         rows = []
         for trial in self.trials.values():
             row = {**_identity(trial), **summary.summarise(
@@ -200,12 +179,12 @@ class Results:
         return rows
 
     @cached_property
-    def _outputs(self) -> dict[str, Any]:
-        """Trial id -> the output that is evaluated, one row a sample. Empty without labels."""
+    def outputs(self) -> dict[str, Any]:
+        """Trial id -> its predictions: evaluation rows, then confirmation rows."""
         evaluation = self.prepared.evaluation
-        outputs: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         if evaluation is None:
-            return outputs
+            return found
         for trial, taken in self.samples.items():
             for one in taken.taken.values():
                 named = one.repetition.outputs
@@ -216,20 +195,76 @@ class Results:
                             f"data.output: the model has no output {name!r}",
                             hint=f"it has {', '.join(named)}",
                         )
-                    outputs[trial] = self._array(named[name])
+                    found[trial] = self._array(named[name])
                     break
-        return outputs
+        return found
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """What is known of the predictions on the evaluation rows: metrics, damage, flips."""
+        assert self.prepared.evaluation is not None
+        return self._accuracy(slice(None, self.prepared.evaluation.rows))
+
+    @cached_property
+    def confirmation(self) -> Accuracy | None:
+        """The same on the rows kept apart; None without such rows."""
+        evaluation = self.prepared.evaluation
+        if evaluation is None or len(self._array(evaluation.numbers)) == evaluation.rows:
+            return None
+        return self._accuracy(slice(evaluation.rows, None))
+
+    def _accuracy(self, part: slice) -> Accuracy:
+        evaluation, data = self.prepared.evaluation, self.study.data
+        assert evaluation is not None
+        assert data is not None
+        return Accuracy(
+            outputs={trial: output[part] for trial, output in self.outputs.items()},
+            baselines={trial.id: trial.baseline for trial in self.trials.values()},
+            task=evaluation.task,
+            labels=None if evaluation.labels is None else self._array(evaluation.labels)[part],
+            numbers=self._array(evaluation.numbers)[part],
+            slices={name: self._array(sha)[part] for name, sha in evaluation.slices.items()},
+            costs=data.costs,
+            margin=self.study.measure.margin,
+            seed=self.study.seed,
+        )
+
+    def confirmed(self, trial: str) -> dict[str, Any] | None:
+        """Accuracy columns of one trial on the confirmation rows; None without them.
+
+        The best of many variants looks better on the rows that chose it than it is; these rows
+        had no part in the choice.
+        """
+        if self.confirmation is None:
+            return None
+        return self.confirmation.rows().get(self._known(trial))
+
+    def reproducibility(self) -> list[Point]:
+        """The twelve points another person needs, and which of them hold."""
+        evaluation = self.prepared.evaluation
+        return card(
+            self.meta,
+            self.facts(),
+            [artifact.sha for artifact in self.prepared.artifacts.values()],
+            None if evaluation is None else evaluation.data,
+            self.rounds,
+        )
+
+    def flips(self, trial: str) -> list[dict[str, Any]]:
+        """Rows of the data file that the trial answers differently from its baseline.
+
+        Each has row (counted from 0), label, baseline, variant and direction. Raises InputError
+        when there are no predictions of classes.
+        """
+        known = self._known(trial)
+        if self.prepared.evaluation is None or known not in self.outputs:
+            raise InputError(
+                f"{known}: no predictions were recorded", hint="add [data] to the study"
+            )
+        return self.accuracy.flips(known)
 
     def _quality(self) -> dict[str, dict[str, Any]]:
-        evaluation = self.prepared.evaluation
-        if evaluation is None:
-            return {}
-        outputs = self._outputs
-        baselines = {trial.id: trial.baseline for trial in self.trials.values()}
-        labels = self._array(evaluation.labels)
-        if evaluation.task == "regression":
-            return quality.regression(outputs, baselines, labels, self.study.seed)
-        return quality.classification(outputs, baselines, labels, self.study.measure.margin)
+        return {} if self.prepared.evaluation is None else self.accuracy.rows()
 
     def _array(self, sha: str) -> Any:
         import numpy as np
@@ -243,9 +278,9 @@ class Results:
     def majority_share(self) -> float | None:
         """Accuracy of always answering the most frequent class; None without labelled classes."""
         evaluation = self.prepared.evaluation
-        if evaluation is None or evaluation.task != "classification":
+        if evaluation is None or evaluation.task != "classification" or not evaluation.labels:
             return None
-        return quality.majority_share(self._array(evaluation.labels))
+        return majority_share(self._array(evaluation.labels)[: evaluation.rows])
 
     def table(self) -> pd.DataFrame:
         """One row per trial; units are in the column names, missing values are None or NaN."""
@@ -275,9 +310,8 @@ class Results:
         close = [name for name in self.trials if name.split("@")[0] == trial]
         if len(close) == 1:
             return close[0]
-        hint = nearest(trial, self.trials) or f"trials: {', '.join(list(self.trials)[:6])}"
-        if close:
-            hint = f"which of {', '.join(close)}?"
+        some = f"which of {', '.join(close)}?" if close else nearest(trial, self.trials)
+        hint = some or f"trials: {', '.join(list(self.trials)[:6])}"
         raise InputError(f"there is no single trial called {trial!r} here", hint=hint)
 
     def compare(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Comparison]:
@@ -306,28 +340,23 @@ class Results:
 
         Raises ResultsError naming the fact in which the machines differ.
         """
-        mine, theirs = self.facts(), other.facts()
-        for target in (name for name in mine if name in theirs):
-            for name, here, there in across.differing_facts(mine[target], theirs[target]):
-                raise ResultsError(
-                    f"{self.folder} and {other.folder} don't compare: on {target} {name} is"
-                    f" {_short(here)} in one and {_short(there)} in the other",
-                    hint="measure both on one machine with the same software",
-                )
+        across.refuse_unlike(self.folder, self.facts(), other.folder, other.facts())
         shared = [t for t in self.samples if t in other.samples]
         if not shared:
             raise ResultsError(
                 f"{self.folder} and {other.folder} have no trial in common",
                 hint=f"trials here: {', '.join(list(self.samples)[:3])}",
             )
-        references = [g.reference for g in self.plan.groups if g.reference in shared]
-        reference = references[0] if references else None
-        if reference is not None and self._artifact_of(reference) != other._artifact_of(reference):
-            reference = None
+        references = [
+            group.reference
+            for group in self.plan.groups
+            if group.reference in shared
+            and self._artifact_of(group.reference) == other._artifact_of(group.reference)
+        ]
         return across.compare_runs(
             self.samples,
             other.samples,
-            reference=reference,
+            reference=references[0] if references else None,
             delta=self.study.measure.equivalence,
         )
 
@@ -338,7 +367,7 @@ class Results:
 
     def choose(self, *, objective: str | None = None, **limits: str | int | float) -> Choice:
         """One recommendation under limits such as p99="5ms", max_drop="1pp" (default: the SLO)."""
-        wanted = self.study.slo if not limits else _limits(limits)
+        wanted = self.study.slo if not limits else slo.parse_limits(limits)
         return self._choose(self._measured, wanted, objective)
 
     def _choose(
@@ -350,37 +379,13 @@ class Results:
         if real:
             rows = real
         available = usable_objectives(rows, (objective or self.study.objectives[0],))
-        measured = [t for t in self.trials if t in self.samples and self.samples[t].taken]
-        pairs = [(a, b) for i, a in enumerate(measured) for b in measured[i + 1 :]
-                 if self.trials[a].target == self.trials[b].target]  # fmt: skip
-        compared = relative.compare_pairs(
-            pairs, self.samples, delta=self.study.measure.equivalence, adaptive=self.adaptive
+        separated = relative.separated(
+            self.trials,
+            self.samples,
+            delta=self.study.measure.equivalence,
+            adaptive=self.adaptive,
         )
-        apart = separation(compared)
-
-        def separated(a: str, b: str) -> bool:
-            if self.trials[a].target != self.trials[b].target:
-                return True
-            return apart(a, b)
-
         return choose(rows, limits, available[0] if available else "p50", separated=separated)
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _load_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Trials under the same load compare; batch and concurrency are choices within it."""
-    return row["scenario"], row["gap_ns"], row["rate"] if row["scenario"] == "server" else None
-
-
-def _limits(given: Mapping[str, Any]) -> Slo:
-    try:
-        return decode(Slo, given)
-    except DecodeError as error:
-        raise InputError(str(error), hint=error.hint or f"limits: {', '.join(LIMITS)}") from None
 
 
 def _identity(trial: Trial) -> dict[str, Any]:
@@ -391,6 +396,4 @@ def _identity(trial: Trial) -> dict[str, Any]:
     }
 
 
-def load(folder: str | Path) -> Results:
-    """Read a results folder."""
-    return Results.load(folder)
+load = Results.load

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from profiler.analysis.samples import Samples, paired
+from profiler.errors import ResultsError
 from profiler.statistics.compare import Verdict, compare
 from profiler.statistics.intervals import MINIMUM_ROUNDS, NOT_ENOUGH_ROUNDS, Estimate
 
@@ -45,6 +46,27 @@ def differing_facts(
         for name in COMPARED_FACTS
         if first.get(name) != second.get(name)
     ]
+
+
+def refuse_unlike(
+    folder: object,
+    facts: Mapping[str, Mapping[str, object]],
+    other_folder: object,
+    other_facts: Mapping[str, Mapping[str, object]],
+) -> None:
+    """Raise ResultsError naming the first fact in which a target of both folders differs."""
+    for target in (name for name in facts if name in other_facts):
+        for name, here, there in differing_facts(facts[target], other_facts[target]):
+            raise ResultsError(
+                f"{folder} and {other_folder} don't compare: on {target} {name} is"
+                f" {_short(here)} in one and {_short(there)} in the other",
+                hint="measure both on one machine with the same software",
+            )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def welch_ratio(first: Sequence[float], second: Sequence[float]) -> Estimate:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from profiler.analysis import slo as limits
 from profiler.analysis.metrics import METRICS, Row, bounds, value
@@ -42,6 +41,9 @@ def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separate
         if row["status"] != "ok":
             rejected.append((trial, f"{row['status']}: {row['reason']}"))
             continue
+        if row.get("quality") == "worse":
+            rejected.append((trial, f"worse than its baseline: {_loss(row)}"))
+            continue
         checks = limits.check(row, slo)
         outcome = limits.overall(checks)
         reasons = "; ".join(c.reason for c in checks if c.outcome == outcome)
@@ -76,6 +78,11 @@ def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separate
         rejected=tuple(worse + rejected),
         undecided=tuple(undecided),
     )
+
+
+def _loss(row: Row) -> str:
+    drop, low, high = (float(row[key]) * 100 for key in ("drop", "drop_low", "drop_high"))
+    return f"{drop:.1f} points lost ({low:.1f} to {high:.1f}), more than the margin"
 
 
 def _signed(row: Row, name: str) -> float:
@@ -160,13 +167,3 @@ def _nothing(rejected: list[tuple[str, str]], undecided: list[tuple[str, str]]) 
         trial, why = rejected[0]
         text += f"; e.g. {trial}: {why}"
     return text
-
-
-def separation(verdicts: dict[tuple[str, str], Any]) -> Separated:
-    """From comparisons of pairs to the question choose() asks."""
-
-    def apart(first: str, second: str) -> bool:
-        found = verdicts.get((first, second)) or verdicts.get((second, first))
-        return found is not None and found.verdict in ("faster", "slower")
-
-    return apart

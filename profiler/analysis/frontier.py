@@ -50,3 +50,8 @@ def mark_frontier(rows: Sequence[Row], objectives: Sequence[str]) -> dict[str, d
         best = min(better, key=lambda name: points[name], default=None)
         marks[trial] = {"frontier": best is None, "dominated_by": best}
     return marks
+
+
+def load_of(row: Row) -> tuple[Any, ...]:
+    """Trials under the same load compare; batch and concurrency are choices within it."""
+    return row["scenario"], row["gap_ns"], row["rate"] if row["scenario"] == "server" else None

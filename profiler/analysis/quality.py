@@ -42,7 +42,6 @@ def classification(
     against the most accurate baseline of all models (statistics.paired.non_inferiority): a choice
     between models must not hide that one of them is poor from the start.
     """
-    import numpy as np
 
     from profiler.statistics.paired import non_inferiority, proportion_interval
 
@@ -51,7 +50,7 @@ def classification(
     floats = [trial for trial in right if baselines[trial] == trial]
     best = max(floats, key=lambda trial: right[trial].sum(), default=None)
     found: dict[str, dict[str, Any]] = {}
-    for trial, predicted in classes.items():
+    for trial in classes:
         correct = right[trial]
         interval = proportion_interval(int(correct.sum()), len(labels))
         row: dict[str, Any] = {
@@ -73,8 +72,6 @@ def classification(
                 drop_high=verdict.high,
                 quality=verdict.verdict,
                 quality_n_needed=verdict.n_needed,
-                flips=int(np.sum(base != predicted)),
-                agreement=float(np.mean(base == predicted)),
             )
         found[trial] = row
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from profiler.analysis.samples import Samples, paired
@@ -61,3 +61,29 @@ def against_baseline(
         }
         for (trial, _), comparison in found.items()
     }
+
+
+def separated(
+    trials: Mapping[str, Trial],
+    samples: Mapping[str, Samples],
+    *,
+    delta: float,
+    adaptive: bool,
+) -> Callable[[str, str], bool]:
+    """Whether the p50 of two trials differ beyond doubt; trials of two targets always do."""
+    measured = [t for t in trials if t in samples and samples[t].taken]
+    pairs = [
+        (a, b)
+        for number, a in enumerate(measured)
+        for b in measured[number + 1 :]
+        if trials[a].target == trials[b].target
+    ]
+    found = compare_pairs(pairs, samples, delta=delta, adaptive=adaptive)
+
+    def apart(first: str, second: str) -> bool:
+        if trials[first].target != trials[second].target:
+            return True
+        one = found.get((first, second)) or found.get((second, first))
+        return one is not None and one.verdict in ("faster", "slower")
+
+    return apart

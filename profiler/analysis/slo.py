@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from profiler.analysis.metrics import METRICS, Row, bounds, value
+from profiler.errors import InputError
+from profiler.schema.codec import DecodeError, decode
 from profiler.schema.study import Slo
 from profiler.units import format_duration, format_percent, format_size
 
@@ -24,6 +27,15 @@ class Check:
     limit: str
     outcome: Outcome
     reason: str
+
+
+def parse_limits(given: Mapping[str, Any]) -> Slo:
+    """Limits as a person types them, e.g. p99="5ms". Raises InputError."""
+    try:
+        return decode(Slo, given)
+    except DecodeError as error:
+        known = ", ".join(Slo.__dataclass_fields__)
+        raise InputError(str(error), hint=error.hint or f"limits: {known}") from None
 
 
 def limits(slo: Slo) -> dict[str, float]:

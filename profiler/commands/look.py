@@ -112,11 +112,14 @@ def print_paths(results: Results, paths: Mapping[str, Path]) -> None:
 
 def print_choice(results: Results) -> None:
     """The recommendation under the study's SLO."""
-    from profiler.brief import choice_text, warnings
+    from profiler.brief import choice_text, confirmation_text, warnings
 
     out = console()
     out.print()
-    out.print(f"[bold]choice[/bold]  {escaped(choice_text(results.choose()))}")
+    chosen = results.choose()
+    out.print(f"[bold]choice[/bold]  {escaped(choice_text(chosen))}")
+    if confirmed := confirmation_text(results, chosen):
+        out.print(escaped(confirmed))
     for text in warnings(results):
         out.print(f"[yellow]warning[/yellow] {escaped(text)}")
     out.print()
@@ -149,3 +152,36 @@ def choose(
     for title, trials in (("undecided", choice.undecided), ("not chosen", choice.rejected)):
         for trial, why in trials:
             out.print(f"{title}: {trial}: {why}", markup=False)
+
+
+def flips(results: Results, trial: str, form: str) -> None:
+    """Print the rows that a variant answers differently from its baseline."""
+    import csv
+
+    if form not in ("text", "csv", "json"):
+        raise InputError(
+            f"--format: expected one of text, csv, json, got {form!r}",
+            hint=nearest(form, ("text", "csv", "json")),
+        )
+    found = results.flips(trial)
+    if form == "json":
+        print_json(found)
+        return
+    columns = ("row", "label", "baseline", "variant", "direction")
+    if form == "csv":
+        writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+        return
+    out = console()
+    shown = Table(box=None)
+    for heading in columns:
+        shown.add_column(heading, justify="left" if heading == "direction" else "right")
+    for row in found:
+        shown.add_row(*("–" if row[key] is None else str(row[key]) for key in columns))
+    out.print(shown)
+    counts = {way: sum(r["direction"] == way for r in found) for way in ("lost", "gained")}
+    out.print(
+        f"{len(found)} of {len(results.accuracy.numbers)} rows flipped: {counts['lost']} lost,"
+        f" {counts['gained']} gained. Rows count from 0."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,8 +39,17 @@ class EvaluationSet:
     file: str
     """as the study names it"""
     columns: tuple[Column, ...]
+    slices: dict[str, Array] = field(default_factory=dict)
+    """slice column -> text [rows]"""
+    confirmation: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    """int64, ascending row numbers; only the chosen variant is judged on them"""
     named: bool = True
     """whether the study names the inputs; otherwise they are simply all other columns"""
+
+    @property
+    def judged(self) -> Array:
+        """The rows that every variant answers: evaluation, then confirmation."""
+        return np.concatenate([self.evaluation, self.confirmation])
 
     @property
     def rows(self) -> int:
@@ -48,12 +57,9 @@ class EvaluationSet:
         return len(next(iter(self.inputs.values())))
 
 
-def content_sha(
-    inputs: dict[str, Array], labels: Array | None, calibration: Array, evaluation: Array
-) -> str:
+def content_sha(inputs: dict[str, Array], labels: Array | None, rows: dict[str, Array]) -> str:
     """SHA-256 over names, dtypes, shapes and values."""
-    parts = [*sorted(inputs.items()), ("calibration rows", calibration)]
-    parts += [("evaluation rows", evaluation)]
+    parts = [*sorted(inputs.items()), *((f"{name} rows", value) for name, value in rows.items())]
     if labels is not None:
         parts.append(("labels", labels))
     digest = hashlib.sha256()

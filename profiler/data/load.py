@@ -27,6 +27,10 @@ def wanted_columns(spec: DataSpec) -> dict[str, str]:
         wanted[spec.labels] = "data.labels"
     if spec.split is not None:
         wanted[spec.split] = "data.split"
+    if spec.groups is not None:
+        wanted.setdefault(spec.groups, "data.groups")
+    for column in spec.slices:
+        wanted.setdefault(column, "data.slices")
     return wanted
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from profiler.data import leakage
 from profiler.data.evaluation import Column, EvaluationSet, content_sha
 from profiler.data.load import load_columns
 from profiler.data.split import split
@@ -15,6 +16,7 @@ from profiler.schema.study import DataSpec
 
 Array = np.ndarray[Any, Any]
 _SHOWN_ROWS = 5
+_MOST_SLICES = 100
 
 
 def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
@@ -35,25 +37,41 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
     labels = None if spec.labels is None else _labels(spec, columns[spec.labels], path)
     rows = len(next(iter(inputs.values())))
     column = None if spec.split is None else columns[spec.split]
-    calibration, evaluation = split(spec, column, rows, labels, seed, str(path))
+    groups = None if spec.groups is None else columns[spec.groups].astype(np.str_)
+    parts = split(spec, column, rows, labels, seed, str(path), groups)
+    if not spec.allow_duplicates:
+        leakage.check(inputs, parts.named(), str(path))
     return EvaluationSet(
         inputs=inputs,
         labels=labels,
-        calibration=calibration,
-        evaluation=evaluation,
-        sha=content_sha(inputs, labels, calibration, evaluation),
+        calibration=parts.calibration,
+        evaluation=parts.evaluation,
+        confirmation=parts.confirmation,
+        sha=content_sha(inputs, labels, parts.named()),
         file=spec.file,
         columns=tuple(
             Column(name=name, dtype=str(value.dtype), shape=value.shape[1:])
             for name, value in columns.items()
         ),
         named=bool(spec.inputs),
+        slices={name: _slice(columns[name], f"{path}: data.slices") for name in spec.slices},
     )
+
+
+def _slice(column: Array, where: str) -> Array:
+    """A column's values as text, one per row."""
+    if column.ndim != 1 or len(np.unique(column)) > _MOST_SLICES:
+        raise DataError(
+            f"{where}: expected a column with at most {_MOST_SLICES} different values, got "
+            f"{'lists' if column.ndim != 1 else f'{len(np.unique(column))} values'}",
+            hint="cut numbers into bins and save those as a column",
+        )
+    return column.astype(np.str_)
 
 
 def _inputs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
     if not spec.inputs:
-        other = {spec.labels, spec.split}
+        other = {spec.labels, spec.split, spec.groups, *spec.slices}
         return {name: value for name, value in columns.items() if name not in other}
     inputs = {}
     for name, chosen in spec.inputs.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,37 +34,102 @@ def draw(rows: Array, count: int, labels: Array | None, seed: int) -> Array:
     return np.sort(shuffled[np.argsort(position, kind="stable")[:count]])
 
 
-def split(
-    spec: DataSpec, column: Array | None, rows: int, labels: Array | None, seed: int, file: str
-) -> tuple[Array, Array]:
-    """(calibration, evaluation) row numbers, int64, ascending and disjoint.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Parts:
+    """Row numbers, int64, ascending and disjoint."""
 
-    `column` is the split column, if the spec names one. Stratified for classification. Raises
-    DataError when no row is left to evaluate.
+    calibration: Array
+    evaluation: Array
+    confirmation: Array
+
+    def named(self) -> dict[str, Array]:
+        """Part -> its rows."""
+        return {name: getattr(self, name) for name in ("calibration", "evaluation", "confirmation")}
+
+
+def split(
+    spec: DataSpec,
+    column: Array | None,
+    rows: int,
+    labels: Array | None,
+    seed: int,
+    file: str,
+    groups: Array | None = None,
+) -> Parts:
+    """Which rows calibrate, evaluate and confirm.
+
+    `column` is the split column and `groups` the group column, if the spec names them. Drawn parts
+    are stratified for classification, or made of whole groups. Raises DataError when no row is
+    left to evaluate, and for a group in two parts.
     """
     strata = labels if spec.task == "classification" else None
     everything = np.arange(rows, dtype=np.int64)
     if column is not None:
         words = np.char.strip(column.astype(np.str_))
         calibration = everything[words == "calibration"]
-        evaluation = everything[words == "evaluation"]
+        evaluation = everything[(words == "evaluation") | (words == "selection")]
+        confirmation = everything[words == "confirmation"]
         if not len(evaluation):
             found = [str(word) for word in np.unique(words)[:6]]
             raise DataError(
                 f'{file}: data.split: expected rows marked "evaluation" in column '
                 f'"{spec.split}", it holds {", ".join(found)}',
                 hint=nearest("evaluation", found)
-                or "mark rows 'calibration' and 'evaluation'; other values are not used",
+                or "mark rows 'calibration', 'evaluation' and 'confirmation'; others are not used",
             )
     else:
-        if spec.calibration_rows >= rows:
+        asked = spec.calibration_rows + spec.confirmation_rows
+        if asked >= rows:
+            key = "confirmation_rows" if spec.confirmation_rows else "calibration_rows"
+            together = " together with calibration_rows" if spec.confirmation_rows else ""
             raise DataError(
-                f"{file}: data.calibration_rows: expected fewer than the file's {rows} rows, "
-                f"got {spec.calibration_rows}, which leaves none to evaluate",
+                f"{file}: data.{key}: expected fewer than the file's {rows} rows{together}, "
+                f"got {asked}, which leaves none to evaluate",
                 hint=f"set calibration_rows = {max(1, rows // 5)}",
             )
-        calibration = draw(everything, spec.calibration_rows, strata, seed)
-        evaluation = np.setdiff1d(everything, calibration, assume_unique=True)
+
+        def some(pool: Array, count: int, number: int) -> Array:
+            if groups is None:
+                return draw(pool, count, strata, seed + number)
+            return draw_groups(pool, count, groups, seed + number)
+
+        calibration = some(everything, spec.calibration_rows, 0)
+        rest = np.setdiff1d(everything, calibration, assume_unique=True)
+        confirmation = everything[:0]
+        if spec.confirmation_rows:
+            confirmation = some(rest, spec.confirmation_rows, 1)
+        evaluation = np.setdiff1d(rest, confirmation, assume_unique=True)
+        if not len(evaluation):
+            raise DataError(
+                f"{file}: data.groups: the groups are so large that none is left to evaluate",
+                hint="lower calibration_rows or confirmation_rows",
+            )
+    parts = Parts(calibration=calibration, evaluation=evaluation, confirmation=confirmation)
+    if groups is not None:
+        _check_groups(parts, groups, f'{file}: data.groups: column "{spec.groups}"')
     if spec.evaluation_rows is not None and spec.evaluation_rows < len(evaluation):
-        evaluation = draw(evaluation, spec.evaluation_rows, strata, seed)
-    return calibration, evaluation
+        fewer = draw(evaluation, spec.evaluation_rows, strata, seed)
+        parts = dataclasses.replace(parts, evaluation=fewer)
+    return parts
+
+
+def draw_groups(rows: Array, count: int, groups: Array, seed: int) -> Array:
+    """Whole groups, drawn until there are at least `count` rows; ascending."""
+    names = np.random.default_rng(seed).permutation(np.unique(groups[rows]))
+    taken: list[Array] = []
+    for name in names:
+        if sum(map(len, taken)) >= count:
+            break
+        taken.append(rows[groups[rows] == name])
+    return np.sort(np.concatenate(taken)) if taken else rows[:0]
+
+
+def _check_groups(parts: Parts, groups: Array, where: str) -> None:
+    seen: dict[str, str] = {}
+    for part, rows in parts.named().items():
+        for name in np.unique(groups[rows]):
+            if (other := seen.setdefault(str(name), part)) != part:
+                raise DataError(
+                    f'{where}: group "{name}" has rows in {other} and in {part}',
+                    hint="give all rows of a group the same value in the split column",
+                )

@@ -42,6 +42,7 @@ def page(report: ReportInput) -> str:
     tables = [*main_sheets(rows), *(start_sheet(g, among) for g in among if measured(g.rows))]
     if len({row.get("target") for row in rows}) > 1:
         tables += hardware_sheets(rows)
+    tables += report.sheets
     gone = missing_sheet(rows)
     study = _text(report.study_name)
     body = [

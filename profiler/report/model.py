@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from profiler.report.cells import Sheet
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -37,5 +39,7 @@ class ReportInput:
     """the SLO by its names in the study: p50, p90, p99 (ns), memory (bytes), min_accuracy (0..1)"""
     equivalence: float = 0.01
     """half-width of the band of latency ratios too close to 1 to matter"""
+    sheets: Sequence[Sheet] = ()
+    """further tables, shown after those of the trials"""
     latencies: pd.DataFrame | None = None
     """optional raw latencies, long: columns trial and latency_ns"""

@@ -130,17 +130,43 @@ class DataSpec:
     output: Optional[str] = None
     """model output that holds scores; default: the first"""
     split: Optional[str] = None
-    """column that says 'calibration' or 'evaluation' (other values: row not used)"""
+    """column that says 'calibration', 'evaluation' (or 'selection') or 'confirmation'; rows with
+    another value are not used"""
+    confirmation_rows: int = 0
+    """without a split column: this many rows are kept apart; only the chosen variant is judged on
+    them, because the best of many on one set looks better there than it is"""
+    groups: Optional[str] = None
+    """column (patient, camera, user, …) whose equal values must not be in two parts"""
+    allow_duplicates: bool = False
+    """go on although equal rows are in two parts"""
     calibration_rows: int = 128
     """without a split column: this many rows, drawn with the seed, calibrate; the rest evaluate"""
     evaluation_rows: Optional[int] = None
     """use at most this many rows for accuracy"""
+    slices: tuple[str, ...] = ()
+    """columns whose values cut the rows into slices that are checked for damage one by one"""
+    costs: tuple[tuple[float, ...], ...] = ()
+    """classification: costs[true class][predicted class] of one decision, in money"""
 
     def __post_init__(self) -> None:
         if self.calibration_rows < 1:
             raise DecodeError("calibration_rows", "1 or more", self.calibration_rows)
         if self.evaluation_rows is not None and self.evaluation_rows < 1:
             raise DecodeError("evaluation_rows", "1 or more", self.evaluation_rows)
+        if self.costs:
+            if self.task != "classification" or self.labels is None:
+                raise DecodeError("costs", "labels and the task classification", self.task)
+            if any(len(row) != len(self.costs) for row in self.costs):
+                raise DecodeError("costs", "as many columns as rows, one per class",
+                                  [len(row) for row in self.costs])  # fmt: skip
+        _unique("slices", list(self.slices))
+        if self.confirmation_rows < 0:
+            raise DecodeError("confirmation_rows", "0 or more", self.confirmation_rows)
+        if self.confirmation_rows and self.split is not None:
+            raise DecodeError(
+                "confirmation_rows", "no split column beside it", self.confirmation_rows,
+                "mark rows 'confirmation' in the split column instead",
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,9 @@ def failure(chosen, folder):
 
 
 def test_reads_inputs_labels_and_split(tmp_path):
-    saved(tmp_path, x=np.ones((6, 3), np.float32), y=np.array([0.0, 1, 2, 0, 1, 2]))
+    saved(
+        tmp_path, x=np.arange(18, dtype=np.float32).reshape(6, 3), y=np.array([0.0, 1, 2, 0, 1, 2])
+    )
     got = read(spec(), tmp_path, 0)
     assert set(got.inputs) == {"x"}
     assert got.labels.dtype == np.int64
@@ -57,7 +59,7 @@ def test_stacked_columns_of_unlike_shape(tmp_path):
 
 
 def test_no_labels_is_fine(tmp_path):
-    saved(tmp_path, x=np.ones(6))
+    saved(tmp_path, x=np.arange(6.0))
     assert read(spec(labels=None), tmp_path, 0).labels is None
 
 
@@ -107,8 +109,8 @@ def test_labels_of_other_kinds(tmp_path):
 
 
 def test_label_column_of_width_one_and_regression(tmp_path):
-    saved(tmp_path, x=np.ones(4), y=np.array([[0], [1], [0], [1]]))
+    saved(tmp_path, x=np.arange(4.0), y=np.array([[0], [1], [0], [1]]))
     assert read(spec(), tmp_path, 0).labels.shape == (4,)
-    saved(tmp_path, x=np.ones(4), y=np.array([0.5, -1, 3, 3]))
+    saved(tmp_path, x=np.arange(4.0), y=np.array([0.5, -1, 3, 3]))
     got = read(spec(task="regression"), tmp_path, 0)
     assert got.labels.tolist() == [0.5, -1, 3, 3]

@@ -1,0 +1,25 @@
+"""The columns of the table of trials, in order; units are in the names."""
+
+COLUMNS = (
+    "trial", "model", "variant", "recipe", "is_baseline", "target", "provider", "threads",
+    "scenario", "batch", "concurrency", "gap_ns", "rate", "optimization", "affinity",
+    "status", "reason", "rounds", "queries",
+    "p50_ns", "p50_low_ns", "p50_high_ns", "p50_note",
+    "p90_ns", "p90_low_ns", "p90_high_ns", "p90_note",
+    "p99_ns", "p99_low_ns", "p99_high_ns", "p99_note",
+    "throughput", "throughput_low", "throughput_high",
+    "load_ns", "first_query_ns", "warmup_ns",
+    "memory_imports_bytes", "memory_loaded_bytes", "memory_first_query_bytes",
+    "memory_peak_bytes", "memory_pss_bytes", "file_bytes",
+    "providers", "placed", "placed_note", "output_error",
+    "copies", "engine_build_ns", "gpu_memory_bytes", "gpu_sm_mhz_low", "gpu_celsius_high",
+    "gpu_slowed",
+    "ratio", "ratio_low", "ratio_high", "verdict", "rounds_needed",
+    "accuracy", "accuracy_low", "accuracy_high",
+    "drop", "drop_low", "drop_high", "quality", "quality_n_needed",
+    "flips", "agreement", "kl", "cosine", "sqnr_db", "max_abs", "damaged",
+    "decision_cost", "decision_cost_more", "decision_cost_more_low", "decision_cost_more_high",
+    "gap", "gap_low", "gap_high", "usd_per_million",
+    "energy_j_per_query", "energy_label", "energy_note",
+    "noise", "advice", "slo", "frontier", "dominated_by", "chosen",
+)  # fmt: skip
