@@ -77,6 +77,11 @@ def read(path: Path) -> dict[str, Timings]:
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0)
     codes, names = column.indices.to_numpy(), column.dictionary.to_pylist()
+    if "service_ns" not in table.column_names:
+        raise ResultsError(
+            f"{path}: has no column service_ns: it was written by another version of profiler",
+            hint="measure again with --output NEW_FOLDER",
+        )
     latencies = table["latency_ns"].to_numpy().astype(np.int64, copy=False)
     services = table["service_ns"].to_numpy()
     found = {}
