@@ -20,7 +20,7 @@ class Vision(nn.Module):
         super().__init__()
         from transformers import ResNetConfig, ResNetForImageClassification
 
-        self.inner = ResNetForImageClassification(ResNetConfig(**changes)).eval()
+        self.inner = ResNetForImageClassification(ResNetConfig(num_labels=1000, **changes)).eval()
         self.half_inside = half
         if half:
             self.inner.half()
