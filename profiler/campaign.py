@@ -17,16 +17,17 @@ import profiler
 from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
 from profiler.errors import EnvironmentMissing, InputError, Interrupted
+from profiler.jobs import make_job
 from profiler.planning import Known, make_plan
 from profiler.prepare import Prepared, input_hashes, prepare
 from profiler.progress import Progress, Silent
 from profiler.results import Results
 from profiler.schema.codec import decode, encode
 from profiler.schema.files import find_target, study_hash
-from profiler.schema.plan import Group, Plan, Trial
+from profiler.schema.plan import Group, Plan
 from profiler.schema.study import Study
 from profiler.schema.target import Target
-from profiler.schema.wire import GpuOptions, Job, Repetition, RoundRequest
+from profiler.schema.wire import Job, Repetition, RoundRequest
 from profiler.session import Session
 from profiler.store import Store
 from profiler.transport import connect
@@ -154,7 +155,7 @@ class Campaign:
         if state.stopped:
             return
         target = self.targets[group.target]
-        jobs = {t.id: self._job(t, target, prepared) for t in group.trials}
+        jobs = {t.id: make_job(t, target, prepared, self.study) for t in group.trials}
         if target.backend != "null":
             session.stage(
                 [prepared.file(self.store.folder, sha) for job in jobs.values()
@@ -168,13 +169,13 @@ class Campaign:
             request = self._request(state, active, prepared)
             start = time.monotonic()
             repetitions = session.round(request, lambda e: state.tell(self.progress, e))
-            latencies = self._fetch(session, repetitions)
+            timings = self._fetch(session, repetitions)
             elapsed_s = time.monotonic() - start
-            blocks = {r.trial: (r.blocks, latencies[r.trial]) for r in repetitions
-                      if r.trial in latencies}  # fmt: skip
+            blocks = {r.trial: (r.blocks, timings[r.trial]) for r in repetitions
+                      if r.trial in timings}  # fmt: skip
             name = f"g{group.index}-r{request.round:04d}.parquet"
             raw.write(self.store.folder / "raw" / name, blocks)
-            reason = state.add(repetitions, latencies, elapsed_s)
+            reason = state.add(repetitions, timings, elapsed_s)
             self.store.append(
                 {
                     "kind": "round",
@@ -196,49 +197,6 @@ class Campaign:
                 if repetition.status != "ok":
                     self.progress.note(f"{repetition.trial}: {repetition.reason}")
 
-    def _job(self, trial: Trial, target: Target, prepared: Prepared) -> Job:
-        if target.backend == "null":
-            return Job(trial=trial.id, backend="null", provider="null")
-        artifact = prepared.artifacts[(trial.model, trial.variant)]
-        inputs, stack = prepared.inputs_of(trial.model, trial.batch)
-        if target.backend == "torch":
-            model = next(m for m in self.study.models if m.name == trial.model)
-            package = Path(profiler.__file__).resolve().parent
-            return Job(
-                trial=trial.id,
-                backend=target.backend,
-                provider=trial.provider,
-                source=model.torch,
-                source_folders=(str(self.study.folder.resolve()), str(package.parent)),
-                seed=self.study.seed,
-                outputs=tuple(output.name for output in artifact.outputs),
-                threads=trial.threads,
-                scenario=trial.scenario,
-                batch=trial.batch,
-                inputs=dict(inputs),
-                stack=stack,
-                memory_limit_bytes=self.study.measure.memory_limit,
-            )
-        return Job(
-            trial=trial.id,
-            backend=target.backend if target.gpu is None else "onnxruntime-gpu",
-            gpu=None if target.gpu is None else GpuOptions(**encode(target.gpu)),
-            provider=trial.provider,
-            artifact=artifact.sha,
-            artifact_bytes=artifact.bytes,
-            plugin=target.plugin,
-            device=target.device,
-            provider_options=target.provider_options,
-            session_options=target.session_options,
-            strict_provider=target.strict_provider,
-            threads=trial.threads,
-            scenario=trial.scenario,
-            batch=trial.batch,
-            inputs=dict(inputs),
-            stack=stack,
-            memory_limit_bytes=self.study.measure.memory_limit,
-        )
-
     def _request(
         self, state: GroupState, jobs: tuple[Job, ...], prepared: Prepared
     ) -> RoundRequest:
@@ -256,22 +214,32 @@ class Campaign:
             predict=wanted,
         )
 
-    def _fetch(self, session: Session, repetitions: tuple[Repetition, ...]) -> dict[str, Any]:
-        """Latencies of the good repetitions; predictions go into the store by content."""
+    def _fetch(
+        self, session: Session, repetitions: tuple[Repetition, ...]
+    ) -> dict[str, raw.Timings]:
+        """Timings of the good repetitions; predictions go into the store by content."""
         import numpy as np
 
-        latencies = {}
+        place = self.store.folder / "raw" / "incoming"
+
+        def numbers(sha: str) -> Any:
+            session.fetch(sha, place)
+            found = np.fromfile(place, dtype="<i8")
+            place.unlink()
+            return found
+
+        timings = {}
         for repetition in repetitions:
             if repetition.latencies is not None:
-                place = self.store.folder / "raw" / "incoming"
-                session.fetch(repetition.latencies, place)
-                latencies[repetition.trial] = np.fromfile(place, dtype="<i8")
-                place.unlink()
+                timings[repetition.trial] = raw.Timings(
+                    latencies=numbers(repetition.latencies),
+                    services=numbers(repetition.services) if repetition.services else None,
+                )
             for sha in repetition.outputs.values():
                 path = self.store.folder / "outputs" / f"{sha}.npy"
                 if not path.exists():
                     session.fetch(sha, path)
-        return latencies
+        return timings
 
 
 class GroupState:
@@ -289,8 +257,8 @@ class GroupState:
         for row in store.rows():
             if row["kind"] == "round" and row["group"] == group.index:
                 repetitions = tuple(decode(Repetition, r) for r in row["repetitions"])
-                latencies = raw.read(store.folder / row["raw"])
-                self.add(repetitions, latencies, row["elapsed_s"])
+                timings = raw.read(store.folder / row["raw"])
+                self.add(repetitions, timings, row["elapsed_s"])
 
     def active(self) -> list[str]:
         """Trials of the next round, in the plan's order."""
@@ -305,12 +273,15 @@ class GroupState:
         return [t for t in self.active() if t not in self._predicted]
 
     def add(
-        self, repetitions: tuple[Repetition, ...], latencies: Mapping[str, Any], elapsed_s: float
+        self,
+        repetitions: tuple[Repetition, ...],
+        timings: Mapping[str, raw.Timings],
+        elapsed_s: float,
     ) -> Optional[str]:
         """Take in a round; returns why the group stops now, or None."""
         for repetition in repetitions:
             if repetition.status == "ok":
-                self._convergence.add(repetition, latencies[repetition.trial])
+                self._convergence.add(repetition, timings[repetition.trial].latencies)
                 if repetition.outputs:
                     self._predicted.add(repetition.trial)
             else:

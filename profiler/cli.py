@@ -1,6 +1,7 @@
 """The command line: parse, call, print. Heavy imports happen inside the commands.
 
-Exit codes: 0 done · 2 bad input · 3 target or transport failed · 130 stopped by the user.
+Exit codes: 0 done · 1 `check`: SLO missed or undecided · 2 bad input · 3 target or transport
+failed · 130 stopped by the user.
 """
 
 from __future__ import annotations
@@ -163,14 +164,48 @@ def choose(
 @app.command()
 def compare(
     results: Folder,
-    first: Annotated[str, typer.Argument(help="Trial, e.g. convnet/int8-static@…")],
-    second: Annotated[list[str], typer.Argument(help="One or more trials to compare with.")],
+    first: Annotated[str, typer.Argument(help="Trial, or a second results folder.")],
+    second: Annotated[
+        Optional[list[str]], typer.Argument(help="One or more trials to compare with.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Compare trials: effect, interval, and faster, slower, equivalent or undecided."""
-    from profiler.commands import look
+    """Compare trials, or two results folders: effect, interval, and a verdict."""
+    from profiler.commands import compare as command
 
-    look.compare(_load(results), first, second, json=json)
+    if second:
+        command.trials(_load(results), first, second, json=json)
+    else:
+        command.folders(_load(results), _load(Path(first)), json=json)
+
+
+@app.command()
+def check(
+    results: Folder,
+    json: Json = False,
+) -> None:
+    """Say how far the numbers can be trusted, and whether the SLO is met (exit code 1 if not)."""
+    from profiler.commands import check as command
+
+    if not command.results(_load(results), json=json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    results: Folder,
+    what: Annotated[
+        Optional[str],
+        typer.Argument(help="A trial, variant or model; default: all.", metavar="[TRIAL|VARIANT]"),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Trace again on the target.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Say where the time goes, and why a variant is slower or faster than its baseline."""
+    from profiler.commands import explain as command
+
+    command.explain(_load(results), what, fresh=fresh, quiet=quiet, json=json)
 
 
 def _load(folder: Path) -> Results:

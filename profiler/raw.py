@@ -1,9 +1,10 @@
-"""Raw latencies of one round as a Parquet file."""
+"""Raw timings of one round as a Parquet file."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,47 +16,75 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Latencies = npt.NDArray[np.int64]
+    Times = npt.NDArray[np.int64]
 
 
-def write(path: Path, latencies: Mapping[str, tuple[Sequence[Block], Latencies]]) -> None:
-    """Columns trial (text), block (its position in the round), latency_ns; one row a query."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Timings:
+    """Every query of one repetition, in the order of its blocks; ns."""
+
+    latencies: Times
+    services: Times | None = None
+    """server: the part of each latency that was service"""
+
+
+def write(path: Path, timings: Mapping[str, tuple[Sequence[Block], Timings]]) -> None:
+    """Columns trial, block (its position in the round), latency_ns, service_ns; a row a query."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names, blocks, values = [], [], []
-    for number, (trial_blocks, trial_values) in enumerate(latencies.values()):
-        counts = [block.queries for block in trial_blocks]
-        blocks.append(np.repeat([block.position for block in trial_blocks], counts))
-        names.append(np.full(len(trial_values), number, dtype=np.int32))
-        values.append(trial_values)
-    joined = np.concatenate(names) if names else np.zeros(0, np.int32)
-    table = pa.table(
-        {
-            "trial": pa.DictionaryArray.from_arrays(
-                pa.array(joined), pa.array(list(latencies), pa.string())
-            ),
-            "block": pa.array(np.concatenate(blocks) if blocks else [], pa.int32()),
-            "latency_ns": pa.array(np.concatenate(values) if values else [], pa.int64()),
-        }
+    parts = []
+    for trial, (blocks, times) in timings.items():
+        count = len(times.latencies)
+        positions = np.repeat([b.position for b in blocks], [b.queries for b in blocks])
+        services = pa.nulls(count, pa.int64()) if times.services is None else times.services
+        parts.append(
+            pa.table(
+                {
+                    "trial": pa.array([trial] * count, pa.string()),
+                    "block": pa.array(positions, pa.int32()),
+                    "latency_ns": pa.array(times.latencies, pa.int64()),
+                    "service_ns": pa.array(services, pa.int64()),
+                }
+            )
+        )
+    schema = pa.schema(
+        [
+            ("trial", pa.string()),
+            ("block", pa.int32()),
+            ("latency_ns", pa.int64()),
+            ("service_ns", pa.int64()),
+        ]
     )
+    table = pa.concat_tables(parts) if parts else schema.empty_table()
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd", use_dictionary=["trial", "block"])
     write_atomic(path, buffer.getvalue())
 
 
-def read(path: Path) -> dict[str, Latencies]:
-    """Trial -> latencies in ns, in the order of their blocks. Raises ResultsError."""
+def read(path: Path) -> dict[str, Timings]:
+    """Trial -> its timings. Raises ResultsError."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=["trial", "latency_ns"])
+        table = pq.read_table(path, read_dictionary=["trial"])
     except (OSError, pa.ArrowInvalid) as error:
         raise ResultsError(f"{path}: raw latencies can't be read ({error})") from None
     column = table["trial"].combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0)
     codes, names = column.indices.to_numpy(), column.dictionary.to_pylist()
-    values = table["latency_ns"].to_numpy().astype(np.int64, copy=False)
-    return {name: values[codes == number] for number, name in enumerate(names)}
+    latencies = table["latency_ns"].to_numpy().astype(np.int64, copy=False)
+    services = table["service_ns"].to_numpy()
+    found = {}
+    for number, name in enumerate(names):
+        mine = codes == number
+        served = services[mine]
+        known = len(served) and not np.isnan(served.astype(float)).any()
+        found[name] = Timings(
+            latencies=latencies[mine], services=served.astype(np.int64) if known else None
+        )
+    return found

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from profiler import raw
-from profiler.analysis import cost, placement, quality, relative, samples, slo, summary
+from profiler.analysis import across, cost, placement, quality, relative, samples, slo, summary
+from profiler.analysis.across import AcrossRuns
 from profiler.analysis.choose import Choice, choose, separation
 from profiler.analysis.frontier import mark_frontier, usable_objectives
 from profiler.errors import InputError, ResultsError
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 LIMITS = tuple(Slo.__dataclass_fields__)
 COLUMNS = (
     "trial", "model", "variant", "recipe", "is_baseline", "target", "provider", "threads",
-    "scenario", "batch", "status", "reason", "rounds", "queries",
+    "scenario", "batch", "concurrency", "gap_ns", "rate", "optimization", "affinity",
+    "status", "reason", "rounds", "queries",
     "p50_ns", "p50_low_ns", "p50_high_ns", "p50_note",
     "p90_ns", "p90_low_ns", "p90_high_ns", "p90_note",
     "p99_ns", "p99_low_ns", "p99_high_ns", "p99_note",
@@ -43,7 +45,7 @@ COLUMNS = (
     "accuracy", "accuracy_low", "accuracy_high",
     "drop", "drop_low", "drop_high", "quality", "quality_n_needed", "flips", "agreement",
     "gap", "gap_low", "gap_high", "usd_per_million",
-    "slo", "frontier", "dominated_by", "chosen",
+    "noise", "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip
 """Columns of the table; units are in the names."""
 
@@ -80,10 +82,13 @@ class Results:
         """Trial id -> its repetitions with their latencies."""
         records = []
         for row in self.rounds:
-            latencies = raw.read(self.folder / row["raw"])
+            timings = raw.read(self.folder / row["raw"])
             for plain in row["repetitions"]:
                 repetition = decode(Repetition, plain)
-                records.append((row["group"], repetition, latencies.get(repetition.trial)))
+                times = timings.get(repetition.trial)
+                latencies = None if times is None else times.latencies
+                services = None if times is None else times.services
+                records.append((row["group"], repetition, latencies, services))
         return samples.gather(records)
 
     @property
@@ -125,8 +130,10 @@ class Results:
     def evaluate(self, limits: Slo) -> list[dict[str, Any]]:
         """The table's rows under other limits than the study's."""
         rows = [{**dict.fromkeys(COLUMNS), **row} for row in self._measured]
-        objectives = usable_objectives(rows, self.study.objectives)
-        marks = mark_frontier(rows, objectives)
+        marks: dict[str, dict[str, Any]] = {}
+        for load in {_load_of(row) for row in rows}:
+            same = [row for row in rows if _load_of(row) == load]
+            marks.update(mark_frontier(same, usable_objectives(same, self.study.objectives)))
         chosen = self._choose(rows, limits)
         for row in rows:
             row.update(marks[row["trial"]])
@@ -145,7 +152,8 @@ class Results:
         rows = []
         for trial in self.trials.values():
             row = {**_identity(trial), **summary.summarise(
-                trial, self.samples.get(trial.id), adaptive=self.adaptive)}  # fmt: skip
+                trial, self.samples.get(trial.id), adaptive=self.adaptive,
+                slo_p99_ns=self.study.slo.p99)}  # fmt: skip
             artifact = self.prepared.artifacts.get((trial.model, trial.variant))
             row.update(ratios.get(trial.id, {}))
             row.update(accuracy.get(trial.id, {}))
@@ -264,6 +272,41 @@ class Results:
                 )
         return found
 
+    def compare_with(self, other: Results) -> list[AcrossRuns]:
+        """p50 of every trial both folders have, this one over the other.
+
+        Raises ResultsError naming the fact in which the machines differ.
+        """
+        mine, theirs = self.facts(), other.facts()
+        for target in (name for name in mine if name in theirs):
+            for name, here, there in across.differing_facts(mine[target], theirs[target]):
+                raise ResultsError(
+                    f"{self.folder} and {other.folder} don't compare: on {target} {name} is"
+                    f" {_short(here)} in one and {_short(there)} in the other",
+                    hint="measure both on one machine with the same software",
+                )
+        shared = [t for t in self.samples if t in other.samples]
+        if not shared:
+            raise ResultsError(
+                f"{self.folder} and {other.folder} have no trial in common",
+                hint=f"trials here: {', '.join(list(self.samples)[:3])}",
+            )
+        references = [g.reference for g in self.plan.groups if g.reference in shared]
+        reference = references[0] if references else None
+        if reference is not None and self._artifact_of(reference) != other._artifact_of(reference):
+            reference = None
+        return across.compare_runs(
+            self.samples,
+            other.samples,
+            reference=reference,
+            delta=self.study.measure.equivalence,
+        )
+
+    def _artifact_of(self, trial: str) -> str | None:
+        found = self.trials[trial]
+        artifact = self.prepared.artifacts.get((found.model, found.variant))
+        return artifact.sha if artifact else None
+
     def choose(self, *, objective: str | None = None, **limits: str | int | float) -> Choice:
         """One recommendation under limits such as p99="5ms", max_drop="1pp" (default: the SLO)."""
         wanted = self.study.slo if not limits else _limits(limits)
@@ -272,6 +315,8 @@ class Results:
     def _choose(
         self, rows: Sequence[Mapping[str, Any]], limits: Slo, objective: str | None = None
     ) -> Choice:
+        # Latencies under different loads don't compare: the study's first scenario decides.
+        rows = [row for row in rows if row["scenario"] == self.study.scenarios[0].kind]
         available = usable_objectives(rows, (objective or self.study.objectives[0],))
         measured = [t for t in self.trials if t in self.samples and self.samples[t].taken]
         pairs = [(a, b) for i, a in enumerate(measured) for b in measured[i + 1 :]
@@ -287,6 +332,16 @@ class Results:
             return apart(a, b)
 
         return choose(rows, limits, available[0] if available else "p50", separated=separated)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _load_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Trials under the same load compare; batch and concurrency are choices within it."""
+    return row["scenario"], row["gap_ns"], row["rate"] if row["scenario"] == "server" else None
 
 
 def _limits(given: Mapping[str, Any]) -> Slo:

@@ -11,7 +11,7 @@ from typing import Any, Optional
 from profiler.errors import TransportError, WorkerError
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream, Silence, pack
-from profiler.schema.wire import PROTOCOL, Repetition, RoundRequest
+from profiler.schema.wire import PROTOCOL, Repetition, RoundRequest, Trace, TraceRequest
 from profiler.transport import payload
 from profiler.transport.base import Pipe, Transport
 
@@ -67,6 +67,12 @@ class Session:
         silence_s = 60 + 21 * (request.query_timeout_ns + request.load_timeout_ns) / 1e9
         reply = self._ask("round", event=event, timeout_s=silence_s, request=encode(request))
         return tuple(decode(Repetition, r, "repetition") for r in reply["repetitions"])
+
+    def trace(self, request: TraceRequest) -> Trace:
+        """Profile a few queries of one job on the device."""
+        silence_s = 60 + (2 * request.load_timeout_ns + 3 * request.query_timeout_ns
+                          + request.most_ns) / 1e9  # fmt: skip
+        return decode(Trace, self._ask("trace", timeout_s=silence_s, request=encode(request)))
 
     def fetch(self, sha: str, to: Path) -> None:
         """Bring an output blob here. Raises TransportError when its content is not its name."""

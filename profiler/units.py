@@ -34,6 +34,17 @@ def parse_size(text: str) -> int:
     return round(number * _SIZES[unit])
 
 
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """'0-1,3' -> (0, 1, 3); empty text -> (), which means all."""
+    cpus: list[int] = []
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or (last and not last.isdigit()):
+            raise ValueError(f"expected CPU numbers such as '0' or '0-1,3', got {text!r}")
+        cpus.extend(range(int(first), int(last or first) + 1))
+    return tuple(dict.fromkeys(cpus))
+
+
 def parse_fraction(text: str) -> float:
     """'1pp' (percentage points), '1%' and '0.01' all give 0.01."""
     number, unit = _split(text, "pp, %, or a plain fraction")
@@ -48,6 +59,7 @@ def _three_digits(value: float) -> str:
     """Three significant digits without an exponent."""
     if value == 0:
         return "0"
+    value = float(f"{value:.3g}")  # first, so that 9.996 becomes 10.0 and not 10.00
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:.{decimals}f}"
 

@@ -24,6 +24,8 @@ class Taken:
 
     repetition: Repetition
     latencies: Latencies
+    services: Latencies | None = None
+    """server: the part of each latency that was service"""
 
     def p50_ns(self) -> float:
         """Median of the block medians: one value a fresh process, robust against a bad block."""
@@ -52,15 +54,15 @@ class Samples:
 
 
 def gather(
-    records: Iterable[tuple[int, Repetition, Latencies | None]],
+    records: Iterable[tuple[int, Repetition, Latencies | None, Latencies | None]],
 ) -> dict[str, Samples]:
-    """Records are (group, repetition, its latencies or None for a failed one)."""
+    """Records are (group, repetition, its latencies or None for a failed one, its services)."""
     found: dict[str, Samples] = {}
-    for group, repetition, latencies in records:
+    for group, repetition, latencies, services in records:
         samples = found.setdefault(repetition.trial, Samples(trial=repetition.trial))
         if repetition.status == "ok" and latencies is not None:
             samples.taken[(group, repetition.round)] = Taken(
-                repetition=repetition, latencies=latencies
+                repetition=repetition, latencies=latencies, services=services
             )
         else:
             samples.failures.append(repetition)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,13 @@ from profiler.units import format_elapsed
 WIDTH = 80
 
 
-def _console() -> Console:
+def console() -> Console:
     """80 columns at most in a pipe; the terminal's width, but no less, on a terminal."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
-    return console
+    wide = Console(highlight=False)
+    return wide if wide.is_terminal else Console(highlight=False, width=WIDTH)
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     sys.stdout.write(jsonlib.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -41,9 +39,9 @@ def plan(what: Path, *, json: bool) -> None:
     targets = study_targets(study)
     made = make_plan(study, targets, Known(facts=find_facts(targets)))
     if json:
-        _print_json({**encode(made), "trials": encode(made.trials)})
+        print_json({**encode(made), "trials": encode(made.trials)})
         return
-    console = _console()
+    out = console()
     shown = Table(title=f"{study.name}: {len(made.trials)} trials", title_justify="left", box=None)
     for heading in ("trial", "scenario", "batch", "threads", "group"):
         shown.add_column(heading, justify="left" if heading in ("trial", "scenario") else "right")
@@ -53,12 +51,12 @@ def plan(what: Path, *, json: bool) -> None:
             f"{trial.model}/{trial.variant}@{trial.target}", trial.scenario,
             str(trial.batch), str(trial.threads), str(groups[trial.id] + 1),
         )  # fmt: skip
-    console.print(shown)
+    out.print(shown)
     for exclusion in made.exclusions:
         hint = f" ({exclusion.hint})" if exclusion.hint else ""
-        console.print(f"not run: {exclusion.trial.id}: {exclusion.reason}{hint}", markup=False)
+        out.print(f"not run: {exclusion.trial.id}: {exclusion.reason}{hint}", markup=False)
     cost = "" if made.most_usd is None else f", at most ${made.most_usd:.2f}"
-    console.print(
+    out.print(
         f"{len(made.groups)} group(s); estimated {format_elapsed(made.least_s)} to"
         f" {format_elapsed(made.most_s)} of measuring{cost}. Nothing was run."
     )
@@ -70,14 +68,14 @@ def targets(*, json: bool) -> None:
 
     found = [read_target(path) for path in known_targets(Path.cwd()).values()]
     if json:
-        _print_json(encode(found))
+        print_json(encode(found))
         return
     shown = Table(box=None)
     for heading in ("target", "transport", "provider", "description"):
         shown.add_column(heading)
     for target in found:
         shown.add_row(target.name, target.transport, target.provider, target.description)
-    _console().print(shown)
+    console().print(shown)
 
 
 def table(results: Results, form: str) -> None:
@@ -90,8 +88,8 @@ def table(results: Results, form: str) -> None:
             hint=nearest(form, FORMATS),
         )
     if form == "text":
-        console = _console()
-        console.print(summary(results.table(), width=min(console.width, 120)))
+        out = console()
+        out.print(summary(results.table(), width=min(out.width, 120)))
     else:
         sys.stdout.write(render(results.table(), form))
 
@@ -108,33 +106,33 @@ def report(results: Results, folder: Path, *, json: bool) -> None:
     """Write the report and say where it is."""
     paths = write(results, folder)
     if json:
-        _print_json({name: str(path) for name, path in paths.items()})
+        print_json({name: str(path) for name, path in paths.items()})
     else:
         print_paths(results, paths)
 
 
 def print_paths(results: Results, paths: Mapping[str, Path]) -> None:
     """Where everything lies."""
-    console = _console()
+    out = console()
     for path in paths.values():
         if path.suffix in (".png", ".html"):
-            console.print(f"{path}", markup=False, soft_wrap=True)
-    console.print(f"results: {results.folder}", markup=False, soft_wrap=True)
+            out.print(f"{path}", markup=False, soft_wrap=True)
+    out.print(f"results: {results.folder}", markup=False, soft_wrap=True)
 
 
 def print_choice(results: Results) -> None:
     """The recommendation under the study's SLO."""
     from profiler.brief import choice_text, warnings
 
-    console = _console()
-    console.print()
-    console.print(f"[bold]choice[/bold]  {_escaped(choice_text(results.choose()))}")
+    out = console()
+    out.print()
+    out.print(f"[bold]choice[/bold]  {escaped(choice_text(results.choose()))}")
     for text in warnings(results):
-        console.print(f"[yellow]warning[/yellow] {_escaped(text)}")
-    console.print()
+        out.print(f"[yellow]warning[/yellow] {escaped(text)}")
+    out.print()
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
@@ -154,35 +152,10 @@ def choose(
         )
     choice = results.choose(objective=objective, **limits)
     if json:
-        _print_json(encode(choice))
+        print_json(encode(choice))
         return
-    console = _console()
-    console.print(f"[bold]choice[/bold]  {_escaped(choice_text(choice))}")
+    out = console()
+    out.print(f"[bold]choice[/bold]  {escaped(choice_text(choice))}")
     for title, trials in (("undecided", choice.undecided), ("not chosen", choice.rejected)):
         for trial, why in trials:
-            console.print(f"{title}: {trial}: {why}", markup=False)
-
-
-def compare(results: Results, first: str, others: Sequence[str], *, json: bool) -> None:
-    """Print each comparison's effect, interval and verdict."""
-    found = results.compare([(first, other) for other in others])
-    if json:
-        _print_json([{"first": a, "second": b, **encode(c)} for (a, b), c in found.items()])
-        return
-    console = _console()
-    for (a, b), comparison in found.items():
-        ratio = comparison.ratio
-        console.print(f"{a}\n  against {b}", markup=False)
-        if ratio.low is None or ratio.high is None:
-            console.print(f"  p50 ratio {ratio.value:.4f} ({ratio.note})")
-        else:
-            console.print(
-                f"  p50 ratio {ratio.value:.4f}, 95 % interval {ratio.low:.4f} to"
-                f" {ratio.high:.4f} ({ratio.rounds} rounds)"
-            )
-        more = ""
-        if comparison.verdict == "undecided" and comparison.rounds_needed:
-            each_s = sum(r["elapsed_s"] for r in results.rounds) / max(1, len(results.rounds))
-            left = max(0, comparison.rounds_needed - ratio.rounds)
-            more = f"; about {left} more rounds would decide ({format_elapsed(left * each_s)})"
-        console.print(f"  [bold]{comparison.verdict}[/bold]{more}")
+            out.print(f"{title}: {trial}: {why}", markup=False)

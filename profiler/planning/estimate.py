@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from profiler.schema.plan import Group
+from profiler.schema.plan import Group, Trial
 from profiler.schema.study import MeasureSpec
 from profiler.schema.target import Target
 
@@ -12,9 +12,23 @@ _START_S = 0.35
 """Start of a runner, load of a small model and least warm-up (measured on a 2-core x86 VM)."""
 
 
+_SEGMENT_QUERIES, _SEGMENTS = 400, 2
+"""server: least queries of a segment of constant rate, and segments of a round"""
+
+
 def round_s(group: Group, measure: MeasureSpec) -> float:
     """Seconds of one round of a group."""
-    return len(group.trials) * (_START_S + 1.25 * measure.round_time / 1e9)
+    return sum(_START_S + _measuring_s(trial, measure) for trial in group.trials)
+
+
+def _measuring_s(trial: Trial, measure: MeasureSpec) -> float:
+    if trial.scenario == "cold_start":
+        return trial.starts * _START_S
+    least = 1.25 * measure.round_time / 1e9
+    if trial.scenario == "server":
+        segment_s = 1.0 if trial.rate is None else max(1.0, _SEGMENT_QUERIES / trial.rate)
+        return max(least, _SEGMENTS * segment_s)
+    return least
 
 
 def estimate(

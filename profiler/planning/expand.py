@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from itertools import product
 from typing import Any
 
 from profiler.schema.plan import Exclusion, Trial
-from profiler.schema.study import ModelSpec, ScenarioSpec, Study, VariantSpec
+from profiler.schema.study import ModelSpec, Study, VariantSpec
 from profiler.schema.target import Target
+from profiler.units import format_duration, parse_cpus
 
 SHIPPED = {
     "MIGraphXExecutionProvider": ("migraphx", "onnxruntime-migraphx"),
@@ -39,9 +41,36 @@ class Known:
     """(model, variant) -> why it could not be made"""
 
 
-def trial_id(model: str, variant: str, target: str, scenario: str, batch: int, threads: int) -> str:
-    """The readable name of a trial, unique within a study."""
-    return f"{model}/{variant}@{target}/{scenario}/b{batch}/t{threads}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything of a trial but its model, variant and target."""
+
+    scenario: str
+    batch: int
+    threads: int
+    concurrency: int = 1
+    gap_ns: int = 0
+    rate: float | None = None
+    starts: int = 3
+    optimization: str = "all"
+    affinity: str = ""
+    session_options: dict[str, str] = field(default_factory=dict)
+
+    def name(self) -> str:
+        """What differs from the plain case, readable: 'single_stream/b1/t2/opt-basic'."""
+        parts = [self.scenario, f"b{self.batch}", f"t{self.threads}"]
+        if self.concurrency > 1:
+            parts.append(f"c{self.concurrency}")
+        if self.gap_ns:
+            parts.append(f"gap-{format_duration(self.gap_ns).replace(' ', '')}")
+        if self.rate is not None:
+            parts.append(f"rate-{self.rate:g}")
+        if self.optimization != "all":
+            parts.append(f"opt-{self.optimization}")
+        if self.affinity:
+            parts.append(f"cpu-{self.affinity}")
+        parts += [f"{key.split('.')[-1]}-{value}" for key, value in self.session_options.items()]
+        return "/".join(parts)
 
 
 def expand(
@@ -64,47 +93,54 @@ def _all(
     study: Study, target: Target, known: Known
 ) -> Iterator[tuple[Trial, ModelSpec, VariantSpec]]:
     for model in study.models:
-        for scenario, batch, threads in _configurations(study, target, known, model):
-
-            def name(
-                variant: str,
-                s: ScenarioSpec = scenario,
-                b: int = batch,
-                t: int = threads,
-                m: str = model.name,
-            ) -> str:
-                return trial_id(m, variant, target.name, s.kind, b, t)
-
-            variants = study.variants_of(model)
+        variants = study.variants_of(model)
+        for configuration in _configurations(study, target, known, model):
+            where = f"@{target.name}/{configuration.name()}"
             for variant in variants:
-                yield (
-                    Trial(
-                        id=name(variant.name),
-                        model=model.name,
-                        variant=variant.name,
-                        recipe=variant.recipe or variant.name,
-                        target=target.name,
-                        provider=target.provider,
-                        threads=threads,
-                        scenario=scenario.kind,
-                        batch=batch,
-                        baseline=name(variants[0].name),
-                    ),
-                    model,
-                    variant,
+                trial = Trial(
+                    id=f"{model.name}/{variant.name}{where}",
+                    model=model.name,
+                    variant=variant.name,
+                    recipe=variant.recipe or variant.name,
+                    target=target.name,
+                    provider=target.provider,
+                    baseline=f"{model.name}/{variants[0].name}{where}",
+                    **{f.name: getattr(configuration, f.name) for f in fields(configuration)},
                 )
+                yield trial, model, variant
 
 
 def _configurations(
     study: Study, target: Target, known: Known, model: ModelSpec
-) -> Iterator[tuple[ScenarioSpec, int, int]]:
-    """Scenario, batch and threads. One query of a fixed-batch model is that many samples."""
+) -> Iterator[Configuration]:
+    """Every setting. One query of a fixed-batch model is that many samples."""
     cores = known.facts.get(target.name, {}).get("usable_cores") or target.declares.cores or 1
+    fixed = known.fixed_batch.get(model.name)
+    sweep = study.sweep
     for scenario in study.scenarios:
-        single = scenario.kind == "single_stream"
-        for batch in (known.fixed_batch.get(model.name, 1),) if single else scenario.batch:
-            for threads in study.threads or (cores,):
-                yield scenario, batch, threads
+        sizes = scenario.batch
+        if fixed is not None and scenario.kind != "offline":
+            sizes = (fixed,)
+        for batch, concurrency, threads, optimization, affinity, options in product(
+            sizes,
+            scenario.concurrency,
+            study.threads or (cores,),
+            sweep.optimization,
+            sweep.affinity,
+            sweep.session_options or ({},),
+        ):
+            yield Configuration(
+                scenario=scenario.kind,
+                batch=batch,
+                threads=threads,
+                concurrency=concurrency,
+                gap_ns=scenario.gap,
+                rate=None if scenario.rate == "max" else scenario.rate,
+                starts=scenario.starts,
+                optimization=optimization,
+                affinity=affinity,
+                session_options=options,
+            )
 
 
 def _not_torch(
@@ -198,6 +234,13 @@ def _exclude(
             trial=trial,
             reason=f"{trial.threads} threads asked, {cores} usable cores found",
             hint=f"threads = [{cores}]",
+        )
+    usable = facts.get("usable_cpus")
+    if usable is not None and (gone := set(parse_cpus(trial.affinity)) - set(usable)):
+        return Exclusion(
+            trial=trial,
+            reason=f"CPU {min(gone)} is not usable there",
+            hint=f"usable CPUs: {', '.join(map(str, usable))}",
         )
     if fixed is not None and trial.batch != fixed:
         return Exclusion(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional
 
 
@@ -19,6 +19,14 @@ class Trial:
     threads: int
     scenario: str
     batch: int
+    concurrency: int = 1
+    gap_ns: int = 0
+    rate: Optional[float] = None
+    """server: queries a second; None: the highest that keeps slo.p99"""
+    starts: int = 3
+    optimization: str = "all"
+    affinity: str = ""
+    session_options: dict[str, str] = field(default_factory=dict)
     baseline: str
     """id of the trial with the untransformed variant in the same configuration"""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Optional, Union
+from typing import Literal, Optional, Union, cast, get_args
 
 from profiler.schema.codec import DecodeError
 from profiler.schema.target import NAME
-from profiler.units import parse_duration, parse_fraction, parse_size
+from profiler.units import parse_cpus, parse_duration, parse_fraction, parse_size
 
 RECIPES = ("fp32", "int8-dynamic", "int8-static")
 _DURATION = {
@@ -69,6 +69,37 @@ class VariantSpec:
 
 
 BASELINE = VariantSpec(name="fp32")
+
+Scenario = Literal["single_stream", "multi_stream", "offline", "server", "cold_start"]
+SCENARIOS = get_args(Scenario)
+_BATCHES: dict[str, tuple[int, ...]] = {
+    "single_stream": (1,), "multi_stream": (8,), "offline": (1, 8, 32),
+    "server": (1,), "cold_start": (1,),
+}  # fmt: skip
+
+Optimization = Literal["none", "basic", "extended", "all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSpec:
+    """Session settings of which every value is its own trial."""
+
+    optimization: tuple[Optimization, ...] = ("all",)
+    """graph optimization level"""
+    affinity: tuple[str, ...] = ("",)
+    """CPUs the process may use, e.g. ["0", "0-1"]; empty text: all"""
+    session_options: tuple[dict[str, str], ...] = ()
+    """sets of ONNX Runtime session config entries, added to the target's own"""
+
+    def __post_init__(self) -> None:
+        for key in ("optimization", "affinity"):
+            if not getattr(self, key):
+                raise DecodeError(key, "at least one entry", [])
+        for text in self.affinity:
+            try:
+                parse_cpus(text)
+            except ValueError as error:
+                raise DecodeError("affinity", str(error), text) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,30 +162,46 @@ class DataSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioSpec:
-    """How queries are issued (MLPerf spellings)."""
+    """How queries are issued (MLPerf spellings, and cold_start)."""
 
-    kind: Literal["single_stream", "offline"]
+    kind: Scenario
     batch: tuple[int, ...] = ()
-    """offline: samples per query; each size is its own trial. Default: 32"""
+    """samples a query; each size is its own trial. Default: 1, multi_stream 8, offline 1, 8, 32"""
+    concurrency: tuple[int, ...] = (1,)
+    """offline, server: queries in flight at once; each number is its own trial"""
+    gap: int = field(default=0, metadata=_DURATION)
+    """single_stream: think time before each query, e.g. '10ms'"""
+    rate: Union[float, Literal["max"]] = "max"
+    """server: queries a second, or "max": the highest rate whose p99 keeps slo.p99"""
+    starts: int = 3
+    """cold_start: fresh processes in each round"""
 
     @classmethod
     def from_text(cls, text: str) -> ScenarioSpec:
         """'offline' is short for {kind = "offline"}."""
-        kinds = ("single_stream", "offline")
-        if text not in kinds:
+        if text not in SCENARIOS:
             from profiler.schema.codec import nearest
 
-            raise DecodeError("", "one of " + ", ".join(kinds), text, nearest(text, kinds))
-        return cls(kind=text)  # type: ignore[arg-type]
+            raise DecodeError("", "one of " + ", ".join(SCENARIOS), text, nearest(text, SCENARIOS))
+        return cls(kind=cast(Scenario, text))
 
     def __post_init__(self) -> None:
-        default = (1,) if self.kind == "single_stream" else (32,)
-        batch = self.batch or default
+        batch = self.batch or _BATCHES[self.kind]
         if self.kind == "single_stream" and batch != (1,):
-            raise DecodeError("batch", "1 for single_stream (use offline for larger)", list(batch))
-        for size in batch:
-            if size < 1:
-                raise DecodeError("batch", "sizes of 1 or more", list(batch))
+            raise DecodeError("batch", "1 for single_stream (multi_stream has more)", list(batch))
+        for key, sizes in (("batch", batch), ("concurrency", self.concurrency)):
+            if not sizes or min(sizes) < 1:
+                raise DecodeError(key, "sizes of 1 or more", list(sizes))
+        if self.concurrency != (1,) and self.kind not in ("offline", "server"):
+            raise DecodeError(
+                "concurrency", "1: only offline and server have more", list(self.concurrency)
+            )
+        if self.gap and self.kind != "single_stream":
+            raise DecodeError("gap", "no gap: only single_stream has one", self.gap)
+        if self.rate != "max" and (self.kind != "server" or self.rate <= 0):
+            raise DecodeError("rate", "queries a second, for the server scenario", self.rate)
+        if self.starts < 1:
+            raise DecodeError("starts", "1 or more", self.starts)
         object.__setattr__(self, "batch", batch)
 
 
@@ -217,6 +264,7 @@ class Study:
     variants: tuple[VariantSpec, ...] = (BASELINE,)
     targets: tuple[str, ...] = ("local-cpu",)
     scenarios: tuple[ScenarioSpec, ...] = (ScenarioSpec(kind="single_stream"),)
+    sweep: SweepSpec = SweepSpec()
     threads: tuple[int, ...] = ()
     """threads inside one query (intra-op); default: all cores of the target"""
     objectives: tuple[Objective, ...] = ("p50", "accuracy")
@@ -236,6 +284,12 @@ class Study:
         _unique("models", [m.name for m in self.models])
         _unique("variants", [v.name for v in self.variants])
         _unique("targets", list(self.targets))
+        for scenario in self.scenarios:
+            if scenario.kind == "server" and scenario.rate == "max" and self.slo.p99 is None:
+                raise DecodeError(
+                    "slo.p99", "a limit: the server scenario searches the highest rate that"
+                    " keeps it", None, 'add [slo] p99 = "10ms", or give the scenario a rate'
+                )  # fmt: skip
         for count in self.threads:
             if count < 1:
                 raise DecodeError("threads", "counts of 1 or more", list(self.threads))

@@ -8,6 +8,7 @@ from typing import Literal, Optional
 
 from profiler.schema.codec import DecodeError
 from profiler.schema.runtime import Runtime
+from profiler.units import parse_size
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _GPU = re.compile(r"[0-9]{1,3}|(GPU|MIG)-[0-9a-fA-F-]{8,64}")
@@ -74,6 +75,18 @@ class Target:
     provider_options: dict[str, str] = field(default_factory=dict)
     session_options: dict[str, str] = field(default_factory=dict)
     strict_provider: bool = False
+    backend_options: dict[str, float] = field(default_factory=dict)
+    """null backend: sleep_ns, spin_ns and rehearsed faults"""
+    memory_limit: Optional[int] = field(
+        default=None,
+        metadata={
+            "parse": parse_size,
+            "write": "{}B".format,
+            "expected": "a size such as '512MB'",
+            "text_only": True,
+        },
+    )
+    """most memory a trial may take there; going beyond is a result, not an error"""
     gpu: Optional[Gpu] = None
     """CUDA and TensorRT: which GPU and how it is used (default: the first, without copies)"""
     python: Optional[str] = None

@@ -66,6 +66,17 @@ class Job:
     scenario: str = "single_stream"
     batch: int = 1
     concurrency: int = 1
+    """queries in flight: threads that share the session"""
+    gap_ns: int = 0
+    """single_stream: think time between one answer and the next query"""
+    rate: Optional[float] = None
+    """server: queries a second; None with `slo_ns` set: search the highest that keeps it"""
+    slo_ns: Optional[int] = None
+    """server: limit on p99, counted from the scheduled arrival"""
+    affinity: tuple[int, ...] = ()
+    """CPUs the runner may use; empty: all"""
+    starts: int = 3
+    """cold_start: fresh processes a round"""
     inputs: dict[str, str] = field(default_factory=dict)
     """input name -> sha of an .npy blob whose first axis counts the rows."""
     stack: bool = True
@@ -82,6 +93,8 @@ class Job:
     strict_provider: bool = False
     backend_options: dict[str, float] = field(default_factory=dict)
     """null backend: sleep_ns, spin_ns, and faults for tests of the harness itself."""
+    trace: bool = False
+    """set by the runner for the session that records node by node; never one that is timed"""
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,12 @@ class Block:
     """time the hypervisor gave this machine's CPUs to others (/proc/stat)"""
     other_cpu_ns: Optional[int] = None
     """CPU time spent by everything else on the machine (/proc/stat), without idle"""
+    rate: Optional[float] = None
+    """server: queries a second that were scheduled"""
+    lateness_ns: Optional[int] = None
+    """server: p99 of how late the driver itself issued queries, queueing not counted"""
+    disturbed: Optional[str] = None
+    """what contaminated the block; it stays in the record and was measured once more"""
     gpu: Optional[GpuReading] = None
 
 
@@ -161,6 +180,8 @@ class Repetition:
     detail: Optional[str] = None
     latencies: Optional[str] = None
     """sha of little-endian int64 latencies in ns, in the order of `blocks`"""
+    services: Optional[str] = None
+    """server: sha of the part of each latency that was service, same layout"""
     blocks: tuple[Block, ...] = ()
     load_ns: Optional[int] = None
     first_query_ns: Optional[int] = None
@@ -177,3 +198,36 @@ class Repetition:
     """TensorRT: load and first query of the one process that built the engine"""
     placement: Optional[Placement] = None
     """None: the library does not tell"""
+
+
+@dataclass(frozen=True)
+class TraceRequest:
+    """A few queries of one job with the backend's own profiler on, in a process of their own."""
+
+    job: Job
+    warmup_queries: int = 3
+    queries: int = 40
+    least_queries: int = 5
+    most_ns: int = 2_000_000_000
+    """after `least_queries`, no further one begins later than this"""
+    load_timeout_ns: int = 120_000_000_000
+    query_timeout_ns: int = 60_000_000_000
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a TraceRequest gave. The trace itself is Chrome's JSON format, in microseconds."""
+
+    trial: str
+    status: str
+    """ok | failed"""
+    reason: Optional[str] = None
+    detail: Optional[str] = None
+    blob: Optional[str] = None
+    """sha of the trace"""
+    queries: int = 0
+    """profiled queries; they are the last ones in the trace, after warm-up"""
+    plain_ns: tuple[int, ...] = ()
+    """latencies of a session without the profiler, which slows down every node; taken in turns
+    with the profiled ones, in the same process"""
+    providers: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from profiler.schema.lines import EndOfStream, LineReader, Silence, pack
 from profiler.worker.instruments import read_text
+from profiler.worker.memory_limit import Limit
 
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
@@ -37,7 +38,7 @@ def oom_kills() -> int:
 class Child:
     """A runner process. Its stderr goes to a file, whose tail explains a crash."""
 
-    def __init__(self, home: Path, out: Path, name: str) -> None:
+    def __init__(self, home: Path, out: Path, name: str, limit_bytes: Optional[int]) -> None:
         self._log = out / f"{name}.log"
         environment = dict(os.environ)
         # numpy's own thread pools would add threads and memory that are not the model's.
@@ -51,6 +52,10 @@ class Child:
                 stderr=log,
                 env=environment,
             )
+        self._limit: Optional[Limit] = None
+        if limit_bytes is not None:
+            self._limit = Limit(limit_bytes, f"profiler-{os.getpid()}-{name}")
+            self._limit.apply(self._process.pid)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin = self._process.stdin
@@ -88,7 +93,10 @@ class Child:
             return RunnerFailed("crashed", f"exit code {code}. {tail}".strip())
         name = signal.Signals(-code).name
         if -code == signal.SIGKILL and oom_kills() > self._oom_before:
-            return RunnerFailed("out of memory", "the kernel's out-of-memory killer ended it")
+            detail = "the kernel's out-of-memory killer ended it"
+            if self._limit is not None:
+                detail += f" at its limit of {self._limit.limit_bytes / 1e6:.0f} MB"
+            return RunnerFailed("out of memory", detail)
         return RunnerFailed("crashed", f"ended by {name}. {tail}".strip())
 
     def close(self) -> None:
@@ -110,6 +118,8 @@ class Child:
             if pipe is not None:
                 pipe.close()
         self._log.unlink()
+        if self._limit is not None:
+            self._limit.close()
 
     def pid(self) -> Optional[int]:
         """Process id while it lives."""

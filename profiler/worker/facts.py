@@ -90,6 +90,7 @@ def machine() -> dict[str, Any]:
         **flags,
         "cores": os.cpu_count(),
         "usable_cores": len(os.sched_getaffinity(0)),
+        "usable_cpus": sorted(os.sched_getaffinity(0)),
         **parse_meminfo(read_text("/proc/meminfo") or ""),
         "os": parse_os_release(read_text("/etc/os-release") or ""),
         "kernel": platform.release(),

@@ -10,6 +10,7 @@ import random
 import time
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Optional
@@ -18,12 +19,15 @@ from profiler.schema.codec import decode, encode
 from profiler.schema.wire import Block, Job, Memory, Placement, Repetition, RoundRequest
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.child import Child, RunnerFailed
+from profiler.worker.drivers import SEGMENT_NS, SEGMENT_QUERIES
+from profiler.worker.noise import disturbance
 
 _IMPORT_TIMEOUT_NS = 120_000_000_000
 LEAD_QUERIES = 2
 """Untimed queries at the head of a block: caches were used by others since the last one."""
 LEAD_SHARE = 0.1
 MAX_BLOCKS = 64
+MIN_SEGMENTS = 2
 SAY_EVERY_NS = 250_000_000
 
 
@@ -35,16 +39,29 @@ class Slot:
         self.child: Optional[Child] = None
         self.facts: dict[str, Any] = {}
         self.per_block, self.blocks_wanted, self.typical_ns = 1, 0, 1
+        self.period_ns = 1.0
+        self.spare = 0
+        """disturbed blocks that may still be measured once more"""
+        self.services = array("q")
         self.blocks: list[Block] = []
         self.latencies = array("q")
         self.failed: Optional[RunnerFailed] = None
 
     def plan(self, request: RoundRequest) -> None:
         """How many queries make a block, and how many blocks this job gets."""
-        self.per_block = max(1, min(10_000, request.block_ns // max(1, self.typical_ns)))
-        block_ns = self.per_block * self.typical_ns
+        job, each_ns = self.job, max(1, self.typical_ns)
+        if job.scenario == "server":
+            rate = job.rate or 0.7 * job.concurrency * 1e9 / each_ns
+            self.per_block = max(SEGMENT_QUERIES, int(rate * SEGMENT_NS / 1e9))
+            block_ns, least = self.per_block / rate * 1e9, MIN_SEGMENTS
+        else:
+            period_ns = each_ns // job.concurrency + job.gap_ns
+            self.per_block = max(job.concurrency, min(10_000, request.block_ns // period_ns))
+            block_ns, least = self.per_block * period_ns, request.min_blocks
+        self.period_ns = block_ns / self.per_block
         wanted = round(request.measure_ns / max(1, block_ns))
-        self.blocks_wanted = max(request.min_blocks, min(MAX_BLOCKS, wanted))
+        self.blocks_wanted = max(least, min(MAX_BLOCKS, wanted))
+        self.spare = 0 if job.scenario == "server" else self.blocks_wanted // 2
 
 
 class Round:
@@ -87,18 +104,23 @@ class Round:
 
     def _start(self) -> None:
         """Processes import side by side; sessions load one at a time, so load times are clean."""
-        for index, slot in enumerate(self.slots):
-            slot.child = Child(self.home, self.out.folder, f"runner-{index}")
-        for slot in self.slots:
+        resident = [slot for slot in self.slots if slot.job.scenario != "cold_start"]
+        for slot in resident:
+            self._spawn(slot)
+        for slot in resident:
             self._try(slot, self._assign)
-        for slot in self.slots:
+        for slot in resident:
             if slot.failed is None:
                 self._try(slot, self._await_ready)
-        starting = self._alive()
+        starting = [slot for slot in resident if slot.failed is None]
         self.order.shuffle(starting)
         for done, slot in enumerate(starting):
             self.say({"stage": "load", "trial": slot.job.trial, "done": done, "of": len(starting)})
             self._try(slot, self._load)
+
+    def _spawn(self, slot: Slot) -> None:
+        name = f"runner-{self.slots.index(slot)}"
+        slot.child = Child(self.home, self.out.folder, name, slot.job.memory_limit_bytes)
 
     def _assign(self, slot: Slot) -> None:
         assert slot.child is not None
@@ -125,22 +147,48 @@ class Round:
 
     def _measure(self) -> None:
         """All blocks of all jobs in one random order."""
+        for slot in self._alive():
+            if slot.job.scenario == "cold_start":
+                slot.blocks_wanted = slot.job.starts
         turns = [slot for slot in self._alive() for _ in range(slot.blocks_wanted)]
         self.order.shuffle(turns)
         said_ns = 0
-        for position, slot in enumerate(turns):
+        for position, slot in enumerate(turns):  # disturbed blocks are appended as we go
             now_ns = time.monotonic_ns()
             if now_ns - said_ns > SAY_EVERY_NS:
                 said_ns = now_ns
                 trial = slot.job.trial
                 self.say({"stage": "measure", "trial": trial, "done": position, "of": len(turns)})
-            if slot.failed is None:
-                self._try(slot, partial(self._block, position=position))
+            if slot.failed is not None:
+                continue
+            cold = slot.job.scenario == "cold_start"
+            self._try(slot, partial(self._cold_start if cold else self._block, position=position))
+            if slot.blocks and slot.blocks[-1].disturbed and slot.spare > 0:
+                slot.spare -= 1
+                turns.append(slot)
+
+    def _cold_start(self, slot: Slot, position: int) -> None:
+        """One fresh process: from an unloaded model to the first answer."""
+        self._spawn(slot)
+        self._assign(slot)
+        self._await_ready(slot)
+        assert slot.child is not None
+        slot.facts = slot.child.ask("load", self.request.load_timeout_ns)
+        slot.facts.update(slot.child.ask("finish", _IMPORT_TIMEOUT_NS))
+        if not slot.blocks:
+            self._predict(slot)
+        total_ns = slot.facts["load_ns"] + slot.facts["first_query_ns"]
+        slot.blocks.append(Block(position=position, queries=1, wall_ns=total_ns, cpu_ns=0))
+        slot.latencies.append(total_ns)
+        slot.child.close()
+        slot.child = None
 
     def _block(self, slot: Slot, position: int) -> None:
         assert slot.child is not None
         lead = max(LEAD_QUERIES, int(slot.per_block * LEAD_SHARE))
-        expected_ns = (lead + slot.per_block) * slot.typical_ns
+        if slot.job.scenario == "server":
+            lead = 0  # the segment fills its queue itself
+        expected_ns = int((lead + slot.per_block) * slot.period_ns)
         reply = slot.child.ask(
             "block",
             self.request.query_timeout_ns + 10 * expected_ns,
@@ -148,12 +196,19 @@ class Round:
             lead=lead,
             count=slot.per_block,
         )
-        slot.blocks.append(decode(Block, reply["block"]))
+        block = decode(Block, reply["block"])
+        slot.blocks.append(replace(block, disturbed=disturbance(block)))
         slot.latencies.extend(reply["latencies"])
+        slot.services.extend(reply.get("services", ()))
 
     def _finish(self, slot: Slot) -> None:
-        assert slot.child is not None
+        if slot.child is None:  # cold starts have told all
+            return
         slot.facts.update(slot.child.ask("finish", _IMPORT_TIMEOUT_NS))
+        self._predict(slot)
+
+    def _predict(self, slot: Slot) -> None:
+        assert slot.child is not None
         if slot.job.trial in self.request.predict:
             self.say({"stage": "predict", "trial": slot.job.trial, "done": 0, "of": 1})
             slot.facts.update(slot.child.ask("predict", 20 * self.request.query_timeout_ns))
@@ -174,6 +229,7 @@ class Round:
             round=self.request.round,
             status="ok",
             latencies=self.out.add(_little_endian(slot.latencies)),
+            services=self.out.add(_little_endian(slot.services)) if slot.services else None,
             blocks=tuple(slot.blocks),
             memory=decode(Memory, facts.pop("memory")),
             providers=tuple(facts.pop("providers")),

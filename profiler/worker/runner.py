@@ -6,7 +6,7 @@ It answers commands and otherwise blocks on a read, so that a paused runner burn
 from __future__ import annotations
 
 import gc
-import resource
+import os
 import time
 from array import array
 from dataclasses import replace
@@ -16,21 +16,18 @@ from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream
-from profiler.schema.wire import Block, Job, Memory
+from profiler.schema.wire import Job, Memory
 from profiler.worker import instruments, nvml
 from profiler.worker.backends import Backend, make
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.channel import Channel
+from profiler.worker.drivers import make_driver
 
 LEVEL = 0.02
 """Warm-up ends when the medians of the last blocks differ by less than this."""
 LEVEL_BLOCKS = 4
-
-
-def limit_memory(limit_bytes: Optional[int]) -> None:
-    """Refuse memory beyond the limit: RLIMIT_DATA covers heap and private mappings (Linux 4.7)."""
-    if limit_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+TURN = 5
+"""Queries of a turn while tracing."""
 
 
 class Runner:
@@ -56,7 +53,8 @@ class Runner:
     def load(self) -> dict[str, Any]:
         """Create the session, bind the rows, issue the first query."""
         job = self.job
-        limit_memory(job.memory_limit_bytes)
+        if job.affinity:
+            os.sched_setaffinity(0, job.affinity)
         self.backend = make(job.backend)
         self.memory["imports_bytes"] = instruments.resident_bytes()
         instruments.reset_peak_memory()
@@ -65,13 +63,14 @@ class Runner:
         self.backend.load(job, model)
         load_ns = time.perf_counter_ns() - start
         self.memory["loaded_bytes"] = instruments.resident_bytes()
-        self.backend.bind(self._rows(), job.batch, job.stack)
+        self.backend.bind(self._rows(), job.batch, job.stack, job.concurrency)
         start = time.perf_counter_ns()
         self.backend.run(0, 1)
         first_query_ns = time.perf_counter_ns() - start
         self.memory["first_query_bytes"] = instruments.resident_bytes()
         self.backend.prepare()
         self.next_query = 1
+        self.driver = make_driver(self)
         built = getattr(self.backend, "built_engine", lambda: False)()
         return {
             "engine_build_ns": load_ns + first_query_ns if built else None,
@@ -109,20 +108,46 @@ class Runner:
 
     def block(self, position: int, lead: int, count: int) -> dict[str, Any]:
         """One timed block: `lead` queries refill caches and wake threads, then `count` timed."""
-        out = array("q", bytes(8 * count))
         self.backend.run(self.next_query, lead)
-        first = self.next_query + lead
-        before = instruments.read()
-        start = time.perf_counter_ns()
-        self.backend.timed(first, out)
-        wall_ns = time.perf_counter_ns() - start
-        after = instruments.read()
-        self.next_query = first + count
-        instruments.settle()
-        block = describe(before, after, position, count, wall_ns)
+        self.next_query += lead
+        reply = self.driver.block(position, count)
         if self.gpu is not None:
-            block = replace(block, gpu=self.gpu.read())
-        return {"block": encode(block), "latencies": out.tolist()}
+            reply["block"]["gpu"] = encode(self.gpu.read())
+        return reply
+
+    def trace(self, warmup: int, queries: int, least: int, most_ns: int) -> dict[str, Any]:
+        """Instead of load, warm and blocks: profiled and plain queries, in turns.
+
+        The profiler can't be switched off for a while, so there are two sessions. Turns let a
+        disturbance of the machine hit both alike.
+        """
+        traced, plain = make(self.job.backend), make(self.job.backend)
+        for backend, traces in ((traced, True), (plain, False)):
+            job = replace(self.job, trace=traces)
+            backend.load(job, self.blobs.path(job.artifact) if job.artifact else None)
+            backend.bind(self._rows(), job.batch, job.stack, job.concurrency)
+            backend.run(0, warmup)
+        plain.prepare()
+        done, start = warmup, time.perf_counter_ns()
+        latencies = array("q")
+        while done - warmup < queries:
+            enough = done - warmup >= least and time.perf_counter_ns() - start > most_ns
+            if enough:
+                break
+            traced.run(done, TURN)
+            instruments.settle()
+            out = array("q", bytes(8 * TURN))
+            plain.run(done, 1)
+            plain.timed(done, out)
+            instruments.settle()
+            latencies.extend(out)
+            done += TURN
+        return {
+            "blob": self.out.add(traced.end_trace()),
+            "queries": done - warmup,
+            "plain_ns": latencies.tolist(),
+            "providers": list(plain.providers),
+        }
 
     def predict(self) -> dict[str, Any]:
         """Outputs on all rows by the session that was timed, as blobs."""
@@ -144,32 +169,6 @@ class Runner:
         self.memory["peak_bytes"] = instruments.peak_bytes()
         self.memory["pss_bytes"] = instruments.proportional_bytes()
         return {"memory": encode(Memory(**self.memory))}
-
-
-def describe(
-    before: instruments.Reading,
-    after: instruments.Reading,
-    position: int,
-    queries: int,
-    wall_ns: int,
-) -> Block:
-    """The record of a block from the two readings around it."""
-
-    def passed(first: Optional[int], last: Optional[int]) -> Optional[int]:
-        return None if first is None or last is None else max(0, last - first)
-
-    cpu_ns = after.cpu_ns - before.cpu_ns
-    busy = passed(before.busy_ns, after.busy_ns)
-    return Block(
-        position=position,
-        queries=queries,
-        wall_ns=wall_ns,
-        cpu_ns=cpu_ns,
-        run_delay_ns=passed(before.run_delay_ns, after.run_delay_ns),
-        involuntary_switches=after.involuntary_switches - before.involuntary_switches,
-        steal_ns=passed(before.steal_ns, after.steal_ns),
-        other_cpu_ns=None if busy is None else max(0, busy - cpu_ns),
-    )
 
 
 def failure(error: BaseException) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The supervisor: answers the host, starts runners, and never outlives the host.
 
-Operations: hello, facts, have (which blobs are missing), round, bye. A reader thread watches the
-stream, so that the end of it ends the whole process group even in the middle of a round.
+Operations: hello, facts, have (which blobs are missing), round, trace, bye. A reader thread
+watches the stream, so that the end of it ends the whole process group even in the middle of a
+round.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream
-from profiler.schema.wire import PROTOCOL, RoundRequest
-from profiler.worker import facts
+from profiler.schema.wire import PROTOCOL, RoundRequest, TraceRequest
+from profiler.worker import facts, tracing
 from profiler.worker.blobs import BlobFolder, sha_of
 from profiler.worker.channel import Channel
 from profiler.worker.rounds import Round
@@ -74,6 +75,13 @@ class Server:
 
         return {"repetitions": encode(Round(wanted, self.home, self.out, say).run())}
 
+    def trace(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Profile a few queries of one job, untimed."""
+        found: dict[str, Any] = encode(
+            tracing.trace(decode(TraceRequest, request), self.home, self.out)
+        )
+        return found
+
     def serve(self) -> None:
         """Answer until 'bye'."""
         threading.Thread(target=self.watch, daemon=True).start()
@@ -87,7 +95,7 @@ class Server:
                 self.channel.send({**reply, "ok": True, "result": {}})
                 return
             try:
-                if operation not in ("hello", "facts", "have", "round"):
+                if operation not in ("hello", "facts", "have", "round", "trace"):
                     raise ValueError(f"unknown operation {operation!r}")
                 reply.update(ok=True, result=getattr(self, operation)(**arguments))
             except Exception as error:  # the host must learn of every failure

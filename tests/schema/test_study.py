@@ -29,7 +29,7 @@ def test_short_and_long_forms_mean_the_same() -> None:
     long = decode(
         Study,
         {**MINIMAL, "variants": [{"name": "int8-static", "recipe": "int8-static"}],
-         "scenarios": [{"kind": "offline", "batch": [32]}]},
+         "scenarios": [{"kind": "offline", "batch": [1, 8, 32]}]},
     )  # fmt: skip
     assert short == long
 

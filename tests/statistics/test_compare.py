@@ -208,6 +208,16 @@ def test_a_comparison_is_counted_once_although_it_has_two_hypotheses() -> None:
     assert member.verdict == "equivalent"
 
 
+def test_a_comparison_decided_on_both_questions_leaves_the_family() -> None:
+    both = np.exp(0.004 + 1e-6 * np.array([-1.0, 1.0, -1.0, 1.0]))  # not one, yet equivalent
+    close = np.exp([0.003, -0.0055, 0.003, -0.006])
+    alone = equivalence_p_value(np.log(close))
+    assert 0.025 < alone < 0.05
+    family = compare_family({"both": both, "close": close})
+    assert family["close"].p_equivalence == pytest.approx(alone)
+    assert [c.verdict for c in family.values()] == ["equivalent", "equivalent"]
+
+
 def test_too_few_rounds_stay_undecided_and_count() -> None:
     family = compare_family({"a": [2.0, 2.0, 2.1], "b": [1.3, 1.31, 1.29, 1.3]})
     assert family["a"].verdict == "undecided"

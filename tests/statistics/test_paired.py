@@ -167,6 +167,13 @@ def test_order_of_examples_does_not_matter(outcome: tuple[int, int, int], random
     assert discordance(baseline[order], variant[order]) == (n, lost, gained)
 
 
+def test_undecided_names_the_examples_it_would_take() -> None:
+    lossy = non_inferiority(*answers(10, 6, 800), 0.01)
+    assert lossy.n_needed == examples_needed(16 / 800, 0.01, drop=4 / 800) > 801
+    lucky = non_inferiority(*answers(5, 7, 300), 0.01)  # a gain is not extrapolated
+    assert lucky.n_needed == examples_needed(12 / 300, 0.01)
+
+
 def test_bad_input_is_named() -> None:
     right = np.ones(10, bool)
     with pytest.raises(ValueError, match=r"one shape"):

@@ -27,8 +27,11 @@ class Backend(Protocol):
     def placement(self) -> Optional[Placement]:
         """Where the graph's nodes run; None when that is not known."""
 
-    def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
-        """Prepare queries from real rows (first axis = rows), cycling through them."""
+    def bind(self, rows: dict[str, Any], batch: int, stack: bool, lanes: int) -> None:
+        """Prepare queries from real rows (first axis = rows), cycling through them.
+
+        Query numbers that differ modulo `lanes` share no memory, so lanes may run side by side.
+        """
 
     def prepare(self) -> None:
         """After the first query: whatever makes the later ones steady."""
@@ -38,6 +41,9 @@ class Backend(Protocol):
 
     def timed(self, first: int, out: Any) -> None:
         """Issue len(out) queries and write each one's latency in ns into `out` (array 'q')."""
+
+    def end_trace(self) -> bytes:
+        """Stop the profiler that `job.trace` started; returns Chrome's trace JSON."""
 
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         """Outputs for all rows, in order, as numpy arrays with the rows on the first axis."""

@@ -36,7 +36,7 @@ class NullBackend:
     def placement(self) -> Optional[Placement]:
         return None
 
-    def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
+    def bind(self, rows: dict[str, Any], batch: int, stack: bool, lanes: int) -> None:
         return
 
     def prepare(self) -> None:
@@ -49,7 +49,7 @@ class NullBackend:
         if self._count - 1 == self._hang_at:
             time.sleep(10**6)
         if self._count - 1 == self._allocate_at:
-            held = [bytearray(2**28) for _ in range(4096)]
+            held = [b"x" * 2**27 for _ in range(4096)]  # written, so really resident
             del held
         if self._sleep_s:
             time.sleep(self._sleep_s)
@@ -72,6 +72,9 @@ class NullBackend:
             start = clock()
             query(i)
             out[i] = clock() - start
+
+    def end_trace(self) -> bytes:
+        raise RuntimeError("the null backend has no operators to trace")
 
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         return {}

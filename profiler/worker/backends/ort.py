@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Optional
 
@@ -36,6 +37,16 @@ def _queries(rows: dict[str, Any], batch: int, stack: bool) -> Iterator[dict[str
             yield {name: np.ascontiguousarray(values[start]) for name, values in rows.items()}
 
 
+def feeds_to_bind(
+    rows: dict[str, Any], batch: int, stack: bool, lanes: int
+) -> list[dict[str, Any]]:
+    """The feeds of the queries that are cycled: bounded in memory, a multiple of `lanes`."""
+    row_bytes = sum(values[:1].nbytes for values in rows.values()) * (batch if stack else 1)
+    limit = max(1, min(MAX_QUERIES, MAX_BOUND_BYTES // max(1, row_bytes)))
+    feeds = list(islice(_queries(rows, batch, stack), limit))
+    return list(islice(cycle(feeds), -(-len(feeds) // lanes) * lanes))
+
+
 class OrtBackend:
     """An ONNX Runtime session with pre-bound queries."""
 
@@ -49,8 +60,15 @@ class OrtBackend:
         options.inter_op_num_threads = 1
         options.graph_optimization_level = _OPTIMIZATION[job.optimization]
         options.log_severity_level = 3
+        if job.concurrency > 1:
+            # Several queries share the pool: spinning threads would take the others' cores.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         for key, value in job.session_options.items():
             options.add_session_config_entry(key, value)
+        if job.trace:
+            self._trace_folder = tempfile.TemporaryDirectory()
+            options.enable_profiling = True
+            options.profile_file_prefix = f"{self._trace_folder.name}/trace"
         ort_placement.record(options)
         self._session = open_session(model, options, job)
         self._placement = ort_placement.placement(self._session, job.provider)
@@ -62,11 +80,9 @@ class OrtBackend:
     def placement(self) -> Optional[Placement]:
         return self._placement
 
-    def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
-        row_bytes = sum(values[:1].nbytes for values in rows.values()) * (batch if stack else 1)
-        limit = max(1, min(MAX_QUERIES, MAX_BOUND_BYTES // max(1, row_bytes)))
+    def bind(self, rows: dict[str, Any], batch: int, stack: bool, lanes: int) -> None:
         # The bound memory must stay alive as long as the bindings.
-        self._feeds = list(islice(_queries(rows, batch, stack), limit))
+        self._feeds = feeds_to_bind(rows, batch, stack, lanes)
         self._bindings = [self._binding(feed) for feed in self._feeds]
 
     def _binding(self, feed: dict[str, Any]) -> Any:
@@ -102,12 +118,18 @@ class OrtBackend:
         bindings = self._bindings
         # The binding objects' own C++ call: the public wrapper adds a Python frame per query.
         run = self._session._sess.run_with_iobinding
-        cycle = [bindings[(first + i) % len(bindings)]._iobinding for i in range(len(out))]
+        turns = [bindings[(first + i) % len(bindings)]._iobinding for i in range(len(out))]
         clock = time.perf_counter_ns
-        for i, binding in enumerate(cycle):
+        for i, binding in enumerate(turns):
             start = clock()
             run(binding, None)
             out[i] = clock() - start
+
+    def end_trace(self) -> bytes:
+        """Stop ONNX Runtime's profiler; returns what it wrote. The session stays usable."""
+        trace = Path(self._session.end_profiling()).read_bytes()
+        self._trace_folder.cleanup()
+        return trace
 
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         count = len(next(iter(rows.values())))

@@ -12,14 +12,13 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
 from typing import Any, Optional, Union
 
 import onnxruntime as ort
 
 from profiler.schema.wire import GpuOptions, Job
-from profiler.worker.backends.ort import MAX_BOUND_BYTES, MAX_QUERIES, OrtBackend, _queries
+from profiler.worker.backends.ort import OrtBackend, feeds_to_bind
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 
@@ -129,10 +128,10 @@ class CudaBackend(OrtBackend):
         """Whether loading and the first query built a TensorRT engine instead of reading one."""
         return bool(self._engine_files() - self._engines_before)
 
-    def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
-        row_bytes = sum(values[:1].nbytes for values in rows.values()) * (batch if stack else 1)
-        limit = max(1, min(MAX_QUERIES, MAX_BOUND_BYTES // max(1, row_bytes)))
-        self._feeds = list(islice(_queries(rows, batch, stack), limit))
+    def bind(self, rows: dict[str, Any], batch: int, stack: bool, lanes: int) -> None:
+        if self._gpu.cuda_graph and lanes > 1:
+            raise ValueError("a CUDA graph has one set of buffers: concurrency must be 1")
+        self._feeds = feeds_to_bind(rows, batch, stack, lanes)
         if self._gpu.binding == "host":
             self._bindings = []
         elif self._gpu.cuda_graph:

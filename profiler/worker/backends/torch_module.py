@@ -95,7 +95,7 @@ class TorchBackend:
             feed = {name: torch.from_numpy(np.array(v[index])) for name, v in rows.items()}
             yield ([], feed) if by_name else (list(feed.values()), {})
 
-    def bind(self, rows: dict[str, Any], batch: int, stack: bool) -> None:
+    def bind(self, rows: dict[str, Any], batch: int, stack: bool, lanes: int) -> None:
         row_bytes = sum(values[:1].nbytes for values in rows.values()) * (batch if stack else 1)
         limit = max(1, min(MAX_QUERIES, MAX_BYTES // max(1, row_bytes)))
         self._bound = list(islice(self._queries(rows, batch, stack), limit))

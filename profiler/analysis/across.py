@@ -1,0 +1,98 @@
+"""The same trials in two results folders of the same machine.
+
+Nothing was interleaved between the folders, so the machine's drift does not cancel by itself.
+Where both folders measured one common trial in the same rounds, everything is taken relative to
+it first, round by round; the two sets of rounds are then compared as independent samples (Welch's
+t over rounds, on the log scale).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from profiler.analysis.samples import Samples, paired
+from profiler.statistics.compare import Verdict, compare
+from profiler.statistics.intervals import MINIMUM_ROUNDS, NOT_ENOUGH_ROUNDS, Estimate
+
+COMPARED_FACTS = (
+    "architecture", "cpu", "cpu_flags", "microcode", "usable_cores", "memory_bytes", "kernel",
+    "onnxruntime", "governor", "turbo", "emulated",
+)  # fmt: skip
+"""Folders in which one of these differs were not measured on the same machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossRuns:
+    """p50 of a trial in the first folder over that in the second."""
+
+    trial: str
+    ratio: Estimate
+    verdict: Verdict
+    relative_to: str | None
+    """the common trial that took the drift out; None: plain, drift and all"""
+
+
+def differing_facts(
+    first: Mapping[str, object], second: Mapping[str, object]
+) -> list[tuple[str, object, object]]:
+    """Facts that forbid a comparison: (name, in the first, in the second)."""
+    return [
+        (name, first.get(name), second.get(name))
+        for name in COMPARED_FACTS
+        if first.get(name) != second.get(name)
+    ]
+
+
+def welch_ratio(first: Sequence[float], second: Sequence[float]) -> Estimate:
+    """exp of the difference of mean logs, with Welch's t interval (Welch 1947)."""
+    a, b = np.asarray(first), np.asarray(second)
+    centre = math.exp(float(a.mean() - b.mean()))
+    rounds = min(len(a), len(b))
+    if rounds < MINIMUM_ROUNDS:
+        return Estimate(value=centre, low=None, high=None, rounds=rounds, note=NOT_ENOUGH_ROUNDS)
+    from scipy.stats import t
+
+    va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    if va + vb == 0:
+        return Estimate(value=centre, low=None, high=None, rounds=rounds, note="no spread")
+    freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
+    half = float(t.ppf(0.975, freedom) * math.sqrt(va + vb))
+    return Estimate(
+        value=centre, low=centre * math.exp(-half), high=centre * math.exp(half), rounds=rounds
+    )
+
+
+def compare_runs(
+    first: Mapping[str, Samples],
+    second: Mapping[str, Samples],
+    *,
+    reference: str | None,
+    delta: float,
+) -> list[AcrossRuns]:
+    """One verdict for each trial that both have, the reference itself plainly."""
+    found = []
+    for trial in (name for name in first if name in second):
+        common = None if trial == reference else reference
+        pair = [_logs(samples, trial, common) for samples in (first, second)]
+        if common is not None and min(map(len, pair)) < MINIMUM_ROUNDS:
+            common = None  # the reference was in another group: no round has both
+            pair = [_logs(samples, trial, None) for samples in (first, second)]
+        if not min(map(len, pair)):
+            continue
+        ratio = welch_ratio(*pair)
+        found.append(
+            AcrossRuns(trial=trial, ratio=ratio, verdict=compare(ratio, delta), relative_to=common)
+        )
+    return found
+
+
+def _logs(samples: Mapping[str, Samples], trial: str, reference: str | None) -> list[float]:
+    own = samples[trial].p50_by_round()
+    if reference is None:
+        return [math.log(value) for value in own.values()]
+    a, b = paired(own, samples[reference].p50_by_round())
+    return [math.log(x / y) for x, y in zip(a, b, strict=True)]

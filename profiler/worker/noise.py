@@ -1,0 +1,29 @@
+"""Was a block disturbed by the rest of the machine? Cheap counters around it tell.
+
+The thresholds are those of `scripts/bench_noise`, which measures how often a quiet run is flagged
+and how often one beside a busy process is not.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from profiler.schema.wire import Block
+
+TICK_NS = 10_000_000
+"""/proc/stat counts in ticks of 10 ms, so a short block needs two of them to be sure."""
+RUN_DELAY_SHARE = 0.02
+OTHER_SHARE = 0.5
+
+
+def disturbance(block: Block) -> Optional[str]:
+    """What contaminated the block, in words, or None."""
+    wall_ns = max(1, block.wall_ns)
+    if block.steal_ns is not None and block.steal_ns >= TICK_NS:
+        return "the hypervisor took the CPU away"
+    if block.run_delay_ns is not None and block.run_delay_ns > RUN_DELAY_SHARE * wall_ns:
+        return "it waited for a CPU that others used"
+    other = block.other_cpu_ns
+    if other is not None and other >= 2 * TICK_NS and other > OTHER_SHARE * wall_ns:
+        return "other processes were busy"
+    return None

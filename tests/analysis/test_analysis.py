@@ -1,0 +1,251 @@
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from profiler.analysis import relative, slo, summary
+from profiler.analysis.choose import choose, separation
+from profiler.analysis.converge import Convergence
+from profiler.analysis.cost import usd_per_million
+from profiler.analysis.frontier import mark_frontier, usable_objectives
+from profiler.analysis.quality import classification, majority_share, predicted_classes, regression
+from profiler.analysis.samples import gather
+from profiler.errors import DataError
+from profiler.schema.plan import Group, Trial
+from profiler.schema.study import Slo
+from profiler.schema.target import Cost, Target
+from profiler.schema.wire import Block, Memory, Repetition
+
+
+def trial(name: str, baseline: str = "base", **more: Any) -> Trial:
+    values: dict[str, Any] = {
+        "id": name, "model": "m", "variant": name, "recipe": "fp32", "target": "t",
+        "provider": "p", "threads": 1,
+        "scenario": "single_stream", "batch": 1, "baseline": baseline,
+    }  # fmt: skip
+    return Trial(**{**values, **more})
+
+
+def repetition(name: str, number: int, latencies: list[list[int]], **more: Any) -> Any:
+    blocks = tuple(
+        Block(position=i, queries=len(part), wall_ns=sum(part) + len(part) * 100, cpu_ns=1)
+        for i, part in enumerate(latencies)
+    )
+    made = Repetition(
+        trial=name, round=number, status="ok", blocks=blocks, load_ns=5, first_query_ns=6,
+        warmup_ns=7, memory=Memory(peak_bytes=1000 + number), providers=("p",), **more,
+    )  # fmt: skip
+    return 0, made, np.array([v for part in latencies for v in part], dtype=np.int64), None
+
+
+def test_p50_of_a_round_is_the_median_of_block_medians() -> None:
+    """One bad block of many queries can't move it."""
+    found = gather([repetition("a", 0, [[10, 11, 12], [10, 12, 13], [900] * 50])])
+    assert found["a"].p50_by_round() == {(0, 0): 12.0}
+
+
+def test_throughput_is_samples_over_wall_time() -> None:
+    found = gather([repetition("a", 0, [[900] * 10])])
+    (taken,) = found["a"].taken.values()
+    assert taken.rate(batch=4) == pytest.approx(4 * 10 / (10 * 1000e-9))
+
+
+def test_four_rounds_give_an_interval_and_three_do_not() -> None:
+    records = [repetition("a", n, [[100 + n, 101, 102]] * 30) for n in range(4)]
+    enough = summary.summarise(trial("a"), gather(records)["a"], adaptive=False)
+    short = summary.summarise(trial("a"), gather(records[:3])["a"], adaptive=False)
+    assert enough["p50_low_ns"] < enough["p50_ns"] < enough["p50_high_ns"]
+    assert short["p50_low_ns"] is None
+    assert short["p50_ns"] is not None
+    assert enough["memory_peak_bytes"] == 1001.5
+    assert enough["p99_note"], "270 queries do not bound a p99"
+
+
+def test_failures_are_told_and_never_numbers() -> None:
+    failed = Repetition(trial="a", round=0, status="failed", reason="timeout", detail="4 s")
+    row = summary.summarise(trial("a"), gather([(0, failed, None, None)])["a"], adaptive=False)
+    assert row == {"status": "failed", "reason": "timeout: 4 s"}
+    some = gather([(0, failed, None, None), repetition("a", 1, [[5, 6]])])["a"]
+    assert (
+        "1 of 2 repetitions failed" in summary.summarise(trial("a"), some, adaptive=False)["reason"]
+    )
+
+
+def paired_records(factor: float, rounds: int = 6, noise: float = 0.001) -> list[Any]:
+    """Machine drift is shared by both; only the factor differs."""
+    generator = np.random.default_rng(4)
+    records = []
+    for n in range(rounds):
+        drift = 1e6 * math.exp(generator.normal(0, 0.2))
+        for name, share in (("base", 1.0), ("a", factor * math.exp(generator.normal(0, noise)))):
+            records.append(repetition(name, n, [[int(drift * share)] * 5] * 3))
+    return records
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"), [(0.9, "faster"), (1.1, "slower"), (1.0, "equivalent")]
+)
+def test_drift_that_both_share_does_not_blur_the_verdict(factor: float, verdict: str) -> None:
+    samples = gather(paired_records(factor))
+    trials = [trial("base"), trial("a")]
+    found = relative.against_baseline(trials, samples, delta=0.01, adaptive=False)
+    assert found["a"]["verdict"] == verdict
+    assert found["a"]["ratio"] == pytest.approx(factor, rel=0.005)
+    assert "base" not in found
+
+
+def test_only_shared_rounds_count() -> None:
+    records = [r for r in paired_records(0.9) if not (r[1].trial == "a" and r[1].round > 2)]
+    assert (
+        relative.compare_pairs([("a", "base")], gather(records), delta=0.01, adaptive=False) == {}
+    )
+
+
+def test_convergence_waits_for_rounds_and_for_the_widest() -> None:
+    group = Group(index=0, target="t", trials=(trial("base"), trial("a")), reference="base")
+    loose, strict = Convergence(group, 0.5), Convergence(group, 1e-9)
+    for _, made, latencies, _ in paired_records(0.9, rounds=3):
+        loose.add(made, latencies)
+    assert not loose.reached(["base", "a"]), "three rounds give no interval"
+    for _, made, latencies, _ in paired_records(0.9, rounds=8):
+        loose.add(made, latencies)
+        strict.add(made, latencies)
+    assert loose.reached(["base", "a"])
+    assert not strict.reached(["base", "a"])
+    assert not loose.reached(["base", "never measured"])
+
+
+def row(name: str, p50: float | None, accuracy: float | None, **more: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "trial": name, "status": "ok", "reason": None, "threads": 1, "p50_ns": p50,
+        "accuracy": accuracy, "p99_ns": p50, "p99_low_ns": p50 and p50 * 0.9,
+        "p99_high_ns": p50 and p50 * 1.1,
+    }  # fmt: skip
+    return {**values, **more}
+
+
+def test_frontier_keeps_the_non_dominated_and_names_the_dominator() -> None:
+    rows = [
+        row("fast", 1, 0.9), row("good", 3, 0.97), row("both-worse", 4, 0.95),
+        row("failed", 0.1, 1.0, status="failed"), row("unknown", 0.1, None),
+    ]  # fmt: skip
+    marks = mark_frontier(rows, ("p50", "accuracy"))
+    assert [name for name, mark in marks.items() if mark["frontier"]] == ["fast", "good"]
+    assert marks["both-worse"]["dominated_by"] == "good"
+    assert usable_objectives([row("a", 1, None)], ("p50", "accuracy")) == ("p50",)
+
+
+def test_equal_points_do_not_dominate_each_other() -> None:
+    marks = mark_frontier([row("a", 1, 0.9), row("b", 1, 0.9)], ("p50", "accuracy"))
+    assert marks["a"]["frontier"]
+    assert marks["b"]["frontier"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome"), [(1_200, "met"), (1_000, "undecided"), (800, "missed")]
+)
+def test_a_limit_is_judged_by_the_whole_interval(limit: int, outcome: str) -> None:
+    (check,) = slo.check(row("a", 1000, 0.9), Slo(p99=limit))
+    assert check.outcome == outcome
+
+
+def test_a_limit_on_what_was_not_measured_or_has_no_interval_is_undecided() -> None:
+    (check,) = slo.check(row("a", None, 0.9), Slo(p99=5))
+    assert check.outcome == "undecided"
+    (check,) = slo.check(row("a", 1000, 0.9, p99_low_ns=None), Slo(p99=10**9))
+    assert (check.outcome, "no interval" in check.reason) == ("undecided", True)
+
+
+def always(_first: str, _second: str) -> bool:
+    return True
+
+
+def never(_first: str, _second: str) -> bool:
+    return False
+
+
+def test_the_best_that_keeps_the_limits_is_chosen_and_the_rest_explained() -> None:
+    rows = [
+        row("quick", 500, 0.9), row("slow", 900, 0.99), row("late", 5000, 0.99),
+        row("broken", 1, 1.0, status="failed", reason="crashed"),
+    ]  # fmt: skip
+    choice = choose(rows, Slo(p99=1_000), "p50", separated=always)
+    assert choice.trial == "quick"
+    why = dict(choice.rejected)
+    assert "breaks the limit" in why["late"]
+    assert "crashed" in why["broken"]
+    assert "p50" in why["slow"]
+
+
+def test_a_tie_goes_to_the_one_that_takes_less() -> None:
+    rows = [row("two", 500, 0.9, threads=2), row("one", 510, 0.9, threads=1)]
+    tied = choose(rows, Slo(), "p50", separated=never)
+    assert (tied.trial, tied.ties) == ("one", ("two",))
+    assert "nothing separates it from two" in tied.reason
+    assert choose(rows, Slo(), "p50", separated=always).trial == "two"
+
+
+def test_nothing_keeps_the_limits() -> None:
+    choice = choose([row("a", 1000, 0.9)], Slo(p99=1_000), "p50", separated=always)
+    assert choice.trial is None
+    assert "can't be decided yet" in choice.reason
+    assert choice.undecided[0][0] == "a"
+
+
+def test_separation_needs_a_verdict() -> None:
+    class Found:
+        verdict = "undecided"
+
+    assert not separation({("a", "b"): Found()})("b", "a")
+    Found.verdict = "faster"
+    assert separation({("a", "b"): Found()})("b", "a")
+    assert not separation({})("a", "b")
+
+
+def scores(classes: list[int], of: int = 3) -> np.ndarray:
+    return np.eye(of)[classes]
+
+
+def test_accuracy_drop_and_gap_are_paired() -> None:
+    labels = np.array([0, 1, 2] * 200)
+    good, poor = labels.copy(), labels.copy()
+    poor[:30] = (poor[:30] + 1) % 3
+    outputs = {"g": scores(list(good)), "g8": scores(list(poor)), "p": scores(list(poor))}
+    found = classification(outputs, {"g": "g", "g8": "g", "p": "p"}, labels, margin=0.01)
+    assert found["g"]["accuracy"] == 1.0
+    assert found["g8"]["drop"] == pytest.approx(0.05)
+    assert found["g8"]["quality"] == "worse"
+    assert found["g8"]["flips"] == 30
+    assert found["g8"]["agreement"] == pytest.approx(0.95)
+    assert "drop" not in found["p"], "a baseline has no loss against itself"
+    assert found["p"]["gap_low"] > 0.01, "but it is worse than the best baseline"
+    assert found["g"]["gap_high"] == 0.0
+
+
+def test_predicted_classes_of_each_kind_of_output() -> None:
+    assert list(predicted_classes(np.array([2, 0]))) == [2, 0]
+    assert list(predicted_classes(np.array([[0.2], [0.9]]))) == [0, 1]
+    assert list(predicted_classes(scores([1, 2]))) == [1, 2]
+    with pytest.raises(DataError, match="scores of shape"):
+        predicted_classes(np.zeros((2, 3, 4)))
+    assert majority_share(np.array([1, 1, 0, 1])) == 0.75
+
+
+def test_regression_is_paired_too() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.normal(size=200)
+    base = truth + generator.normal(0, 0.1, 200)
+    outputs = {"b": base, "v": base + generator.normal(0, 0.5, 200)}
+    found = regression(outputs, {"b": "b", "v": "b"}, truth, seed=0)
+    assert found["b"]["accuracy"] > 0.95
+    assert found["v"]["drop_low"] > 0
+    same = regression({"b": base, "v": base}, {"b": "b", "v": "b"}, truth, seed=0)
+    assert (same["v"]["drop"], same["v"]["drop_high"]) == (0.0, 0.0)
+
+
+def test_cost_needs_a_price_and_a_rate() -> None:
+    priced = Target(name="t", cost=Cost(usd_per_hour=3.6, as_of="2026-11-01"))
+    assert usd_per_million(1000.0, priced) == pytest.approx(1.0)
+    assert usd_per_million(1000.0, Target(name="t")) is None
+    assert usd_per_million(None, priced) is None

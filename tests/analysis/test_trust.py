@@ -1,0 +1,122 @@
+"""Comparison across folders, and what is said about noise and machines."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from profiler.analysis import across, noise, stability
+from profiler.analysis.samples import Samples, Taken
+from profiler.schema.wire import Block, Repetition
+
+
+def samples(trial: str, values: list[float], **block: Any) -> Samples:
+    found = Samples(trial=trial)
+    for number, value in enumerate(values):
+        made = Block(position=0, queries=1, wall_ns=10**9, cpu_ns=10**9, **block)
+        repetition = Repetition(
+            trial=trial, round=number, status="ok", blocks=(made,), warmup_level=False
+        )
+        found.taken[(0, number)] = Taken(
+            repetition=repetition, latencies=np.array([value], dtype=np.int64)
+        )
+    return found
+
+
+def run_of(factor: float, drift: float, seed: int) -> dict[str, Samples]:
+    """Reference and trial share the machine's drift; the second run's machine is slower."""
+    generator = np.random.default_rng(seed)
+    speed = 1e9 * drift * np.exp(generator.normal(0, 0.1, 6))
+    own = np.exp(generator.normal(0, 0.001, 6)) * factor
+    return {"ref": samples("ref", list(speed)), "a": samples("a", list(speed * own))}
+
+
+def test_the_reference_takes_the_drift_out() -> None:
+    found = across.compare_runs(
+        run_of(0.95, 1.0, 1), run_of(1.0, 1.3, 2), reference="ref", delta=0.01
+    )
+    by_trial = {one.trial: one for one in found}
+    assert by_trial["a"].verdict == "faster"
+    assert by_trial["a"].relative_to == "ref"
+    assert by_trial["a"].ratio.value == pytest.approx(0.95, rel=0.005)
+    assert by_trial["ref"].relative_to is None
+
+
+def test_without_shared_rounds_it_is_plain() -> None:
+    first = run_of(1.0, 1.0, 1)
+    first["ref"].taken = {(9, n): t for (_, n), t in first["ref"].taken.items()}
+    (found,) = [o for o in across.compare_runs(first, run_of(1, 1, 2), reference="ref", delta=0.01)
+                if o.trial == "a"]  # fmt: skip
+    assert found.relative_to is None
+    assert found.verdict == "undecided", "10 % of drift hides everything"
+
+
+def test_welch_against_its_textbook_form() -> None:
+    """Two samples of logs with known means and variances."""
+    a, b = [0.0, 0.1, 0.2, 0.3], [0.5, 0.5, 0.6, 0.6, 0.7]
+    found = across.welch_ratio(a, b)
+    from scipy import stats
+
+    interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    assert found.low == pytest.approx(math.exp(interval.low))
+    assert found.high == pytest.approx(math.exp(interval.high))
+    assert across.welch_ratio(a[:3], b).low is None
+
+
+def test_unlike_machines_are_named_by_the_fact() -> None:
+    same = {"cpu": "x", "onnxruntime": "1"}
+    assert across.differing_facts(same, dict(same)) == []
+    assert across.differing_facts(same, {**same, "onnxruntime": "2"}) == [("onnxruntime", "1", "2")]
+
+
+def test_a_quiet_trial_is_quiet_and_a_disturbed_one_says_by_what() -> None:
+    def describe(**block: Any) -> str | None:
+        found = samples("a", [1.0] * 4, **block)
+        return noise.describe([t.repetition for t in found.taken.values()])
+
+    assert describe(other_cpu_ns=10**7, run_delay_ns=0, steal_ns=0) is None
+    assert describe() is None, "counters that are not there accuse nobody"
+    assert "others used 0.9 CPU" in (describe(other_cpu_ns=9 * 10**8) or "")
+    assert "hypervisor" in (describe(steal_ns=10**8) or "")
+    assert "waited" in (describe(run_delay_ns=10**8) or "")
+    assert "disturbed" in (describe(disturbed="other processes were busy") or "")
+
+
+def row(low: float | None, high: float | None) -> dict[str, Any]:
+    return {"trial": "a", "status": "ok", "p50_ns": 100.0, "p50_low_ns": low, "p50_high_ns": high}
+
+
+def texts(findings: list[stability.Finding]) -> str:
+    return " | ".join(f"{f.level}: {f.text} ({f.advice})" for f in findings)
+
+
+def test_words_for_what_went_wrong() -> None:
+    calm = {"a": samples("a", [100.0] * 8)}
+    for one in calm["a"].taken.values():
+        object.__setattr__(one.repetition, "warmup_level", True)
+    assert "nothing speaks against" in texts(stability.of_results([row(99.9, 100.1)], calm, 0.01))
+    loud = {"a": samples("a", [100.0] * 8, disturbed="other processes were busy")}
+    found = texts(stability.of_results([row(90, 110)], loud, 0.01))
+    for part in ("missed the precision", "±10.0%", "1 of 1 trials were disturbed", "ps -eo",
+                 "did not become level"):  # fmt: skip
+        assert part in found
+    drifting = {n: samples(n, [100.0] * 4 + [120.0] * 4) for n in ("a", "b")}
+    assert "20% slower during the run" in texts(
+        stability.of_results([row(99.9, 100.1)], drifting, 0.01)
+    )
+
+
+def test_words_for_a_machine() -> None:
+    bad = texts(
+        stability.of_machine(
+            {"governor": "powersave", "turbo": True, "load_1min": 3.0, "usable_cores": 2,
+             "virtualised": True, "clocksource": "hpet", "huge_pages": "always",
+             "temperatures_celsius": {"cpu": 91.0}}
+        )
+    )  # fmt: skip
+    for part in ("cpupower frequency-set", "no_turbo", "load 3", "virtual machine", "hpet",
+                 "madvise", "91 °C"):  # fmt: skip
+        assert part in bad
+    good = stability.of_machine({"governor": "performance", "load_1min": 0.0, "clocksource": "tsc"})
+    assert {f.level for f in good} == {"good"}

@@ -1,0 +1,119 @@
+from typing import Any
+
+from profiler.planning import Known, make_plan, pack
+from profiler.planning.groups import MAX_RESIDENT
+from profiler.schema.codec import decode
+from profiler.schema.study import Study
+from profiler.schema.target import Cost, Target
+
+CPU = Target(name="cpu", cost=Cost(usd_per_hour=3.6, as_of="2026-11-01"))
+
+
+def study(**more: Any) -> Study:
+    plain = {
+        "name": "s",
+        "targets": ["cpu"],
+        "models": [{"name": "a", "onnx": "a.onnx"}, {"name": "b", "onnx": "b.onnx"}],
+        **more,
+    }
+    return decode(Study, plain)
+
+
+def facts(**more: Any) -> dict[str, Any]:
+    base = {"usable_cores": 2, "onnxruntime": "1", "providers": ["CPUExecutionProvider"]}
+    return {"cpu": {**base, **more}}
+
+
+def test_trials_are_every_combination_in_the_studys_order() -> None:
+    plan = make_plan(
+        study(threads=[1, 2], variants=["fp32", "int8-dynamic"]), (CPU,), Known(facts=facts())
+    )
+    assert [t.id for t in plan.trials][:4] == [
+        "a/fp32@cpu/single_stream/b1/t1",
+        "a/int8-dynamic@cpu/single_stream/b1/t1",
+        "a/fp32@cpu/single_stream/b1/t2",
+        "a/int8-dynamic@cpu/single_stream/b1/t2",
+    ]
+    assert len(plan.trials) == 8
+    for trial in plan.trials:
+        assert trial.baseline.endswith(trial.id.split("@")[1])
+        assert trial.is_baseline == (trial.variant == "fp32")
+
+
+def test_threads_default_to_the_cores_found() -> None:
+    plan = make_plan(study(), (CPU,), Known(facts=facts(usable_cores=6)))
+    assert {t.threads for t in plan.trials} == {6}
+
+
+def reasons(plan: Any) -> list[str]:
+    return [f"{e.reason} | {e.hint}" for e in plan.exclusions]
+
+
+def test_exclusions_say_why() -> None:
+    gpu = Target(name="cpu", provider="CUDAExecutionProvider")
+    (first, *_) = reasons(make_plan(study(), (gpu,), Known(facts=facts())))
+    assert "CUDAExecutionProvider is not in" in first
+    (first, *_) = reasons(make_plan(study(), (CPU,), Known(facts=facts(onnxruntime=None))))
+    assert "pip install onnxruntime" in first
+    (first, *_) = reasons(make_plan(study(threads=[3]), (CPU,), Known(facts=facts())))
+    assert "3 threads asked, 2 usable cores found" in first
+    (first, *_) = reasons(make_plan(study(variants=["int8-static"]), (CPU,), Known(facts=facts())))
+    assert "[data]" in first
+
+
+def test_a_fixed_batch_limits_offline_and_shapes_single_stream() -> None:
+    offline = {"kind": "offline", "batch": [1, 8]}
+    known = Known(facts=facts(), fixed_batch={"a": 8, "b": 1})
+    plan = make_plan(study(scenarios=["single_stream", offline]), (CPU,), known)
+    batches = {(t.model, t.scenario): t.batch for t in plan.trials}
+    assert batches[("a", "single_stream")] == 8
+    assert batches[("a", "offline")] == 8
+    assert batches[("b", "offline")] == 1
+    assert all("batch is fixed at" in reason for reason in reasons(plan))
+    assert len(plan.exclusions) == 2
+
+
+def test_groups_fit_memory_and_every_one_carries_the_reference() -> None:
+    models = [{"name": f"m{i}", "onnx": "x"} for i in range(6)]
+    plan = make_plan(
+        study(models=models, variants=["fp32", "int8-dynamic"]),
+        (CPU,),
+        Known(facts=facts(memory_available_bytes=10**9)),
+    )
+    assert len(plan.groups) > 1
+    seen = set()
+    for group in plan.groups:
+        ids = [t.id for t in group.trials]
+        assert plan.groups[0].reference in ids
+        assert len(ids) == len(set(ids))
+        for trial in group.trials:
+            assert trial.baseline in ids
+        seen.update(ids)
+    assert len(seen) == 12
+
+
+def test_a_family_larger_than_a_group_is_split_with_its_baseline() -> None:
+    names = [{"name": f"v{i}", "recipe": "int8-dynamic"} for i in range(60)]
+    plan = make_plan(study(variants=["fp32", *names]), (CPU,), Known(facts=facts()))
+    assert all(len(group.trials) <= MAX_RESIDENT for group in plan.groups)
+    assert len(plan.trials) == 2 * 61
+    for group in plan.groups:
+        ids = {t.id for t in group.trials}
+        assert {t.baseline for t in group.trials} <= ids
+
+
+def test_a_model_that_fits_nowhere_still_gets_its_own_group() -> None:
+    plan = make_plan(study(), (CPU,), Known(facts=facts()))
+    groups = pack(plan.trials, {("a", "fp32"): 10**12}, {"cpu": 10**9})
+    assert {t.model for g in groups for t in g.trials} == {"a", "b"}
+
+
+def test_the_estimate_follows_budget_and_price() -> None:
+    quick = make_plan(study(measure={"budget": "10s"}), (CPU,), Known(facts=facts()))
+    slow = make_plan(study(measure={"budget": "100s"}), (CPU,), Known(facts=facts()))
+    assert quick.least_s == slow.least_s
+    assert quick.most_s < slow.most_s
+    assert slow.most_usd is not None
+    assert abs(slow.most_usd - slow.most_s / 3600 * 3.6) < 1e-9
+    free = make_plan(study(), (Target(name="cpu"),), Known(facts=facts()))
+    assert free.most_usd is None
