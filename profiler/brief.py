@@ -12,6 +12,7 @@ from profiler.analysis.metrics import METRICS
 from profiler.analysis.slo import limits
 from profiler.report.model import ReportInput
 from profiler.results import Results
+from profiler.schema.target import differences
 from profiler.units import format_duration, format_elapsed, format_percent, format_size
 
 
@@ -114,14 +115,13 @@ def warnings(results: Results) -> list[str]:
     found = []
     if not results.complete:
         found.append("the run is not complete: give the same `run` command again to finish it")
+    for name, row in results.lost.items():
+        found.append(f"{name}: its measuring ended early: {row['reason']}")
+    for name, target in results.targets.items():
+        if target.emulated:
+            found.append(f"{name} is emulated: its times say nothing about a real device")
     for name, facts in results.facts().items():
-        declared = results.targets[name].declares
-        for label, said, seen in (
-            ("architecture", declared.architecture, facts.get("architecture")),
-            ("cores", declared.cores, facts.get("cores")),
-        ):
-            if said is not None and seen is not None and said != seen:
-                found.append(f"{name}: declared {label} {said}, found {seen}")
+        found += [f"{name}: {text}" for text in differences(results.targets[name], facts)]
         load = facts.get("load_1min")
         cores = facts.get("usable_cores") or 1
         if load is not None and load > 0.5 * cores:

@@ -7,9 +7,11 @@ whole round.
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
@@ -17,8 +19,9 @@ import profiler
 from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
 from profiler.errors import EnvironmentMissing, InputError, Interrupted
+from profiler.fleet import Fleet, unavailable
 from profiler.jobs import make_job
-from profiler.planning import Known, make_plan
+from profiler.planning import Known, go_on, make_plan, recipes
 from profiler.prepare import Prepared, input_hashes, prepare
 from profiler.progress import Progress, Silent
 from profiler.results import Results
@@ -26,7 +29,8 @@ from profiler.schema.codec import decode, encode
 from profiler.schema.files import find_target, study_hash
 from profiler.schema.plan import Group, Plan
 from profiler.schema.study import Study
-from profiler.schema.target import Target
+from profiler.schema.target import Target, shareable
+from profiler.schema.variant import AUTO
 from profiler.schema.wire import Job, Repetition, RoundRequest
 from profiler.session import Session
 from profiler.store import Store
@@ -70,16 +74,21 @@ def find_facts(targets: tuple[Target, ...]) -> dict[str, dict[str, Any]]:
     found = {}
     for target in targets:
         try:
-            with Session(connect(target), plugin=target.plugin) as session:
+            with open_session(target) as session:
                 found[target.name] = session.facts
         except EnvironmentMissing as error:
             found[target.name] = unavailable(error)
     return found
 
 
-def unavailable(error: EnvironmentMissing) -> dict[str, Any]:
-    """Facts of a target whose packages can't be had: its trials are excluded with this reason."""
-    return {"unavailable": error.message, "unavailable_hint": error.hint}
+def open_session(target: Target, note: Callable[[str], None] = lambda text: None) -> Session:
+    """A session with a target, not entered yet; `note` is told when packages are installed."""
+    bare = target.backend == "onnxruntime" and target.runtime is None
+    return Session(
+        connect(target, note),
+        plugin=target.plugin,
+        wheels=cache_folder() / "wheels" if bare else None,
+    )
 
 
 def study_targets(study: Study) -> tuple[Target, ...]:
@@ -94,13 +103,14 @@ class Campaign:
         self.study, self.progress = study, progress
         self.targets = {t.name: t for t in study_targets(study)}
         self.store = Store.open(folder, self._meta())
+        self._recording = threading.Lock()
 
     def close(self) -> None:
         """Release the results folder."""
         self.store.close()
 
     def _meta(self) -> dict[str, Any]:
-        study, targets = self.study, tuple(self.targets.values())
+        study, targets = self.study, tuple(map(shareable, self.targets.values()))
         inputs = input_hashes(study)
         digest = hashlib.sha256((study_hash(study, targets) + repr(inputs)).encode()).hexdigest()
         return {
@@ -115,20 +125,16 @@ class Campaign:
 
     def run(self) -> None:
         """Everything that is still to do."""
+        if any(v.recipe == AUTO for v in self.study.every_variant):
+            self.progress.stage("asking the targets what they are")
+            found = find_facts(tuple(self.targets.values()))
+            self.study = recipes.resolve(self.study, self.targets, found)
         prepared = prepare(self.study, self.store, cache_folder() / "variants", self.progress)
-        sessions: dict[str, Session] = {}
-        facts: dict[str, dict[str, Any]] = {}
-        try:
-            for name, target in self.targets.items():
-                self.progress.stage(f"connecting to {name}")
-                try:
-                    transport = connect(target, self.progress.stage)
-                    sessions[name] = Session(transport, plugin=target.plugin).__enter__()
-                    facts[name] = sessions[name].facts
-                except EnvironmentMissing as error:
-                    facts[name] = unavailable(error)
-                    self.progress.note(f"{name}: {error.message}")
-            plan = self._plan(prepared, facts)
+        self.progress.stage(f"connecting to {', '.join(self.targets)}")
+        with Fleet(self.targets, self._open) as fleet:
+            if not fleet.sessions and fleet.lost:
+                raise next(iter(fleet.lost.values()))
+            plan = self._plan(prepared, fleet.facts())
             self.store.write_json("plan.json", encode(plan))
             if not plan.groups:
                 first = plan.exclusions[0]
@@ -137,46 +143,78 @@ class Campaign:
                     f" {first.reason}",
                     hint=first.hint,
                 )
-            for group in plan.groups:
-                self._measure(group, prepared, sessions[group.target])
-        finally:
-            for session in sessions.values():
-                session.__exit__()
+            self._record_lost(fleet, plan)
+            reached = set(fleet.lost)
+            fleet.run(lambda name, session: self._visit(name, session, plan, prepared))
+            self._record_lost(fleet, plan, known=reached)
+
+    def _open(self, target: Target) -> Session:
+        return open_session(target, self.progress.stage)
+
+    def _visit(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
+        """All groups of one target, one after the other."""
+        progress = self.progress.lane(name) if len(self.targets) > 1 else self.progress
+        for group in plan.groups:
+            if group.target == name:
+                self._measure(group, prepared, session, progress)
+
+    def _record_lost(self, fleet: Fleet, plan: Plan, known: Collection[str] = ()) -> None:
+        """A target that left is a row with the reason, until a round of it is recorded again."""
+        for name, error in fleet.lost.items():
+            if name in known or all(
+                GroupState(group, self.study, self.store).stopped
+                for group in plan.groups if group.target == name
+            ):  # fmt: skip
+                continue
+            self.progress.note(f"{name}: {error.message}")
+            self.store.append(
+                {"kind": "lost", "target": name, "reason": error.message, "hint": error.hint}
+            )
 
     def _plan(self, prepared: Prepared, facts: dict[str, dict[str, Any]]) -> Plan:
         known = Known(
             facts=facts, fixed_batch=prepared.fixed_batch, failed_variants=prepared.failed
         )
         sizes = {key: artifact.bytes for key, artifact in prepared.artifacts.items()}
-        return make_plan(self.study, tuple(self.targets.values()), known, sizes)
+        plan = make_plan(self.study, tuple(self.targets.values()), known, sizes)
+        before = self.store.read_json("plan.json")
+        begun = {row["target"] for row in self.store.rows() if row["kind"] == "round"}
+        return plan if before is None else go_on(plan, decode(Plan, before), begun)
 
-    def _measure(self, group: Group, prepared: Prepared, session: Session) -> None:
+    def _measure(
+        self, group: Group, prepared: Prepared, session: Session, progress: Progress
+    ) -> None:
         state = GroupState(group, self.study, self.store)
         if state.stopped:
             return
         target = self.targets[group.target]
         jobs = {t.id: make_job(t, target, prepared, self.study) for t in group.trials}
+        files: list[Path] = []
         if target.backend != "null":
-            session.stage(
-                [prepared.file(self.store.folder, sha) for job in jobs.values()
-                 for sha in (job.artifact, *job.inputs.values()) if sha is not None]
-            )  # fmt: skip
-        facts = self.store.add_facts(session.facts)
+            shas = [
+                sha
+                for job in jobs.values()
+                for sha in (job.artifact, *prepared.data_of(job.artifact), *job.inputs.values())
+            ]
+            files = [prepared.file(self.store.folder, sha) for sha in shas if sha is not None]
         title = f"{group.target}: {len(group.trials)} trials"
-        self.progress.group(title, state.budget_s, state.spent_s)
+        progress.group(title, state.budget_s, state.spent_s)
         while not state.stopped:
             active = tuple(jobs[t] for t in state.active())
             request = self._request(state, active, prepared)
-            start = time.monotonic()
-            repetitions = session.round(request, lambda e: state.tell(self.progress, e))
-            timings = self._fetch(session, repetitions)
-            elapsed_s = time.monotonic() - start
+            repetitions, timings, elapsed_s = session.steady(
+                partial(self._round, session, group.target, files, request,
+                        lambda e: state.tell(progress, e)),
+                progress.note,
+            )  # fmt: skip
             blocks = {r.trial: (r.blocks, timings[r.trial]) for r in repetitions
                       if r.trial in timings}  # fmt: skip
             name = f"g{group.index}-r{request.round:04d}.parquet"
             raw.write(self.store.folder / "raw" / name, blocks)
             reason = state.add(repetitions, timings, elapsed_s)
-            self.store.append(
+            with self._recording:
+                facts = self.store.add_facts(session.facts)
+            self._append(
                 {
                     "kind": "round",
                     "study_hash": self.store.meta()["study_hash"],
@@ -195,7 +233,26 @@ class Campaign:
             )
             for repetition in repetitions:
                 if repetition.status != "ok":
-                    self.progress.note(f"{repetition.trial}: {repetition.reason}")
+                    progress.note(f"{repetition.trial}: {repetition.reason}")
+
+    def _append(self, row: dict[str, Any]) -> None:
+        with self._recording:
+            self.store.append(row)
+
+    def _round(
+        self,
+        session: Session,
+        target: str,
+        files: list[Path],
+        request: RoundRequest,
+        event: Callable[[dict[str, Any]], None],
+    ) -> tuple[tuple[Repetition, ...], dict[str, raw.Timings], float]:
+        """One round with all it needs and all it made; done anew as a whole after a broken link."""
+        session.stage(files)
+        start = time.monotonic()
+        repetitions = session.round(request, event)
+        timings = self._fetch(session, target, repetitions)
+        return repetitions, timings, time.monotonic() - start
 
     def _request(
         self, state: GroupState, jobs: tuple[Job, ...], prepared: Prepared
@@ -215,12 +272,12 @@ class Campaign:
         )
 
     def _fetch(
-        self, session: Session, repetitions: tuple[Repetition, ...]
+        self, session: Session, target: str, repetitions: tuple[Repetition, ...]
     ) -> dict[str, raw.Timings]:
         """Timings of the good repetitions; predictions go into the store by content."""
         import numpy as np
 
-        place = self.store.folder / "raw" / "incoming"
+        place = self.store.folder / "raw" / f"incoming-{target}"
 
         def numbers(sha: str) -> Any:
             session.fetch(sha, place)
@@ -238,7 +295,8 @@ class Campaign:
             for sha in repetition.outputs.values():
                 path = self.store.folder / "outputs" / f"{sha}.npy"
                 if not path.exists():
-                    session.fetch(sha, path)
+                    session.fetch(sha, place)
+                    place.replace(path)
         return timings
 
 

@@ -102,14 +102,63 @@ def plan(
     look.plan(what, json=json)
 
 
-@app.command()
-def targets(
-    json: Json = False,
-) -> None:
-    """List the targets that can be named in a study."""
-    from profiler.commands import look
+targets = typer.Typer(
+    help="List, add, check and clean the devices that can be named in a study.",
+    rich_markup_mode=None,
+)
+app.add_typer(targets, name="targets")
+Name = Annotated[str, typer.Argument(help="A target's name.")]
 
-    look.targets(json=json)
+
+@targets.callback(invoke_without_command=True)
+def targets_alone(context: typer.Context, json: Json = False) -> None:
+    """List, add, check and clean the devices that can be named in a study."""
+    if context.invoked_subcommand is None:
+        targets_list(json=json)
+
+
+@targets.command("list")
+def targets_list(json: Json = False) -> None:
+    """List the targets, whether they answer, and how they differ from what their file says."""
+    from profiler.commands import targets as command
+
+    command.list_all(json=json)
+
+
+@targets.command("add")
+def targets_add(
+    name: Name,
+    ssh: Annotated[str, typer.Option(help="How to reach it.", metavar="[USER@]HOST[:PORT]")],
+    python: Annotated[Optional[str], typer.Option(help="Interpreter there.")] = None,
+    identity_file: Annotated[Optional[str], typer.Option(help="Private key.")] = None,
+    config_file: Annotated[Optional[str], typer.Option(help="ssh configuration.")] = None,
+    proxy_jump: Annotated[Optional[str], typer.Option(help="[USER@]HOST[:PORT] between.")] = None,
+    folder: Annotated[Optional[str], typer.Option(help="Our folder there.")] = None,
+) -> None:
+    """Write targets/NAME.toml for a device, from what is found there."""
+    from profiler.commands import targets as command
+
+    options = {
+        "python": python, "identity_file": identity_file, "config_file": config_file,
+        "proxy_jump": proxy_jump, "folder": folder,
+    }  # fmt: skip
+    command.add(name, ssh, options)
+
+
+@targets.command("check")
+def targets_check(name: Name, json: Json = False) -> None:
+    """Connect to a target and show what is found there."""
+    from profiler.commands import targets as command
+
+    command.check(name, json=json)
+
+
+@targets.command("clean")
+def targets_clean(name: Name) -> None:
+    """Remove every trace of ours from a device."""
+    from profiler.commands import targets as command
+
+    command.clean(name)
 
 
 @app.command()

@@ -8,31 +8,14 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from profiler.units import format_elapsed
 
 
-class Bar:
-    """Draws on stderr, so that stdout stays clean for tables and JSON."""
+class Lane:
+    """One line of progress. Draws on stderr, so that stdout stays clean for tables and JSON."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, quiet=quiet)
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[left]}"),
-            console=self._console,
-            transient=True,
-        )
+    def __init__(self, console: Console, progress: Progress) -> None:
+        self._console, self._progress = console, progress
         self._task: TaskID | None = None
         self._title = ""
-        self._live = self._console.is_terminal
-
-    def __enter__(self) -> Bar:
-        if self._live:
-            self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._progress.stop()
+        self._live = console.is_terminal
 
     def _show(self, text: str, done: float | None, left: str) -> None:
         total = None if done is None else 1.0
@@ -66,3 +49,53 @@ class Bar:
     def note(self, text: str) -> None:
         """A line that stays."""
         self._console.print(f"note: {text}", highlight=False, markup=False)
+
+
+class NamedLane(Lane):
+    """The line of one of several targets."""
+
+    def __init__(self, console: Console, progress: Progress, name: str) -> None:
+        super().__init__(console, progress)
+        self._name = name
+
+    def note(self, text: str) -> None:
+        """A line that stays, with the target's name."""
+        super().note(f"{self._name}: {text}")
+
+    def lane(self, name: str) -> NamedLane:
+        """Another line."""
+        return NamedLane(self._console, self._progress, name)
+
+
+class Bar(Lane):
+    """All lines. Use as a context manager."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        console = Console(stderr=True, quiet=quiet)
+        super().__init__(
+            console,
+            Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[left]}"),
+                console=console,
+                transient=True,
+            ),
+        )
+
+    def __enter__(self) -> Bar:
+        if self._live:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._progress.stop()
+
+    def lane(self, name: str) -> NamedLane:
+        """A line for one target; the common one ends where they begin."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        return NamedLane(self._console, self._progress, name)

@@ -142,7 +142,9 @@ def _trace_one(results: Results, trial: Trial, target: Target, session: Session)
     prepared = results.prepared
     job = make_job(trial, target, prepared, results.study)
     session.stage(
-        prepared.file(results.folder, sha) for sha in (job.artifact, *job.inputs.values()) if sha
+        prepared.file(results.folder, sha)
+        for sha in (job.artifact, *prepared.data_of(job.artifact), *job.inputs.values())
+        if sha
     )
     nodes = sum(_graph(results, trial).values())
     queries = max(LEAST_QUERIES, min(MOST_QUERIES, EVENTS // max(1, nodes)))

@@ -20,6 +20,9 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Something the user should know, at once."""
 
+    def lane(self, name: str) -> Progress:
+        """Where one of several targets, all at work at once, tells how far it is."""
+
 
 class Silent:
     """Says nothing."""
@@ -35,3 +38,7 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Ignore."""
+
+    def lane(self, name: str) -> Progress:
+        """The same: it says nothing either."""
+        return self

@@ -13,6 +13,7 @@ from profiler.analysis.across import AcrossRuns
 from profiler.analysis.choose import Choice, choose, separation
 from profiler.analysis.frontier import mark_frontier, usable_objectives
 from profiler.errors import InputError, ResultsError
+from profiler.planning import recipes
 from profiler.prepare import Prepared, recall
 from profiler.schema.codec import DecodeError, decode, encode, nearest
 from profiler.schema.plan import Plan, Trial
@@ -45,7 +46,7 @@ COLUMNS = (
     "accuracy", "accuracy_low", "accuracy_high",
     "drop", "drop_low", "drop_high", "quality", "quality_n_needed", "flips", "agreement",
     "gap", "gap_low", "gap_high", "usd_per_million",
-    "noise", "slo", "frontier", "dominated_by", "chosen",
+    "noise", "advice", "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip
 """Columns of the table; units are in the names."""
 
@@ -96,6 +97,13 @@ class Results:
         """Whether any group stopped because its intervals looked narrow enough."""
         return any(row["stopped"] == "precision" for row in self.rounds)
 
+    @cached_property
+    def lost(self) -> dict[str, dict[str, Any]]:
+        """Target -> its row with reason and hint, where the last we know is that it failed."""
+        rows = [row for row in self._store.rows() if row["kind"] in ("round", "lost")]
+        last = {row["target"]: row for row in rows}
+        return {name: row for name, row in last.items() if row["kind"] == "lost"}
+
     @property
     def complete(self) -> bool:
         """Whether every group has stopped for a reason of its own."""
@@ -131,8 +139,10 @@ class Results:
         """The table's rows under other limits than the study's."""
         rows = [{**dict.fromkeys(COLUMNS), **row} for row in self._measured]
         marks: dict[str, dict[str, Any]] = {}
-        for load in {_load_of(row) for row in rows}:
-            same = [row for row in rows if _load_of(row) == load]
+        # Times of an emulated device are no rivals of real ones.
+        kinds = [(_load_of(row), self.targets[row["target"]].emulated) for row in rows]
+        for kind in set(kinds):
+            same = [row for row, own in zip(rows, kinds, strict=True) if own == kind]
             marks.update(mark_frontier(same, usable_objectives(same, self.study.objectives)))
         chosen = self._choose(rows, limits)
         for row in rows:
@@ -147,7 +157,7 @@ class Results:
         ratios = relative.against_baseline(
             self.trials.values(), self.samples, delta=measure.equivalence, adaptive=self.adaptive
         )
-        accuracy = self._quality()
+        accuracy, facts = self._quality(), self.facts()
         errors = placement.output_errors(self._outputs, self.trials, self.study.targets[0])
         rows = []
         for trial in self.trials.values():
@@ -163,7 +173,11 @@ class Results:
             row["file_bytes"] = artifact.bytes if artifact and target.backend != "torch" else None
             if target.gpu is not None:
                 row["copies"] = {"host": "included", "device": "excluded"}[target.gpu.binding]
+            if artifact is not None:
+                row["advice"] = recipes.advice(artifact.made_by, target, facts.get(target.name, {}))
             row["usd_per_million"] = cost.usd_per_million(row.get("throughput"), target)
+            if row["status"] == "pending" and trial.target in self.lost:
+                row.update(status="failed", reason=self.lost[trial.target]["reason"])
             rows.append(row)
         for exclusion in self.plan.exclusions:
             reason = exclusion.reason + (f" ({exclusion.hint})" if exclusion.hint else "")
@@ -317,6 +331,9 @@ class Results:
     ) -> Choice:
         # Latencies under different loads don't compare: the study's first scenario decides.
         rows = [row for row in rows if row["scenario"] == self.study.scenarios[0].kind]
+        real = [row for row in rows if not self.targets[row["target"]].emulated]
+        if real:
+            rows = real
         available = usable_objectives(rows, (objective or self.study.objectives[0],))
         measured = [t for t in self.trials if t in self.samples and self.samples[t].taken]
         pairs = [(a, b) for i, a in enumerate(measured) for b in measured[i + 1 :]

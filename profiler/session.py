@@ -4,53 +4,150 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
-from profiler.errors import TransportError, WorkerError
+from profiler.errors import TransientError, TransportError, WorkerError
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream, Silence, pack
-from profiler.schema.wire import PROTOCOL, Repetition, RoundRequest, Trace, TraceRequest
+from profiler.schema.wire import (
+    PING_S,
+    PROTOCOL,
+    SILENCE_S,
+    Repetition,
+    RoundRequest,
+    Trace,
+    TraceRequest,
+)
 from profiler.transport import payload
 from profiler.transport.base import Pipe, Transport
 
 Event = Callable[[dict[str, Any]], None]
+T = TypeVar("T")
 _ANSWER_S = 120.0
+_STOP_S = 3.0
+BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
+"""Waits between attempts after the link broke: two minutes, a reboot of a small board."""
 
 
 class Session:
     """Use as a context manager; the worker ends with it."""
 
-    def __init__(self, transport: Transport, *, plugin: Optional[str] = None) -> None:
-        self._transport, self._plugin = transport, plugin
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        plugin: Optional[str] = None,
+        backoff_s: Optional[tuple[float, ...]] = None,
+        wheels: Optional[Path] = None,
+    ) -> None:
+        """`wheels` is a cache folder: a device without numpy or onnxruntime gets them from there.
+
+        None leaves the device as it is.
+        """
+        self._plugin = plugin
+        self._transport, self._wheels, self._provided = transport, wheels, False
+        self._backoff_s = BACKOFF_S if backoff_s is None else backoff_s
         self._pipe: Optional[Pipe] = None
+        self._writing = threading.Lock()
+        self._stopped = threading.Event()
         self._next_id = 0
         self._staged: set[str] = set()
         self._out = ""
         self.facts: dict[str, Any] = {}
 
     def __enter__(self) -> Session:
+        try:
+            self._open()
+        except BaseException:
+            self._transport.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._let_go()
+        self._transport.close()
+
+    def stop(self) -> None:
+        """From any thread: whatever this session is doing fails at once and isn't tried again."""
+        self._stopped.set()
+        pipe = self._pipe
+        if pipe is None:
+            return
+        # The end of the stream lets the worker clean up; over a dead link nothing but this helps.
+        killer = threading.Timer(_STOP_S, pipe.kill)
+        killer.daemon = True
+        killer.start()
+        if self._writing.acquire(timeout=_STOP_S):
+            try:
+                pipe.finish()
+            except TransportError:
+                pass
+            finally:
+                self._writing.release()
+
+    def _open(self) -> None:
         data, sha = payload.build()
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "worker.pyz"
             archive.write_bytes(data)
             self._transport.stage(archive, sha)
-        self._pipe = self._transport.spawn(sha)
+        self._pipe = pipe = self._transport.spawn(sha)
         try:
             hello = self._ask("hello")
             if hello["protocol"] != PROTOCOL or hello["worker"] != sha:
                 raise TransportError("the worker that answered is not the one that was sent")
             self._out = hello["out"]
+            threading.Thread(target=self._ping, args=(pipe,), daemon=True).start()
             self.facts = {**self._ask("facts", plugin=self._plugin), "worker": sha}
+            if self._wheels is not None and _bare(self.facts) and not self._provided:
+                self._provided = True
+                self._let_go()
+                self._transport.provide(self._wheels)
+                self._open()
         except BaseException:
-            self._pipe.close()
+            self._let_go()
             raise
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        assert self._pipe is not None
-        self._pipe.close()
+    def _let_go(self) -> None:
+        pipe, self._pipe = self._pipe, None
+        self._staged.clear()
+        if pipe is not None:
+            with self._writing:
+                pipe.close()
+
+    def _ping(self, pipe: Pipe) -> None:
+        """Tell the worker that its host is alive, until another worker takes its place."""
+        while not self._stopped.wait(PING_S):
+            with self._writing:
+                if self._pipe is not pipe:
+                    return
+                try:
+                    pipe.send(pack({"op": "ping", "silence_s": SILENCE_S}))
+                except TransportError:
+                    return  # who reads the answers learns of it, too
+
+    def steady(self, work: Callable[[], T], tell: Callable[[str], None]) -> T:
+        """Do `work`; when the link breaks, wait longer each time, connect anew and do it again.
+
+        `work` must stage what it needs. Raises the last TransientError when nothing helped.
+        """
+        for wait_s in (*self._backoff_s, None):
+            try:
+                if self._pipe is None:
+                    self._open()
+                return work()
+            except TransientError as error:
+                self._let_go()
+                self._transport.drop()
+                if wait_s is None or self._stopped.is_set():
+                    raise
+                tell(f"{error.message}; trying again in {wait_s:g} s")
+                self._stopped.wait(wait_s)
+        raise AssertionError("the last attempt returns or raises")
 
     def stage(self, files: Iterable[Path]) -> None:
         """Bring files to the device that are not there yet; each is named by its content."""
@@ -79,7 +176,7 @@ class Session:
         self._transport.fetch(self._out, sha, to)
         if _sha(to) != sha:
             to.unlink()
-            raise TransportError(f"{to.name}: damaged on the way from the device")
+            raise TransientError(f"{to.name}: damaged on the way from the device")
 
     def _ask(
         self,
@@ -91,14 +188,17 @@ class Session:
         pipe = self._pipe
         assert pipe is not None
         self._next_id += 1
-        pipe.send(pack({"id": self._next_id, "op": operation, "args": arguments}))
+        with self._writing:
+            pipe.send(pack({"id": self._next_id, "op": operation, "args": arguments}))
         while True:
             try:
                 message = pipe.reader.read(timeout_s)
             except EndOfStream:
-                raise TransportError(f"the worker ended: {pipe.ended()}") from None
+                raise pipe.failure() from None
             except Silence:
-                raise TransportError(f"no answer to {operation!r} in {timeout_s:g} s") from None
+                raise TransientError(f"no answer to {operation!r} in {timeout_s:g} s") from None
+            if "ended" in message:
+                raise _ended(message["ended"], pipe)
             if "event" in message:
                 if event is not None:
                     event(message["event"])
@@ -107,6 +207,20 @@ class Session:
                     raise WorkerError(f"{operation}: {message['error']}")
                 result: dict[str, Any] = message["result"]
                 return result
+
+
+def _bare(facts: dict[str, Any]) -> bool:
+    return not facts["numpy"] or not facts["onnxruntime"]
+
+
+def _ended(status: int, pipe: Pipe) -> TransportError:
+    """The device's own word on how the worker ended; a signal may not come again."""
+    if status > 128:
+        return TransientError(
+            f"the worker was killed on the device (signal {status - 128})",
+            hint="its memory may be too small for so many models at once: see dmesg there",
+        )
+    return TransportError(f"the worker ended with status {status}: {pipe.failure().message}")
 
 
 def _sha(path: Path) -> str:

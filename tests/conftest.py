@@ -1,9 +1,16 @@
 """Shared by all tests: a private cache, and models small enough to measure in no time."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--devices", action="store_true", help="also run tests with (emulated) devices"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +91,17 @@ def make_study(tmp_path: Path, make_model: Callable[..., Path]) -> Callable[...,
         return path
 
     return make
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """stub(mode): from now on `ssh` is tests/stubs/ssh in that mode."""
+    folder = Path(__file__).resolve().parent / "stubs"
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def choose(mode: str, **more: str) -> None:
+        monkeypatch.setenv("STUB_SSH", mode)
+        for name, value in more.items():
+            monkeypatch.setenv(name, value)
+
+    return choose

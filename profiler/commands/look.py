@@ -32,12 +32,14 @@ def print_json(value: Any) -> None:
 def plan(what: Path, *, json: bool) -> None:
     """Print the plan of a study."""
     from profiler.campaign import find_facts, study_targets
-    from profiler.planning import Known, make_plan
+    from profiler.planning import Known, make_plan, recipes
     from profiler.schema.study import Study
 
     study = Study.read(what)
     targets = study_targets(study)
-    made = make_plan(study, targets, Known(facts=find_facts(targets)))
+    facts = find_facts(targets)
+    study = recipes.resolve(study, {t.name: t for t in targets}, facts)
+    made = make_plan(study, targets, Known(facts=facts))
     if json:
         print_json({**encode(made), "trials": encode(made.trials)})
         return
@@ -60,22 +62,6 @@ def plan(what: Path, *, json: bool) -> None:
         f"{len(made.groups)} group(s); estimated {format_elapsed(made.least_s)} to"
         f" {format_elapsed(made.most_s)} of measuring{cost}. Nothing was run."
     )
-
-
-def targets(*, json: bool) -> None:
-    """Print the targets there are."""
-    from profiler.schema.files import known_targets, read_target
-
-    found = [read_target(path) for path in known_targets(Path.cwd()).values()]
-    if json:
-        print_json(encode(found))
-        return
-    shown = Table(box=None)
-    for heading in ("target", "transport", "provider", "description"):
-        shown.add_column(heading)
-    for target in found:
-        shown.add_row(target.name, target.transport, target.provider, target.description)
-    console().print(shown)
 
 
 def table(results: Results, form: str) -> None:

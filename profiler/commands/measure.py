@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from profiler.commands import look
-from profiler.errors import InputError
+from profiler.errors import InputError, TransportError
 from profiler.schema.codec import DecodeError, decode, encode
 from profiler.schema.study import MeasureSpec, Study
 
@@ -41,7 +41,10 @@ def study_from(
     study = Study.read(what)
     folder = study.folder
     if targets:
-        study = dataclasses.replace(study, targets=tuple(targets))
+        try:
+            study = dataclasses.replace(study, targets=tuple(targets))
+        except DecodeError as error:
+            raise InputError(f"--target: {error}", hint=error.hint) from None
     if limits:
         try:
             measure = decode(MeasureSpec, {**encode(study.measure), **limits})
@@ -70,10 +73,16 @@ def run(study: Study, folder: Path, *, quiet: bool, json: bool) -> None:
         paths = look.write(results, folder)
     if json:
         look.table(results, "json")
-        return
-    look.table(results, "text")
-    look.print_choice(results)
-    look.print_paths(results, paths)
+    else:
+        look.table(results, "text")
+        look.print_choice(results)
+        look.print_paths(results, paths)
+    for name, row in results.lost.items():
+        raise TransportError(
+            f"{name}: {row['reason']}",
+            hint=f"{row['hint'] or 'see the message'}; what was measured is kept, the same command"
+            " goes on",
+        )
 
 
 def demo_study(folder: Path) -> Path:

@@ -8,8 +8,9 @@ from itertools import product
 from typing import Any
 
 from profiler.schema.plan import Exclusion, Trial
-from profiler.schema.study import ModelSpec, Study, VariantSpec
+from profiler.schema.study import ModelSpec, Study
 from profiler.schema.target import Target
+from profiler.schema.variant import VariantSpec
 from profiler.units import format_duration, parse_cpus
 
 SHIPPED = {
@@ -97,6 +98,8 @@ def _all(
         for configuration in _configurations(study, target, known, model):
             where = f"@{target.name}/{configuration.name()}"
             for variant in variants:
+                if variant.targets and target.name not in variant.targets:
+                    continue
                 trial = Trial(
                     id=f"{model.name}/{variant.name}{where}",
                     model=model.name,
@@ -206,10 +209,10 @@ def _exclude(
     failed = known.failed_variants.get((model.name, variant.name))
     cores, fixed = facts.get("usable_cores"), known.fixed_batch.get(model.name)
     providers = facts.get("providers")
-    if variant.recipe == "int8-static" and study.data is None:
+    if variant.needs_rows and study.data is None:
         return Exclusion(
             trial=trial,
-            reason="int8-static needs rows to calibrate with",
+            reason=f"{variant.name} needs rows to calibrate with",
             hint='add [data] with file = "rows.npz" to the study',
         )
     if failed is not None:

@@ -79,8 +79,8 @@ def _p50_cell(row: Row, unit: float, notes: Notes) -> str:
 
 
 def _marks(row: Row, notes: Notes) -> str:
-    """Footnotes of what a latency owes to: a noisy machine, a provider that took only a part."""
-    return notes.mark(row.get("noise")) + notes.mark(row.get("placed_note"))
+    """Footnotes of what a latency owes to: noise, a partial provider, an unsuited recipe."""
+    return "".join(notes.mark(row.get(key)) for key in ("noise", "placed_note", "advice"))
 
 
 def _p99_cell(row: Row, unit: float, notes: Notes) -> str:

@@ -56,7 +56,13 @@ def read_target(path: Path) -> Target:
     """Read and check a target file."""
     data = _toml(path, "target file")
     data.setdefault("name", path.stem)
-    return _decode(Target, data, path)
+    target = _decode(Target, data, path)
+    if target.transport == "ssh" and target.ssh is None:
+        raise StudyError(
+            f"{path}: ssh: expected a table (required), got nothing",
+            hint='add [ssh] with host = "..." to the file',
+        )
+    return target
 
 
 def target_folders(folder: Path) -> list[Path]:

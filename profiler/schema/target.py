@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Literal, Optional
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Optional
 
 from profiler.schema.codec import DecodeError
 from profiler.schema.runtime import Runtime
+from profiler.schema.ssh import SshSpec
 from profiler.units import parse_size
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -65,7 +67,9 @@ class Target:
 
     name: str
     description: str = ""
-    transport: Literal["local"] = "local"
+    transport: Literal["local", "ssh"] = "local"
+    ssh: Optional[SshSpec] = None
+    """how to reach it; stays out of results, which other people read"""
     backend: Literal["onnxruntime", "torch", "null"] = "onnxruntime"
     provider: Provider = "CPUExecutionProvider"
     plugin: Optional[str] = None
@@ -90,9 +94,11 @@ class Target:
     gpu: Optional[Gpu] = None
     """CUDA and TensorRT: which GPU and how it is used (default: the first, without copies)"""
     python: Optional[str] = None
-    """interpreter of the worker; default: the one that runs profiler"""
+    """interpreter of the worker; default: the one that runs profiler, over ssh `python3`"""
     runtime: Optional[Runtime] = None
     """packages of its own; then `python` is what their environment is made with"""
+    emulated: bool = False
+    """a made-up device: its answers count, its times mean nothing for a real one"""
     cost: Optional[Cost] = None
     declares: Declared = field(default_factory=Declared)
 
@@ -115,3 +121,31 @@ class Target:
             raise DecodeError("plugin", 'a module, e.g. "onnxruntime_ep_openvino"', self.plugin)
         if self.device is not None and self.plugin is None:
             raise DecodeError("device", "a plugin beside it", self.device)
+        if self.ssh is not None and self.runtime is not None:
+            raise DecodeError(
+                "runtime", "no [runtime] beside [ssh]: a device has its own packages, or gets ours",
+                list(self.runtime.packages),
+            )  # fmt: skip
+        if self.transport == "local" and self.ssh is not None:
+            raise DecodeError("transport", '"ssh", as there is an [ssh] table', self.transport)
+
+
+def shareable(target: Target) -> Target:
+    """The target as results may tell of it: what it is, without the way to it."""
+    return replace(target, ssh=None)
+
+
+def differences(target: Target, facts: Mapping[str, Any]) -> list[str]:
+    """Where the device found is not the one declared, in words."""
+    declared, found = target.declares, []
+    for label, said, seen in (
+        ("architecture", declared.architecture, facts.get("architecture")),
+        ("cores", declared.cores, facts.get("cores")),
+    ):
+        if said is not None and seen is not None and said != seen:
+            found.append(f"declared {label} {said}, found {seen}")
+    memory = facts.get("memory_bytes")
+    # A board of 8 GB shows the system less: firmware and graphics take their part.
+    if declared.memory_gb and memory and not 0.75 < memory / 1e9 / declared.memory_gb < 1.1:
+        found.append(f"declared memory {declared.memory_gb:g} GB, found {memory / 1e9:.1f} GB")
+    return found

@@ -14,6 +14,11 @@ SCHEMA_VERSION = 1
 MARKER = "\x1eprofiler1 "
 """Every protocol line starts with this; whatever else appears on the stream is not ours."""
 
+PING_S = 10.0
+"""how often the host says that it is still there"""
+SILENCE_S = 60.0
+"""a worker which hears nothing for so long ends with everything it started"""
+
 
 @dataclass(frozen=True)
 class GpuOptions:

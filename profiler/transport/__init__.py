@@ -13,6 +13,10 @@ def connect(target: Target, note: Callable[[str], None] = lambda text: None) -> 
 
     Raises EnvironmentMissing when the target's own packages can't be had.
     """
+    if target.ssh is not None:
+        from profiler.transport.ssh import SshTransport
+
+        return SshTransport(target.ssh, target.python)
     from profiler.transport.environment import environment_for
     from profiler.transport.local import LocalTransport, cache_folder
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from profiler.errors import TransportError
 from profiler.schema.lines import LineReader
 
 
@@ -16,8 +17,14 @@ class Pipe(Protocol):
     def send(self, data: bytes) -> None:
         """Write bytes to the worker. Raises TransportError when it is gone."""
 
-    def ended(self) -> str:
-        """Why the stream ended, in words, for messages."""
+    def finish(self) -> None:
+        """Nothing more will be sent."""
+
+    def failure(self) -> TransportError:
+        """Why the stream ended."""
+
+    def kill(self) -> None:
+        """End it at once, from any thread: who reads from it sees the end of the stream."""
 
     def close(self) -> None:
         """End the worker if it still runs, and release the stream."""
@@ -36,3 +43,15 @@ class Transport(Protocol):
 
     def fetch(self, folder: str, sha: str, to: Path) -> None:
         """Move an output blob from the device's `folder` to the file `to`."""
+
+    def provide(self, cache: Path) -> None:
+        """Give a bare device what the worker needs to run models; `cache` keeps it on this side."""
+
+    def clean(self) -> None:
+        """Remove every trace of ours from the device."""
+
+    def drop(self) -> None:
+        """Forget the connection, so that the next use makes a new one."""
+
+    def close(self) -> None:
+        """Let go of everything on this side."""

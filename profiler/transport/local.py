@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Optional
 
 from profiler.errors import TransportError
-from profiler.schema.lines import LineReader
+from profiler.transport.process import ProcessPipe, last_lines
 
 
 def cache_folder() -> Path:
@@ -21,61 +19,9 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "profiler"
 
 
-class LocalPipe:
-    """The worker process on this machine."""
-
-    def __init__(self, command: list[str], home: Path) -> None:
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the pipe)
-        try:
-            # A session of its own: Ctrl-C reaches the host alone, which then closes the worker.
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._stderr,
-                cwd=home,
-                start_new_session=True,
-            )
-        except OSError as error:
-            self._stderr.close()
-            raise TransportError(
-                f"{command[0]}: can't be started ({error.strerror})",
-                hint="set `python` in the target file to a Python 3.9 or newer",
-            ) from None
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        self.reader = LineReader(self._stdout.fileno())
-
-    def send(self, data: bytes) -> None:
-        """Write bytes to the worker."""
-        try:
-            self._stdin.write(data)
-            self._stdin.flush()
-        except OSError:
-            raise TransportError(f"the worker is gone: {self.ended()}") from None
-
-    def ended(self) -> str:
-        """Exit status and the tail of what it wrote to stderr."""
-        try:
-            code: Optional[int] = self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            code = None
-        self._stderr.seek(0)
-        tail = self._stderr.read().decode(errors="replace").strip().splitlines()[-3:]
-        status = "still running" if code is None else f"exit status {code}"
-        return " | ".join([status, *tail])
-
-    def close(self) -> None:
-        """Closing stdin ends the worker and its runners; whatever remains is killed."""
-        self._stdin.close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        self._stdout.close()
-        self._stderr.close()
+def _explain(code: Optional[int], stderr: str) -> TransportError:
+    status = "still running" if code is None else f"exit status {code}"
+    return TransportError(f"the worker is gone: {' | '.join([status, *last_lines(stderr)])}")
 
 
 class LocalTransport:
@@ -107,10 +53,15 @@ class LocalTransport:
                 f"{self._home}: {error.strerror} while staging {path.name}"
             ) from None
 
-    def spawn(self, worker_sha: str) -> LocalPipe:
+    def spawn(self, worker_sha: str) -> ProcessPipe:
         """Start the worker with the target's interpreter."""
         archive = self._home / "blobs" / worker_sha
-        return LocalPipe([self._python, str(archive), "serve", str(self._home)], self._home)
+        return ProcessPipe(
+            [self._python, str(archive), "serve", str(self._home)],
+            _explain,
+            folder=self._home,
+            hint="set `python` in the target file to a Python 3.9 or newer",
+        )
 
     def fetch(self, folder: str, sha: str, to: Path) -> None:
         """Move the blob here."""
@@ -118,3 +69,16 @@ class LocalTransport:
             shutil.move(Path(folder) / sha, to)
         except OSError as error:
             raise TransportError(f"{to}: {error.strerror} while fetching results") from None
+
+    def provide(self, cache: Path) -> None:
+        """Nothing: this machine's interpreter has what the target file says it has."""
+
+    def clean(self) -> None:
+        """Remove our folder."""
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def drop(self) -> None:
+        """Nothing: there is no connection."""
+
+    def close(self) -> None:
+        """Nothing: there is no connection."""

@@ -1,8 +1,8 @@
 """The supervisor: answers the host, starts runners, and never outlives the host.
 
 Operations: hello, facts, have (which blobs are missing), round, trace, bye. A reader thread
-watches the stream, so that the end of it ends the whole process group even in the middle of a
-round.
+watches the stream: its end, or silence where pings should be, ends the whole process group even in
+the middle of a round. A dead link does not always close the stream.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
-from profiler.schema.lines import EndOfStream
-from profiler.schema.wire import PROTOCOL, RoundRequest, TraceRequest
+from profiler.schema.lines import EndOfStream, Silence
+from profiler.schema.wire import PROTOCOL, SILENCE_S, RoundRequest, TraceRequest
 from profiler.worker import facts, tracing
 from profiler.worker.blobs import BlobFolder, sha_of
 from profiler.worker.channel import Channel
@@ -37,10 +37,15 @@ class Server:
 
     def watch(self) -> None:
         """Reader thread: queue messages; when the host is gone, end everything at once."""
+        silence_s = SILENCE_S
         while True:
             try:
-                self.inbox.put(self.channel.receive())
-            except (EndOfStream, OSError):
+                message = self.channel.receive(silence_s)
+                if message["op"] == "ping":
+                    silence_s = float(message["silence_s"])
+                else:
+                    self.inbox.put(message)
+            except (EndOfStream, Silence, OSError):
                 self.clean()
                 # Runners are in our process group: nothing of ours may burn the device.
                 os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -16,7 +16,7 @@ LEVELS = {
     "statistics": 2, "worker": 2, "progress": 2,
     "planning": 3, "sources": 3, "data": 3, "analysis": 3, "transport": 3, "demo": 3,
     "variants": 4, "session": 4, "store": 4,
-    "raw": 5, "prepare": 5, "report": 5, "fingerprint": 5, "single": 5,
+    "raw": 5, "prepare": 5, "report": 5, "fingerprint": 5, "single": 5, "fleet": 5,
     "results": 6, "jobs": 6,
     "campaign": 7, "explain": 7, "brief": 7, "console": 7,
     "commands": 8,

@@ -1,0 +1,115 @@
+"""What the device does with files, run there by its own Python through `python3 -c`.
+
+Sent as text, so: one file, standard library only, Python 3.9 source. Operations: receive, send,
+unpack, clean. Answers are marked lines, so that a noisy login shell can't disturb them.
+"""
+
+import base64
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+MARKER = "\x1eprofiler1 "
+PIECE = 1 << 18
+NAMEPLATE = "profiler-device"
+"""A folder without this file is not ours and is never removed."""
+
+
+def say(**message: object) -> None:
+    """One line of answer."""
+    sys.stdout.write("\n" + MARKER + json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        for piece in iter(lambda: file.read(1 << 20), b""):
+            found.update(piece)
+    return found.hexdigest()
+
+
+def receive(folder: str, sha: str) -> None:
+    """Take in a blob from stdin; what an earlier, cut transfer left is kept and gone on with."""
+    whole = Path(folder) / "blobs" / sha
+    partial = whole.with_suffix(".part")
+    if whole.is_file() and digest(whole) == sha:
+        say(have=True)
+        return
+    with partial.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        say(offset=file.tell())
+        stream = zlib.decompressobj()
+        while not stream.eof:
+            data = os.read(0, PIECE)
+            if not data:
+                return  # cut: the partial file stays
+            file.write(stream.decompress(data))
+            file.flush()
+        os.fsync(file.fileno())
+        if digest(partial) != sha:
+            partial.unlink()
+            say(damaged=True)
+            return
+        partial.replace(whole)
+    say(done=True)
+
+
+def send(path: str) -> None:
+    """Give a file out, in pieces."""
+    with Path(path).open("rb") as file:
+        for piece in iter(lambda: file.read(PIECE), b""):
+            say(data=base64.b64encode(zlib.compress(piece, 1)).decode())
+    say(done=True)
+
+
+def unpack(folder: str, sha: str) -> None:
+    """Unpack the blob `sha`, a zip of packages, so that it appears whole or not at all."""
+    place = Path(folder) / "packages" / sha
+    if not place.is_dir():
+        partial = place.with_suffix(".part")
+        shutil.rmtree(str(partial), ignore_errors=True)
+        try:
+            with zipfile.ZipFile(str(Path(folder) / "blobs" / sha)) as archive:
+                archive.extractall(str(partial))
+            partial.rename(place)
+        finally:
+            shutil.rmtree(str(partial), ignore_errors=True)
+    say(done=True)
+
+
+def clean(folder: str) -> None:
+    """Remove everything of ours."""
+    if (Path(folder) / NAMEPLATE).is_file():
+        shutil.rmtree(folder)
+        say(done=True)
+    else:
+        say(error="this folder is not ours")
+
+
+OPERATIONS: "dict[str, Callable[..., None]]" = {
+    "receive": receive,
+    "send": send,
+    "unpack": unpack,
+    "clean": clean,
+}
+
+
+def main(operation: str, *arguments: str) -> None:
+    """Do one operation; a failure of the operating system is an answer, too."""
+    try:
+        OPERATIONS[operation](*arguments)
+    except OSError as error:
+        say(error=error.strerror or str(error), errno=error.errno)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,102 @@
+"""A child process as a protocol stream: the worker itself, or the `ssh` that leads to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Optional
+
+from profiler.errors import TransportError
+from profiler.schema.lines import LineReader
+
+Explain = Callable[[Optional[int], str], TransportError]
+"""(exit status or None while it runs, what it wrote to stderr) -> the error to raise"""
+
+
+class ProcessPipe:
+    """stdin and stdout carry the protocol; stderr is kept to explain an end."""
+
+    def __init__(
+        self,
+        command: list[str],
+        explain: Explain,
+        *,
+        folder: Optional[Path] = None,
+        environment: Optional[Mapping[str, str]] = None,
+        hint: Optional[str] = None,
+    ) -> None:
+        self._explain = explain
+        # A file, not a pipe: ssh's background master keeps the descriptor open.
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the pipe)
+        try:
+            # A session of its own: Ctrl-C reaches the host alone, which then closes the worker,
+            # and nothing can ask for a password on the terminal.
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                cwd=folder,
+                env=None if environment is None else dict(environment),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._stderr.close()
+            raise TransportError(
+                f"{command[0]}: can't be started ({error.strerror})", hint=hint
+            ) from None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self.reader = LineReader(self._stdout.fileno())
+
+    def send(self, data: bytes) -> None:
+        """Write bytes. Raises the TransportError which explains why nobody reads them."""
+        try:
+            self._stdin.write(data)
+            self._stdin.flush()
+        except (OSError, ValueError):
+            raise self.failure() from None
+
+    def finish(self) -> None:
+        """Nothing more will be sent."""
+        try:
+            self._stdin.close()
+        except OSError:
+            raise self.failure() from None
+
+    def failure(self) -> TransportError:
+        """Why the stream ended."""
+        try:
+            code: Optional[int] = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            code = None
+        self._stderr.seek(0)
+        return self._explain(code, self._stderr.read().decode(errors="replace"))
+
+    def kill(self) -> None:
+        """End the process at once; a thread that reads from it sees the end of the stream."""
+        if self._process.poll() is None:  # else the number may be another's by now
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Closing stdin ends the worker and its runners; whatever remains is killed."""
+        with contextlib.suppress(OSError):  # it is gone, and with it what was still buffered
+            self._stdin.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._process.wait()
+        self._stdout.close()
+        self._stderr.close()
+
+
+def last_lines(stderr: str, count: int = 3) -> list[str]:
+    """The tail of what a process wrote to stderr."""
+    return stderr.strip().splitlines()[-count:]

@@ -1,0 +1,296 @@
+"""A Linux device over the user's own OpenSSH client.
+
+Every ssh process gets the same hardened options and one connection is shared by all of them
+(ControlMaster in a private folder). The remote shell only ever sees quoted words: the program is
+constant text, data are its arguments.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import shlex
+import shutil
+import tempfile
+import zlib
+from functools import cache
+from pathlib import Path
+from typing import Any, Optional
+
+from profiler.errors import TransientError, TransportError
+from profiler.schema.lines import EndOfStream, Silence
+from profiler.schema.ssh import PLACEHOLDER, SshSpec
+from profiler.transport import ssh_errors
+from profiler.transport.process import ProcessPipe
+
+CONNECT_TIMEOUT_S = 15
+OLDEST_PYTHON = (3, 9)
+_ANSWER_S = 60.0
+_SLOWEST_DISK_BYTES_PER_S = 2_000_000
+_PIECE_BYTES = 1 << 18
+_SOCKET_PATH_LIMIT = 80
+"""The kernel allows 108 characters; ssh appends a random suffix of 17 while it connects."""
+
+OPTIONS = (
+    "BatchMode=yes",
+    f"ConnectTimeout={CONNECT_TIMEOUT_S}",
+    "ServerAliveInterval=15",
+    "ServerAliveCountMax=3",
+    "LogLevel=ERROR",
+    "StrictHostKeyChecking=yes",
+    "ClearAllForwardings=yes",
+    "ForwardAgent=no",
+    "PermitLocalCommand=no",
+    "RemoteCommand=none",
+)
+
+_MARK = r"\n\036profiler1 "
+# A folder that holds anything but ours is refused: `clean` removes the whole of it.
+PROBE = f"""umask 077
+if [ -d "$1" ] && ! [ -f "$1/profiler-device" ] && [ -n "$(ls -A -- "$1")" ]; then
+    printf '{_MARK}{{"failed": "foreign"}}\\n'; exit 1; fi
+mkdir -p -- "$1/blobs" "$1/packages" && : >"$1/profiler-device" || {{
+    printf '{_MARK}{{"failed": "folder"}}\\n'; exit 1; }}
+command -v "$2" >/dev/null || {{ printf '{_MARK}{{"failed": "python"}}\\n'; exit 1; }}
+exec "$2" -c "$3"
+"""
+# Must run, or at least be understood, on every Python there is: it says which one this is.
+PROBE_PYTHON = """import json, platform, sys, sysconfig
+sys.stdout.write("\\n\\036profiler1 " + json.dumps({
+    "python": list(sys.version_info[:3]), "architecture": platform.machine(),
+    "libc": list(platform.libc_ver()), "abi": str(sysconfig.get_config_var("SOABI")),
+    "implementation": platform.python_implementation()}) + "\\n")
+"""
+# The shell stays, to say how the worker ended: ssh's own 255 could as well be the link.
+SPAWN = f"""cd -- "$1" || exit 1
+umask 077
+if [ -n "$4" ]; then PYTHONPATH="$PWD/packages/$4"; export PYTHONPATH; fi
+"$2" "$PWD/blobs/$3" serve "$PWD"
+printf '{_MARK}{{"ended": %d}}\\n' "$?"
+"""
+
+
+@cache
+def _helper() -> str:
+    return (Path(__file__).parent / "helper.py").read_text(encoding="utf-8")
+
+
+def command_line(spec: SshSpec, control: Optional[Path], words: list[str]) -> list[str]:
+    """The argument list that runs `words` on the device."""
+    line = ["ssh"]
+    if spec.config_file is not None:
+        line += ["-F", str(Path(spec.config_file).expanduser())]
+    for option in OPTIONS:
+        line += ["-o", option]
+    if control is not None:
+        line += ["-o", "ControlMaster=auto", "-o", "ControlPersist=30", "-S", str(control)]
+    else:
+        line += ["-o", "ControlMaster=no", "-S", "none"]
+    line += ["-T", "-x"]
+    if spec.port is not None:
+        line += ["-p", str(spec.port)]
+    if spec.identity_file is not None:
+        line += ["-i", str(Path(spec.identity_file).expanduser())]
+    if spec.proxy_jump is not None:
+        line += ["-J", spec.proxy_jump]
+    if spec.user is not None:
+        line += ["-l", spec.user]
+    return [*line, "--", spec.host, shlex.join(words)]
+
+
+class SshTransport:
+    """One device. `stage`, `spawn`, `fetch` reconnect by themselves when a connection is gone."""
+
+    name = "ssh"
+
+    def __init__(self, spec: SshSpec, python: Optional[str] = None) -> None:
+        if spec.host == PLACEHOLDER:
+            raise TransportError(
+                "this target has no host yet: [ssh] host is a placeholder",
+                hint="copy its file to ./targets/ and write host and user there, or make one from"
+                " the device itself: profiler targets add NAME --ssh USER@HOST",
+            )
+        self.spec, self.python = spec, python or "python3"
+        self._packages = ""
+        self._found: Optional[dict[str, Any]] = None
+        private = tempfile.mkdtemp(prefix="profiler-")  # mode 0700
+        self._private = Path(private)
+        self._control = self._private / "s" if len(private) <= _SOCKET_PATH_LIMIT else None
+
+    def _start(self, words: list[str]) -> ProcessPipe:
+        # C locale: the messages we parse; no dialog windows for passwords.
+        environment = {**os.environ, "LC_ALL": "C", "SSH_ASKPASS_REQUIRE": "never"}
+        return ProcessPipe(
+            command_line(self.spec, self._control, words),
+            lambda code, stderr: ssh_errors.explain(self.spec, code, stderr),
+            environment=environment,
+            hint="install OpenSSH's client (Debian: apt install openssh-client)",
+        )
+
+    def _shell(self, script: str, *arguments: str) -> ProcessPipe:
+        return self._start(["sh", "-c", script, "sh", *arguments])
+
+    def _help(self, operation: str, *arguments: str) -> ProcessPipe:
+        self.probe()
+        return self._start([self.python, "-I", "-c", _helper(), operation, *arguments])
+
+    def _answer(self, pipe: ProcessPipe, timeout_s: float = _ANSWER_S) -> dict[str, Any]:
+        try:
+            reply = pipe.reader.read(timeout_s)
+        except EndOfStream:
+            raise pipe.failure() from None
+        except Silence:
+            raise ssh_errors.LinkLost(
+                f"{ssh_errors.address(self.spec)}: no answer in {timeout_s:g} s",
+                hint=f"try {ssh_errors.login(self.spec)}",
+            ) from None
+        if "error" in reply:
+            raise self._refused(str(reply["error"]))
+        return reply
+
+    def _refused(self, words: str) -> TransportError:
+        error = ssh_errors.explain(self.spec, 1, words)
+        if type(error) is TransportError:
+            error.message = f"{ssh_errors.address(self.spec)}: {self.spec.folder}: {words}"
+        return error
+
+    def probe(self) -> dict[str, Any]:
+        """Connect, make our folder, find the interpreter. Raises the errors of ssh_errors."""
+        if self._found is None:
+            self._found = self._probe()
+        return self._found
+
+    def _probe(self) -> dict[str, Any]:
+        spec = self.spec
+        where = ssh_errors.address(spec)
+        pipe = self._shell(PROBE, spec.folder, self.python, PROBE_PYTHON)
+        try:
+            pipe.finish()
+            found = self._answer(pipe)
+            if found.get("failed") == "python":
+                raise ssh_errors.NoPython(
+                    f"{where}: there is no {self.python}",
+                    hint="install it there (Debian: sudo apt install python3), or set `python` in"
+                    " the target file to the path of a Python 3.9 or newer",
+                )
+            if found.get("failed") == "foreign":
+                raise ssh_errors.NoFolder(
+                    f"{where}: {spec.folder} holds files which are not ours",
+                    hint="set folder under [ssh] to one which does not exist yet",
+                )
+            if found.get("failed") == "folder":
+                error = pipe.failure()
+                if isinstance(error, ssh_errors.NoSpace):
+                    raise error
+                raise ssh_errors.NoFolder(
+                    f"{where}: the folder {spec.folder} can't be made: {error.message}",
+                    hint="set folder under [ssh] to one you can write there",
+                )
+        finally:
+            pipe.close()
+        if tuple(found["python"]) < OLDEST_PYTHON:
+            version = ".".join(map(str, found["python"]))
+            raise ssh_errors.OldPython(
+                f"{where}: {self.python} is Python {version}; the worker needs 3.9 or newer",
+                hint="install 3.9 or newer there and set `python` in the target file to its path",
+            )
+        return found
+
+    def stage(self, path: Path, sha: str) -> None:
+        """Send a file: compressed where that pays, from where a cut transfer ended, verified."""
+        size = path.stat().st_size
+        pipe = self._help("receive", self.spec.folder, sha)
+        try:
+            reply = self._answer(pipe, _ANSWER_S + size / _SLOWEST_DISK_BYTES_PER_S)
+            if reply.get("have"):
+                return
+            self._feed(pipe, path, int(reply["offset"]))
+            reply = self._answer(pipe, _ANSWER_S + size / _SLOWEST_DISK_BYTES_PER_S)
+        finally:
+            pipe.close()
+        if reply.get("damaged"):
+            raise ssh_errors.LinkLost(
+                f"{ssh_errors.address(self.spec)}: {path.name} was damaged on the way",
+                hint="try again; if it stays so, check the device's disk",
+            )
+
+    def _feed(self, pipe: ProcessPipe, path: Path, offset: int) -> None:
+        try:
+            with path.open("rb") as file:
+                file.seek(offset)
+                piece = file.read(_PIECE_BYTES)
+                pays = len(zlib.compress(piece, 1)) < 0.9 * len(piece)
+                squeeze = zlib.compressobj(1 if pays else 0)
+                while piece:
+                    pipe.send(squeeze.compress(piece))
+                    piece = file.read(_PIECE_BYTES)
+                pipe.send(squeeze.flush())
+                pipe.finish()
+        except TransportError:
+            # The device may have said why it stopped listening, e.g. a full disk.
+            self._answer(pipe, 1.0)
+            raise
+
+    def spawn(self, worker_sha: str) -> ProcessPipe:
+        """Start the worker; when it ends, the device says how."""
+        self.probe()
+        return self._shell(SPAWN, self.spec.folder, self.python, worker_sha, self._packages)
+
+    def fetch(self, folder: str, sha: str, to: Path) -> None:
+        """Bring an output blob here."""
+        pipe = self._help("send", f"{folder}/{sha}")
+        try:
+            pipe.finish()
+            with to.open("wb") as file:
+                while "data" in (reply := self._answer(pipe)):
+                    file.write(zlib.decompress(base64.b64decode(reply["data"], validate=True)))
+        except (zlib.error, binascii.Error):
+            raise ssh_errors.LinkLost(
+                f"{ssh_errors.address(self.spec)}: {to.name} was damaged on the way"
+            ) from None
+        finally:
+            pipe.close()
+
+    def provide(self, cache: Path) -> None:
+        """Give the device numpy and onnxruntime, in our folder; the next worker uses them."""
+        from profiler.transport import wheels
+
+        packages = wheels.archive(self.probe(), cache)
+        with packages.open("rb") as file:
+            sha = hashlib.file_digest(file, "sha256").hexdigest()
+        self.stage(packages, sha)
+        pipe = self._help("unpack", self.spec.folder, sha)
+        try:
+            pipe.finish()
+            self._answer(pipe, _ANSWER_S + packages.stat().st_size / _SLOWEST_DISK_BYTES_PER_S)
+        finally:
+            pipe.close()
+        self._packages = sha
+
+    def clean(self) -> None:
+        """Remove our folder from the device."""
+        pipe = self._help("clean", self.spec.folder)
+        try:
+            pipe.finish()
+            self._answer(pipe)
+        finally:
+            self._found = None
+            pipe.close()
+
+    def drop(self) -> None:
+        """Let the shared connection go, so that the next use makes a new one."""
+        self._found = None
+        if self._control is not None and self._control.exists():
+            line = command_line(self.spec, self._control, ["true"])
+            pipe = ProcessPipe(
+                [line[0], "-O", "exit", *line[1:-1]], lambda code, words: TransientError(words)
+            )
+            pipe.close()
+            self._control.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of everything on this side."""
+        self.drop()
+        shutil.rmtree(self._private, ignore_errors=True)

@@ -1,0 +1,163 @@
+"""Links that break and devices that go, in the middle of whole studies."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import profiler.session
+from profiler import Study, load, run
+from profiler.errors import TransportError
+from profiler.progress import Silent
+
+MakeStudy = Callable[..., Path]
+Stub = Callable[..., None]
+FAST_ROUNDS = (
+    '[measure]\nbudget = "20s"\nround_time = "20ms"\nmin_rounds = 4\nmax_rounds = 4\n'
+)  # fmt: skip
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiler.session, "BACKOFF_S", (0.01, 0.02))
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> None:
+    """A target called `device`, behind the stub ssh."""
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "device.toml").write_text(
+        f'transport = "ssh"\npython = "{sys.executable}"\n'
+        f'[ssh]\nhost = "device"\nfolder = "{tmp_path}/device"\n'
+    )
+
+
+def counted(out: Path) -> Counter[tuple[str, int]]:
+    return Counter(
+        (repetition["trial"], repetition["round"])
+        for line in (out / "rows.jsonl").read_text().splitlines()
+        for repetition in json.loads(line).get("repetitions", ())
+    )
+
+
+@pytest.mark.usefixtures("device")
+@pytest.mark.parametrize("before", ["protocol", "stage", "repetitions"])
+def test_a_broken_link_loses_nothing_and_doubles_nothing(
+    make_study: MakeStudy, tmp_path: Path, stub: Stub, before: str
+) -> None:
+    stub("flaky", STUB_STATE=str(tmp_path / "broken"), STUB_BEFORE=before)
+    study = Study.read(make_study(FAST_ROUNDS, targets='["device"]'))
+    told = Notes()
+    if before == "protocol":  # not even hello: the first connection is not tried again
+        with pytest.raises(TransportError):
+            run(study, tmp_path / "out", progress=told)
+    results = run(study, tmp_path / "out", progress=told)
+    assert (tmp_path / "broken").exists()
+    assert before == "protocol" or any("trying again" in note for note in told.notes)
+    assert set(counted(tmp_path / "out").values()) == {1}
+    assert len(counted(tmp_path / "out")) == 4
+    assert results.complete
+    assert results.table()["accuracy"].tolist() == [1.0]
+    assert results.lost == {}
+    text = (tmp_path / "out" / "meta.json").read_text()
+    assert '"host"' not in text, "where a device is stays out of results"
+
+
+@pytest.mark.usefixtures("device")
+def test_a_device_that_goes_is_a_row_and_stops_nobody(
+    make_study: MakeStudy, tmp_path: Path, stub: Stub
+) -> None:
+    stub("gone", STUB_STATE=str(tmp_path / "broken"), STUB_BEFORE="stage")
+    study = Study.read(make_study(FAST_ROUNDS, targets='["device", "local-cpu"]'))
+    results = run(study, tmp_path / "out", progress=Notes())
+    table = results.table().set_index("target")
+    assert table.loc["local-cpu", "status"] == "ok"
+    assert table.loc["local-cpu", "rounds"] == 4
+    assert table.loc["device", "status"] == "failed"
+    assert "No route to host" in table.loc["device", "reason"]
+    assert not table.loc["device", "frontier"]
+    assert set(results.lost) == {"device"}
+    assert not results.complete
+    stub("plain")
+    again = run(study, tmp_path / "out")
+    assert (again.table()["status"] == "ok").all()
+    assert again.complete
+    assert again.lost == {}
+    assert set(counted(tmp_path / "out").values()) == {1}
+
+
+@pytest.mark.usefixtures("device")
+def test_a_device_that_never_answers_leaves_the_numbers_of_others_alone(
+    make_study: MakeStudy, tmp_path: Path, stub: Stub
+) -> None:
+    stub("refused")
+    study = Study.read(make_study(FAST_ROUNDS, targets='["device", "local-cpu"]'))
+    run(study, tmp_path / "out", progress=Notes())
+    table = load(tmp_path / "out").table().set_index("target")
+    assert table["status"].to_dict() == {"device": "failed", "local-cpu": "ok"}
+    before = counted(tmp_path / "out")
+    stub("plain")
+    assert run(study, tmp_path / "out").complete
+    assert counted(tmp_path / "out") > before
+    assert set(counted(tmp_path / "out").values()) == {1}
+
+
+@pytest.mark.usefixtures("device")
+def test_nobody_there_is_an_error(make_study: MakeStudy, tmp_path: Path, stub: Stub) -> None:
+    stub("name")
+    with pytest.raises(TransportError, match="no address"):
+        run(Study.read(make_study(targets='["device"]')), tmp_path / "out")
+
+
+def test_times_of_an_emulated_device_are_no_rivals(make_study: MakeStudy, tmp_path: Path) -> None:
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "toy.toml").write_text("emulated = true\n")
+    study = Study.read(make_study(FAST_ROUNDS, targets='["toy", "local-cpu"]'))
+    results = run(study, tmp_path / "out")
+    table = results.table().set_index("target")
+    assert table.loc["toy", "frontier"], "on the frontier of the emulated"
+    assert table.loc["local-cpu", "frontier"]
+    assert table["chosen"].to_dict() == {"toy": False, "local-cpu": True}
+    from profiler.brief import warnings
+
+    assert any("toy is emulated" in text for text in warnings(results))
+
+
+def test_a_silent_host_ends_the_worker_and_pings_keep_it(tmp_path: Path) -> None:
+    """The limit itself is the conformance suite's; here the host's side: it does send pings."""
+    from profiler.session import Session
+    from profiler.transport.local import LocalTransport
+
+    sent: list[bytes] = []
+
+    class Heard(LocalTransport):
+        def spawn(self, worker_sha: str):  # type: ignore[no-untyped-def]
+            pipe = super().spawn(worker_sha)
+            send = pipe.send
+
+            def listen(data: bytes) -> None:
+                sent.append(data)
+                send(data)
+
+            pipe.send = listen  # type: ignore[method-assign]
+            return pipe
+
+    profiler.session.PING_S, before = 0.01, profiler.session.PING_S
+    try:
+        with Session(Heard(home=tmp_path)) as session:
+            while not any(b"ping" in data for data in sent):
+                session.stage([])
+    finally:
+        profiler.session.PING_S = before
+    assert b"silence_s" in b"".join(sent)

@@ -1,0 +1,88 @@
+"""A real sshd on loopback, with its own keys and configuration, as an ordinary process."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from profiler.schema.ssh import SshSpec
+
+SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/sbin")
+
+
+@dataclass
+class Daemon:
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def spec(self) -> SshSpec:
+        """How to reach it; every test gets a folder of its own on the 'device'."""
+        return SshSpec(
+            host="127.0.0.1",
+            user=pwd.getpwuid(os.getuid()).pw_name,
+            port=self.port,
+            identity_file=str(self.folder / "key"),
+            config_file=str(self.folder / "config"),
+            folder=str(self.folder / "device ü"),
+        )
+
+    def with_folder(self, folder: Path) -> SshSpec:
+        return replace(self.spec, folder=str(folder))
+
+
+def _key(path: Path) -> None:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path], check=True
+    )
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    if SSHD is None or shutil.which("ssh") is None:
+        pytest.skip("needs OpenSSH's client and server: sudo scripts/setup_devices")
+    folder = tmp_path_factory.mktemp("sshd")
+    _key(folder / "key")
+    _key(folder / "host")
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (folder / "authorized").write_bytes((folder / "key.pub").read_bytes())
+    host_key = (folder / "host.pub").read_text().split()
+    (folder / "known").write_text(f"[127.0.0.1]:{port} {host_key[0]} {host_key[1]}\n")
+    (folder / "config").write_text(
+        f"UserKnownHostsFile {folder}/known\nGlobalKnownHostsFile none\nIdentitiesOnly yes\n"
+    )
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\n"
+        f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
+        f"PasswordAuthentication no\nPidFile none\nPermitRootLogin prohibit-password\n"
+    )
+    process = subprocess.Popen(
+        [SSHD, "-D", "-e", "-f", folder / "sshd_config"],
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = b""
+    while b"listening on" not in said:
+        line = process.stderr.readline()
+        if not line:
+            pytest.skip(f"sshd does not start here: {said.decode()[-300:]}")
+        said += line
+    drain = threading.Thread(target=process.stderr.read, daemon=True)  # a full pipe would block it
+    drain.start()
+    yield Daemon(folder, port, process)
+    process.terminate()
+    process.wait()
+    drain.join()
+    process.stderr.close()
