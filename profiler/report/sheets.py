@@ -227,12 +227,12 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         add(Column(title="loss, points"), lambda row: _drop_cell(row, digits, notes))
     elif _has(rows, "agreement"):
         add(Column(title="agreement %"), _agreement)
-    for title, key, drop in (("memory", "memory_peak_bytes", 0), ("file", "file_bytes", 1)):
+    for title, key, drop in (("memory", "memory_peak_bytes", 0), ("file", "file_bytes", 2)):
         if _has(rows, key):
             unit, unit_name = common_unit(_values(rows, key), SIZES)
             add(Column(title=f"{title} {unit_name}", drop=drop), _scaled(key, unit))
     if _has(rows, "output_error"):
-        add(Column(title="off %", drop=2), _off_cell)
+        add(Column(title="off %", drop=1), _off_cell)
     if _has(rows, "usd_per_million"):
         add(Column(title="$/M"), lambda row: figure(row.get("usd_per_million")))
     if any(row.get("slo") for row in rows):

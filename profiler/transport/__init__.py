@@ -14,15 +14,6 @@ def connect(target: Target, note: Callable[[str], None] = lambda text: None) -> 
     Raises EnvironmentMissing when the target's own packages can't be had.
     """
     if target.ssh is not None:
-        if target.runtime is not None:
-            from profiler.errors import EnvironmentMissing
-            from profiler.transport.environment import install_command
-
-            raise EnvironmentMissing(
-                f"{target.name}: [runtime] packages are installed on local targets only",
-                hint=f"on the device: {install_command(target)}; then set `python` to that"
-                " interpreter and leave [runtime] out",
-            )
         from profiler.transport.ssh import SshTransport
 
         return SshTransport(target.ssh, target.python)

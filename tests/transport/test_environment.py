@@ -12,7 +12,7 @@ from profiler.errors import EnvironmentMissing
 from profiler.schema.codec import DecodeError, decode
 from profiler.schema.runtime import Runtime
 from profiler.schema.target import Target
-from profiler.transport import connect, environment
+from profiler.transport import environment
 from profiler.transport.environment import environment_for, environment_key, explain
 
 
@@ -95,13 +95,6 @@ def test_two_at_once_build_one(wheel: Callable[..., None], tmp_path: Path) -> No
 def test_without_packages_it_is_the_named_interpreter(tmp_path: Path) -> None:
     assert environment_for(Target(name="t", python="/x/python"), tmp_path) == "/x/python"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_packages_of_a_remote_target_are_not_ignored() -> None:
-    remote = target("onnxruntime-qnn==2.7.0", transport="ssh", ssh={"host": "board"})
-    with pytest.raises(EnvironmentMissing, match="local targets only") as caught:
-        connect(remote)
-    assert "pip install onnxruntime-qnn==2.7.0" in str(caught.value.hint)
 
 
 def test_an_absent_package_is_named(wheel: Callable[..., None], tmp_path: Path) -> None:
