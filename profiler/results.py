@@ -157,11 +157,12 @@ class Results:
                 trial, self.samples.get(trial.id), adaptive=self.adaptive,
                 slo_p99_ns=self.study.slo.p99)}  # fmt: skip
             artifact = self.prepared.artifacts.get((trial.model, trial.variant))
-            row["file_bytes"] = artifact.bytes if artifact else None
             row.update(ratios.get(trial.id, {}))
             row.update(accuracy.get(trial.id, {}))
             row.update(errors.get(trial.id, {}))
             target = self.targets[trial.target]
+            # torch runs the source; the ONNX file of its baseline is not what it loads
+            row["file_bytes"] = artifact.bytes if artifact and target.backend != "torch" else None
             if target.gpu is not None:
                 row["copies"] = {"host": "included", "device": "excluded"}[target.gpu.binding]
             if artifact is not None:

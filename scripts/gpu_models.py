@@ -1,5 +1,7 @@
 """ResNet-50 and BERT-base with random weights, for scripts/gpu_check. Nothing is downloaded.
 
+The fp16 ones are for the plain torch loop; the study makes its own fp16 variant.
+
 `tiny` in the name of a callable is the same network with few and narrow layers, for rehearsing.
 """
 
@@ -20,7 +22,7 @@ class Vision(nn.Module):
         super().__init__()
         from transformers import ResNetConfig, ResNetForImageClassification
 
-        self.inner = ResNetForImageClassification(ResNetConfig(**changes)).eval()
+        self.inner = ResNetForImageClassification(ResNetConfig(num_labels=1000, **changes)).eval()
         self.half_inside = half
         if half:
             self.inner.half()

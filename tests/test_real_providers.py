@@ -4,9 +4,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from profiler import Study, run
+from profiler.schema.files import find_target
+from profiler.schema.wire import Job, Placement, RoundRequest
+from profiler.session import Session
+from profiler.transport import connect
 
 needs_network = pytest.mark.skipif(
     os.environ.get("PROFILER_TEST_ENVIRONMENTS") != "1",
@@ -40,3 +45,54 @@ def test_a_plug_in_runs_or_says_that_its_hardware_is_missing(
     row = run(Study.read(study), tmp_path / "out").table().set_index("target")
     found = row.loc[plugin]
     assert found["status"] == "ok" or "offers no device on this machine" in found["reason"]
+
+
+def with_unique(path: Path) -> Path:
+    """MatMul, Relu, Unique, Tanh: OpenVINO takes all but Unique."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(0).standard_normal((16, 16)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["h"]),
+            helper.make_node("Relu", ["h"], ["r"]),
+            helper.make_node("Unique", ["r"], ["u"], sorted=1),
+            helper.make_node("Tanh", ["u"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 16])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path
+    )
+    return path
+
+
+@needs_network
+def test_what_falls_back_to_the_cpu_is_counted_and_strict_refuses_it(tmp_path: Path) -> None:
+    import hashlib
+
+    model = with_unique(tmp_path / "model.onnx")
+    np.save(tmp_path / "x.npy", np.ones((4, 16), np.float32))
+    files = (model, tmp_path / "x.npy")
+    shas = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    target = find_target("openvino-cpu", tmp_path)
+
+    def job(name: str, strict: bool) -> Job:
+        return Job(
+            trial=name, provider=target.provider, provider_options=target.provider_options,
+            artifact=shas[0], inputs={"x": shas[1]}, strict_provider=strict,
+        )  # fmt: skip
+
+    with Session(connect(target)) as session:
+        session.stage(files)
+        request = RoundRequest(
+            jobs=(job("loose", False), job("strict", True)), round=0, seed=1, measure_ns=10_000_000
+        )
+        loose, strict = session.round(request, lambda event: None)
+    assert loose.placement == Placement(nodes=4, on_provider=3, elsewhere={"Unique": 1})
+    assert strict.status == "failed"
+    assert "1 of 4 nodes are not on OpenVINOExecutionProvider: Unique" in (strict.detail or "")

@@ -46,6 +46,7 @@ def test_torch_is_measured_beside_onnxruntime(study: Callable[..., Study], tmp_p
     assert row["output_error"] < 1e-5, "the same weights: the same seed before the same callable"
     assert row["accuracy"] == table.loc["local-cpu", "accuracy"]
     assert row["placed_note"] is None
+    assert row.isna()["file_bytes"], "torch loads no file"
 
 
 def planned(wanted: Study, facts: dict[str, object]) -> dict[str, str]:

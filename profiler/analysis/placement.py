@@ -110,6 +110,6 @@ def warnings(rows: Iterable[Mapping[str, Any]], first: str) -> list[str]:
                 f"{target}: outputs of {len(off)} trial(s) differ by more than"
                 f" {NOTICEABLE * 100:g} % from those of the same variant on {first}, most"
                 f" {worst['trial']} ({worst['output_error'] * 100:.2g} % relative RMS):"
-                " another precision is computed in"
+                " it computes with another precision or rounding"
             )
     return found

@@ -22,6 +22,12 @@ SHIPPED = {
     "TensorrtExecutionProvider": ("tensorrt", "'onnxruntime-gpu[cuda,cudnn]' 'tensorrt-cu13<11'"),
 }
 """Provider -> (target file that installs it, packages that have it)."""
+OWN_BUILD = {
+    "XnnpackExecutionProvider": "--use_xnnpack",
+    "ACLExecutionProvider": "--use_acl",
+    "DnnlExecutionProvider": "--use_dnnl",
+}
+"""Provider -> option of onnxruntime's build script; no published wheel has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +182,11 @@ def _provider_hint(target: Target, providers: Sequence[str]) -> str:
     """What it has, and the shipped target file that would install what was asked."""
     has = f"it has {', '.join(providers)}"
     shipped = SHIPPED.get(target.provider)
+    if target.provider in OWN_BUILD:
+        return (
+            f"{has}; build onnxruntime with {OWN_BUILD[target.provider]} --build_wheel, install"
+            ' it, and name that interpreter: python = "…"'
+        )
     if target.runtime is not None or shipped is None:
         return has
     name, package = shipped

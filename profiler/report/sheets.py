@@ -256,7 +256,7 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
             unit, unit_name = common_unit(_values(rows, key), SIZES)
             add(Column(title=f"{title} {unit_name}", drop=drop), _scaled(key, unit))
     if _has(rows, "output_error"):
-        add(Column(title="off %", drop=2), _off_cell)
+        add(Column(title="off %", drop=1), _off_cell)
     if _has(rows, "usd_per_million"):
         add(Column(title="$/M"), lambda row: figure(row.get("usd_per_million")))
     if _has(rows, "energy_j_per_query"):
