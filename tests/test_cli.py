@@ -104,7 +104,7 @@ def save(tmp_path: Path, **columns: object) -> None:
     np.savez(tmp_path / "rows.npz", **columns)  # type: ignore[arg-type]
 
 
-X = np.ones((48, 16), np.float32)
+X = np.arange(48 * 16, dtype=np.float32).reshape(48, 16)
 Y = np.arange(48) % 3
 WITH_NAN = X.copy()
 WITH_NAN[5, 2] = np.nan
