@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from profiler.analysis import gpu, placement
 from profiler.analysis.choose import Choice
 from profiler.analysis.metrics import METRICS
 from profiler.analysis.slo import limits
@@ -128,6 +129,8 @@ def warnings(results: Results) -> list[str]:
         governor = facts.get("governor")
         if governor not in (None, "performance"):
             found.append(f"{name}: CPU governor is {governor}, not performance")
+    found += placement.warnings(results.rows, results.study.targets[0])
+    found += gpu.warnings(results.rows)
     wide = [
         row["trial"] for row in results.rows
         if row["status"] == "ok" and row["p50_low_ns"] is None

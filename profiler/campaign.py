@@ -18,23 +18,23 @@ from typing import Any, Optional
 import profiler
 from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
-from profiler.errors import InputError, Interrupted
+from profiler.errors import EnvironmentMissing, InputError, Interrupted
 from profiler.fleet import Fleet
-from profiler.planning import Known, go_on, make_plan
+from profiler.jobs import make_job
+from profiler.planning import Known, go_on, make_plan, recipes
 from profiler.prepare import Prepared, input_hashes, prepare
 from profiler.progress import Progress, Silent
 from profiler.results import Results
 from profiler.schema.codec import decode, encode
 from profiler.schema.files import find_target, study_hash
-from profiler.schema.plan import Group, Plan, Trial
+from profiler.schema.plan import Group, Plan
 from profiler.schema.study import Study
 from profiler.schema.target import Target, shareable
+from profiler.schema.variant import AUTO
 from profiler.schema.wire import Job, Repetition, RoundRequest
-from profiler.session import Session
+from profiler.session import Session, open_session
 from profiler.store import Store
-from profiler.transport import connect
 from profiler.transport.local import cache_folder
-from profiler.units import parse_cpus
 
 STABLE = ("error",)
 """Reasons which trying again can't mend."""
@@ -72,14 +72,17 @@ def find_facts(targets: tuple[Target, ...]) -> dict[str, dict[str, Any]]:
     """Target -> what its worker found. Measures nothing."""
     found = {}
     for target in targets:
-        with _session(target) as session:
-            found[target.name] = session.facts
+        try:
+            with open_session(target) as session:
+                found[target.name] = session.facts
+        except EnvironmentMissing as error:
+            found[target.name] = unavailable(error)
     return found
 
 
-def _session(target: Target) -> Session:
-    runs_models = target.backend == "onnxruntime"
-    return Session(connect(target), wheels=cache_folder() / "wheels" if runs_models else None)
+def unavailable(error: EnvironmentMissing) -> dict[str, Any]:
+    """Facts of a target whose packages can't be had: its trials are excluded with this reason."""
+    return {"unavailable": error.message, "unavailable_hint": error.hint}
 
 
 def study_targets(study: Study) -> tuple[Target, ...]:
@@ -116,12 +119,19 @@ class Campaign:
 
     def run(self) -> None:
         """Everything that is still to do."""
+        if any(v.recipe == AUTO for v in self.study.every_variant):
+            self.progress.stage("asking the targets what they are")
+            found = find_facts(tuple(self.targets.values()))
+            self.study = recipes.resolve(self.study, self.targets, found)
         prepared = prepare(self.study, self.store, cache_folder() / "variants", self.progress)
         self.progress.stage(f"connecting to {', '.join(self.targets)}")
-        with Fleet(self.targets, _session) as fleet:
-            if not fleet.sessions:
+        with Fleet(self.targets, lambda t: open_session(t, self.progress.stage)) as fleet:
+            if fleet.lost and not fleet.sessions:
                 raise next(iter(fleet.lost.values()))
-            plan = self._plan(prepared, fleet.facts())
+            for name, error in fleet.missing.items():
+                self.progress.note(f"{name}: {error.message}")
+            missing = {name: unavailable(error) for name, error in fleet.missing.items()}
+            plan = self._plan(prepared, {**fleet.facts(), **missing})
             self.store.write_json("plan.json", encode(plan))
             if not plan.groups:
                 first = plan.exclusions[0]
@@ -172,11 +182,14 @@ class Campaign:
         if state.stopped:
             return
         target = self.targets[group.target]
-        jobs = {t.id: self._job(t, target, prepared) for t in group.trials}
+        jobs = {t.id: make_job(t, target, prepared, self.study) for t in group.trials}
         files: list[Path] = []
         if target.backend != "null":
-            shas = [s for job in jobs.values() for s in (job.artifact, *job.inputs.values())]
-            files = [prepared.file(self.store.folder, sha) for sha in shas if sha is not None]
+            files = [
+                prepared.file(self.store.folder, sha) for job in jobs.values()
+                for sha in (job.artifact, *prepared.data_of(job.artifact), *job.inputs.values())
+                if sha is not None
+            ]  # fmt: skip
         title = f"{group.target}: {len(group.trials)} trials"
         progress.group(title, state.budget_s, state.spent_s)
         while not state.stopped:
@@ -233,38 +246,6 @@ class Campaign:
         repetitions = session.round(request, event)
         timings = self._fetch(session, target, repetitions)
         return repetitions, timings, time.monotonic() - start
-
-    def _job(self, trial: Trial, target: Target, prepared: Prepared) -> Job:
-        same: dict[str, Any] = {
-            "trial": trial.id,
-            "provider": trial.provider,
-            "threads": trial.threads,
-            "scenario": trial.scenario,
-            "batch": trial.batch,
-            "concurrency": trial.concurrency,
-            "gap_ns": trial.gap_ns,
-            "rate": trial.rate,
-            "slo_ns": self.study.slo.p99 if trial.scenario == "server" else None,
-            "affinity": parse_cpus(trial.affinity),
-            "starts": trial.starts,
-            "memory_limit_bytes": target.memory_limit or self.study.measure.memory_limit,
-        }
-        if target.backend == "null":
-            return Job(backend="null", backend_options=target.backend_options, **same)
-        artifact = prepared.artifacts[(trial.model, trial.variant)]
-        inputs, stack = prepared.inputs_of(trial.model, trial.batch)
-        return Job(
-            **same,
-            backend=target.backend,
-            artifact=artifact.sha,
-            artifact_bytes=artifact.bytes,
-            provider_options=target.provider_options,
-            session_options={**target.session_options, **trial.session_options},
-            optimization=trial.optimization,
-            strict_provider=target.strict_provider,
-            inputs=dict(inputs),
-            stack=stack,
-        )
 
     def _request(
         self, state: GroupState, jobs: tuple[Job, ...], prepared: Prepared

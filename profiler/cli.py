@@ -240,6 +240,23 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command()
+def explain(
+    results: Folder,
+    what: Annotated[
+        Optional[str],
+        typer.Argument(help="A trial, variant or model; default: all.", metavar="[TRIAL|VARIANT]"),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Trace again on the target.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Say where the time goes, and why a variant is slower or faster than its baseline."""
+    from profiler.commands import explain as command
+
+    command.explain(_load(results), what, fresh=fresh, quiet=quiet, json=json)
+
+
 def _load(folder: Path) -> Results:
     from profiler.results import Results
 

@@ -10,6 +10,7 @@ ProfilerError
 ├── WorkerError           the device answered: it failed
 ├── TransportError        exit 3: the link to the device failed
 │   └── TransientError    trying again may help
+├── EnvironmentMissing    a target's packages can't be had: its trials are excluded
 └── Interrupted           exit 130: stopped by the user, resumable
 """
 
@@ -67,6 +68,12 @@ class TransportError(ProfilerError):
 
 class TransientError(TransportError):
     """A link failure after which trying again may help."""
+
+
+class EnvironmentMissing(ProfilerError):
+    """A target's own environment can't be made here; other targets go on."""
+
+    exit_code = 3
 
 
 class Interrupted(ProfilerError):

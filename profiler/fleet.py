@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, Optional
 
-from profiler.errors import TransportError, WorkerError
+from profiler.errors import EnvironmentMissing, TransportError, WorkerError
 from profiler.schema.target import Target
 from profiler.session import Session
 
@@ -27,6 +27,8 @@ class Fleet:
         self.sessions: dict[str, Session] = {}
         self.lost: dict[str, Failure] = {}
         """target -> why it left the fleet"""
+        self.missing: dict[str, EnvironmentMissing] = {}
+        """target -> why its own packages can't be had"""
 
     def __enter__(self) -> Fleet:
         try:
@@ -49,7 +51,10 @@ class Fleet:
         self._each(list(self.facts()), lambda name: work(name, self.sessions[name]))
 
     def _connect(self, name: str) -> None:
-        self.sessions[name] = self._open(self._targets[name]).__enter__()
+        try:
+            self.sessions[name] = self._open(self._targets[name]).__enter__()
+        except EnvironmentMissing as error:
+            self.missing[name] = error
 
     def _each(self, names: list[str], work: Callable[[str], None]) -> None:
         def guarded(name: str) -> Optional[Failure]:

@@ -17,6 +17,8 @@ from profiler.progress import Progress
 from profiler.schema.artifact import Artifact
 from profiler.schema.codec import decode, encode
 from profiler.schema.study import ModelSpec, Study
+from profiler.schema.variant import VariantSpec
+from profiler.sources.keep import sha_of
 from profiler.store import ARTIFACTS, Store, write_atomic
 
 if TYPE_CHECKING:
@@ -58,11 +60,17 @@ class Prepared:
             return self.inputs[model], True
         return self.inputs[f"{model}#{batch}"], False
 
+    def data_of(self, sha: Optional[str]) -> tuple[str, ...]:
+        """The external weights of the artifact `sha`."""
+        return next((a.data for a in self.artifacts.values() if a.sha == sha), ())
+
     def file(self, folder: Path, sha: str) -> Path:
         """Where the blob `sha` lies in the results folder."""
         for artifact in self.artifacts.values():
             if artifact.sha == sha:
                 return folder / artifact.path
+            if sha in artifact.data:
+                return (folder / artifact.path).with_name(sha)
         return folder / "outputs" / f"{sha}.npy"
 
 
@@ -71,13 +79,29 @@ def input_hashes(study: Study) -> dict[str, str]:
 
     Files that can't be read are left out here; reading them for use gives the clear message.
     """
-    names = [m.onnx for m in study.models] + [study.data.file if study.data else None]
+    names = [m.onnx or m.hf for m in study.models] + [study.data.file if study.data else None]
+    names += [v.file for v in study.variants] + [v.file for m in study.models for v in m.variants]
     hashes = {}
     for name in names:
-        if name is not None and (study.folder / name).is_file():
-            with (study.folder / name).open("rb") as file:
-                hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        if name is None:
+            continue
+        path = study.folder / name
+        for file in _files(path):
+            if file.is_file():
+                shown = name if file == path else f"{name}: {file.name}"
+                hashes[shown] = sha_of(file)
     return hashes
+
+
+def _files(path: Path) -> list[Path]:
+    """A file with the external weights it names; the files directly in a folder."""
+    if path.is_dir():
+        return sorted(path.iterdir())
+    if path.suffix == ".onnx":
+        from profiler.sources.inspect import data_files
+
+        return [path, *data_files(path)]
+    return [path]
 
 
 def prepare(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
@@ -144,11 +168,12 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             progress.stage(f"making {model.name} {spec.name}")
             try:
                 artifacts[(model.name, spec.name)] = _variant(
-                    baseline, spec, store, calibration, study.seed, cache
+                    baseline, spec, study.folder, store, calibration, study.seed, cache
                 )
             except VariantError as error:
-                failed[(model.name, spec.name)] = error.message
-                progress.note(f"{model.name} {spec.name}: {error.message}")
+                reason = error.message + (f" ({error.hint})" if error.hint else "")
+                failed[(model.name, spec.name)] = reason
+                progress.note(f"{model.name} {spec.name}: {reason}")
     if evaluation_set is not None and study.data is not None and evaluation_set.labels is not None:
         evaluation = Evaluation(
             labels=_keep(store, evaluation_set.labels[evaluation_set.evaluation]),
@@ -172,7 +197,7 @@ def _baseline(
 ) -> Artifact:
     from profiler.sources import load_baseline
 
-    progress.stage(f"{'exporting' if model.torch else 'reading'} {model.name}")
+    progress.stage(f"{'reading' if model.onnx else 'exporting'} {model.name}")
     rows = None
     if evaluation_set is not None:
         chosen = evaluation_set.evaluation[:PARITY_ROWS]
@@ -255,7 +280,8 @@ def _rows(
 
 def _variant(
     baseline: Artifact,
-    spec: Any,
+    spec: VariantSpec,
+    folder: Path,
     store: Store,
     calibration: dict[str, Any] | None,
     seed: int,
@@ -263,7 +289,8 @@ def _variant(
 ) -> Artifact:
     from profiler.variants import build
 
-    return build(baseline, spec, root=store.folder, calibration=calibration, seed=seed, cache=cache)
+    return build(baseline, spec, root=store.folder, folder=folder, calibration=calibration,
+                 seed=seed, cache=cache)  # fmt: skip
 
 
 def _keep(store: Store, values: Any) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from profiler import raw
-from profiler.analysis import across, cost, quality, relative, samples, slo, summary
+from profiler.analysis import across, cost, placement, quality, relative, samples, slo, summary
 from profiler.analysis.across import AcrossRuns
 from profiler.analysis.choose import Choice, choose, separation
 from profiler.analysis.frontier import mark_frontier, usable_objectives
 from profiler.errors import InputError, ResultsError
+from profiler.planning import recipes
 from profiler.prepare import Prepared, recall
 from profiler.schema.codec import DecodeError, decode, encode, nearest
 from profiler.schema.plan import Plan, Trial
@@ -37,12 +38,15 @@ COLUMNS = (
     "throughput", "throughput_low", "throughput_high",
     "load_ns", "first_query_ns", "warmup_ns",
     "memory_imports_bytes", "memory_loaded_bytes", "memory_first_query_bytes",
-    "memory_peak_bytes", "memory_pss_bytes", "file_bytes", "providers",
+    "memory_peak_bytes", "memory_pss_bytes", "file_bytes",
+    "providers", "placed", "placed_note", "output_error",
+    "copies", "engine_build_ns", "gpu_memory_bytes", "gpu_sm_mhz_low", "gpu_celsius_high",
+    "gpu_slowed",
     "ratio", "ratio_low", "ratio_high", "verdict", "rounds_needed",
     "accuracy", "accuracy_low", "accuracy_high",
     "drop", "drop_low", "drop_high", "quality", "quality_n_needed", "flips", "agreement",
     "gap", "gap_low", "gap_high", "usd_per_million",
-    "noise", "slo", "frontier", "dominated_by", "chosen",
+    "noise", "advice", "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip
 """Columns of the table; units are in the names."""
 
@@ -153,7 +157,8 @@ class Results:
         ratios = relative.against_baseline(
             self.trials.values(), self.samples, delta=measure.equivalence, adaptive=self.adaptive
         )
-        accuracy = self._quality()
+        accuracy, facts = self._quality(), self.facts()
+        errors = placement.output_errors(self._outputs, self.trials, self.study.targets[0])
         rows = []
         for trial in self.trials.values():
             row = {**_identity(trial), **summary.summarise(
@@ -163,7 +168,12 @@ class Results:
             row["file_bytes"] = artifact.bytes if artifact else None
             row.update(ratios.get(trial.id, {}))
             row.update(accuracy.get(trial.id, {}))
+            row.update(errors.get(trial.id, {}))
             target = self.targets[trial.target]
+            if target.gpu is not None:
+                row["copies"] = {"host": "included", "device": "excluded"}[target.gpu.binding]
+            if artifact is not None:
+                row["advice"] = recipes.advice(artifact.made_by, target, facts.get(target.name, {}))
             row["usd_per_million"] = cost.usd_per_million(row.get("throughput"), target)
             if row["status"] == "pending" and trial.target in self.lost:
                 row.update(status="failed", reason=self.lost[trial.target]["reason"])
@@ -173,11 +183,13 @@ class Results:
             rows.append({**_identity(exclusion.trial), "status": "excluded", "reason": reason})
         return rows
 
-    def _quality(self) -> dict[str, dict[str, Any]]:
+    @cached_property
+    def _outputs(self) -> dict[str, Any]:
+        """Trial id -> the output that is evaluated, one row a sample. Empty without labels."""
         evaluation = self.prepared.evaluation
+        outputs: dict[str, Any] = {}
         if evaluation is None:
-            return {}
-        outputs = {}
+            return outputs
         for trial, taken in self.samples.items():
             for one in taken.taken.values():
                 named = one.repetition.outputs
@@ -190,6 +202,13 @@ class Results:
                         )
                     outputs[trial] = self._array(named[name])
                     break
+        return outputs
+
+    def _quality(self) -> dict[str, dict[str, Any]]:
+        evaluation = self.prepared.evaluation
+        if evaluation is None:
+            return {}
+        outputs = self._outputs
         baselines = {trial.id: trial.baseline for trial in self.trials.values()}
         labels = self._array(evaluation.labels)
         if evaluation.task == "regression":

@@ -12,9 +12,19 @@ from typing import Any, Optional, TypeVar
 from profiler.errors import TransientError, TransportError, WorkerError
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream, Silence, pack
-from profiler.schema.wire import PING_S, PROTOCOL, SILENCE_S, Repetition, RoundRequest
-from profiler.transport import payload
+from profiler.schema.target import Target
+from profiler.schema.wire import (
+    PING_S,
+    PROTOCOL,
+    SILENCE_S,
+    Repetition,
+    RoundRequest,
+    Trace,
+    TraceRequest,
+)
+from profiler.transport import connect, payload
 from profiler.transport.base import Pipe, Transport
+from profiler.transport.local import cache_folder
 
 Event = Callable[[dict[str, Any]], None]
 T = TypeVar("T")
@@ -31,6 +41,7 @@ class Session:
         self,
         transport: Transport,
         *,
+        plugin: Optional[str] = None,
         backoff_s: Optional[tuple[float, ...]] = None,
         wheels: Optional[Path] = None,
     ) -> None:
@@ -38,7 +49,8 @@ class Session:
 
         None leaves the device as it is.
         """
-        self._transport, self._wheels, self._provided = transport, wheels, False
+        self._transport, self._plugin = transport, plugin
+        self._wheels, self._provided = wheels, False
         self._backoff_s = BACKOFF_S if backoff_s is None else backoff_s
         self._pipe: Optional[Pipe] = None
         self._writing = threading.Lock()
@@ -92,7 +104,7 @@ class Session:
                 raise TransportError("the worker that answered is not the one that was sent")
             self._out = hello["out"]
             threading.Thread(target=self._ping, args=(pipe,), daemon=True).start()
-            self.facts = {**self._ask("facts"), "worker": sha}
+            self.facts = {**self._ask("facts", plugin=self._plugin), "worker": sha}
             if self._wheels is not None and _bare(self.facts) and not self._provided:
                 self._provided = True
                 self._let_go()
@@ -155,6 +167,12 @@ class Session:
         reply = self._ask("round", event=event, timeout_s=silence_s, request=encode(request))
         return tuple(decode(Repetition, r, "repetition") for r in reply["repetitions"])
 
+    def trace(self, request: TraceRequest) -> Trace:
+        """Profile a few queries of one job on the device."""
+        silence_s = 60 + (2 * request.load_timeout_ns + 3 * request.query_timeout_ns
+                          + request.most_ns) / 1e9  # fmt: skip
+        return decode(Trace, self._ask("trace", timeout_s=silence_s, request=encode(request)))
+
     def fetch(self, sha: str, to: Path) -> None:
         """Bring an output blob here. Raises TransportError when its content is not its name."""
         self._transport.fetch(self._out, sha, to)
@@ -191,6 +209,22 @@ class Session:
                     raise WorkerError(f"{operation}: {message['error']}")
                 result: dict[str, Any] = message["result"]
                 return result
+
+
+def open_session(
+    target: Target, note: Callable[[str], None] = lambda text: None, *, provide: bool = True
+) -> Session:
+    """A session for a target, to be entered; `note` is told when packages are installed for it.
+
+    `provide=False` leaves a device that lacks numpy and onnxruntime as it is. Raises
+    EnvironmentMissing when a target's own packages can't be had, TransportError.
+    """
+    bring = provide and target.backend == "onnxruntime"
+    return Session(
+        connect(target, note),
+        plugin=target.plugin,
+        wheels=cache_folder() / "wheels" if bring else None,
+    )
 
 
 def _bare(facts: dict[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis import noise
+from profiler.analysis import gpu, noise, placement
 from profiler.analysis.samples import Samples, Taken
 from profiler.schema.plan import Trial
 
@@ -53,6 +53,8 @@ def summarise(
     for column in ("imports", "loaded", "first_query", "peak", "pss"):
         values = [getattr(r.memory, f"{column}_bytes") for r in repetitions]
         row[f"memory_{column}_bytes"] = _median(values)
+    row.update(placement.summarise(trial, [r.placement for r in repetitions]))
+    row.update(gpu.summarise(repetitions))
     row["providers"] = ", ".join(repetitions[0].providers)
     return row
 

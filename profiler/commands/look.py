@@ -32,12 +32,14 @@ def print_json(value: Any) -> None:
 def plan(what: Path, *, json: bool) -> None:
     """Print the plan of a study."""
     from profiler.campaign import find_facts, study_targets
-    from profiler.planning import Known, make_plan
+    from profiler.planning import Known, make_plan, recipes
     from profiler.schema.study import Study
 
     study = Study.read(what)
     targets = study_targets(study)
-    made = make_plan(study, targets, Known(facts=find_facts(targets)))
+    facts = find_facts(targets)
+    study = recipes.resolve(study, {t.name: t for t in targets}, facts)
+    made = make_plan(study, targets, Known(facts=facts))
     if json:
         print_json({**encode(made), "trials": encode(made.trials)})
         return

@@ -41,7 +41,10 @@ def study_from(
     study = Study.read(what)
     folder = study.folder
     if targets:
-        study = dataclasses.replace(study, targets=tuple(targets))
+        try:
+            study = dataclasses.replace(study, targets=tuple(targets))
+        except DecodeError as error:
+            raise InputError(f"--target: {error}", hint=error.hint) from None
     if limits:
         try:
             measure = decode(MeasureSpec, {**encode(study.measure), **limits})

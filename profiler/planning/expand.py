@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import product
 from typing import Any
 
 from profiler.schema.plan import Exclusion, Trial
-from profiler.schema.study import ModelSpec, Study, VariantSpec
+from profiler.schema.study import ModelSpec, Study
 from profiler.schema.target import Target
+from profiler.schema.variant import VariantSpec
 from profiler.units import format_duration, parse_cpus
+
+SHIPPED = {
+    "MIGraphXExecutionProvider": ("migraphx", "onnxruntime-migraphx"),
+    "QNNExecutionProvider": ("qnn", "onnxruntime onnxruntime-qnn"),
+    "WebGpuExecutionProvider": ("webgpu", "onnxruntime onnxruntime-ep-webgpu"),
+    "OpenVINOExecutionProvider": ("openvino-cpu", "onnxruntime-openvino"),
+    "CUDAExecutionProvider": ("cuda", "'onnxruntime-gpu[cuda,cudnn]'"),
+    "TensorrtExecutionProvider": ("tensorrt", "'onnxruntime-gpu[cuda,cudnn]' 'tensorrt-cu13<11'"),
+}
+"""Provider -> (target file that installs it, packages that have it)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +92,8 @@ def _all(
         for configuration in _configurations(study, target, known, model):
             where = f"@{target.name}/{configuration.name()}"
             for variant in variants:
+                if variant.targets and target.name not in variant.targets:
+                    continue
                 trial = Trial(
                     id=f"{model.name}/{variant.name}{where}",
                     model=model.name,
@@ -127,6 +140,48 @@ def _configurations(
             )
 
 
+def _not_torch(
+    model: ModelSpec, variant: VariantSpec, facts: Mapping[str, Any]
+) -> tuple[str, str] | None:
+    """(why PyTorch can't be the backend of a trial, what to do), or None."""
+    if model.torch is None:
+        return (
+            "PyTorch runs a model from its source; this one is an ONNX file",
+            'name the source: torch = "module:callable"',
+        )
+    if variant.recipe != "fp32":
+        return (
+            f"PyTorch runs the module as it came; {variant.name} exists as an ONNX file only",
+            "compare it on an onnxruntime target",
+        )
+    if facts and not facts.get("torch"):
+        return "torch is not installed on the target", "pip install 'hardware-profiler[torch]'"
+    return None
+
+
+def _absent(target: Target, facts: Mapping[str, Any]) -> str:
+    """Why the provider is not there: no package, a broken plug-in, or no hardware for it."""
+    if target.plugin is None:
+        return f"{target.provider} is not in the target's onnxruntime"
+    if facts.get("plugin_error"):
+        return f"{target.plugin}: {facts['plugin_error']}"
+    vendors = sorted({d["device_vendor"] for d in facts.get("ep_devices", ())})
+    return (
+        f"{target.provider} is installed ({target.plugin}) but offers no device on this machine"
+        f" (hardware: {', '.join(vendors) or 'unknown'})"
+    )
+
+
+def _provider_hint(target: Target, providers: Sequence[str]) -> str:
+    """What it has, and the shipped target file that would install what was asked."""
+    has = f"it has {', '.join(providers)}"
+    shipped = SHIPPED.get(target.provider)
+    if target.runtime is not None or shipped is None:
+        return has
+    name, package = shipped
+    return f'{has}; use targets = ["{name}"], or pip install {package} in its Python'
+
+
 def _exclude(
     study: Study,
     target: Target,
@@ -136,13 +191,17 @@ def _exclude(
     known: Known,
 ) -> Exclusion | None:
     facts = known.facts.get(target.name, {})
+    if facts.get("unavailable"):
+        return Exclusion(
+            trial=trial, reason=facts["unavailable"], hint=facts.get("unavailable_hint")
+        )
     failed = known.failed_variants.get((model.name, variant.name))
     cores, fixed = facts.get("usable_cores"), known.fixed_batch.get(model.name)
     providers = facts.get("providers")
-    if variant.recipe == "int8-static" and study.data is None:
+    if variant.needs_rows and study.data is None:
         return Exclusion(
             trial=trial,
-            reason="int8-static needs rows to calibrate with",
+            reason=f"{variant.name} needs rows to calibrate with",
             hint='add [data] with file = "rows.npz" to the study',
         )
     if failed is not None:
@@ -157,9 +216,11 @@ def _exclude(
         if trial.provider not in providers:
             return Exclusion(
                 trial=trial,
-                reason=f"{trial.provider} is not in the target's onnxruntime",
-                hint=f"it has {', '.join(providers)}",
+                reason=_absent(target, facts),
+                hint=_provider_hint(target, providers),
             )
+    if target.backend == "torch" and (reason := _not_torch(model, variant, facts)) is not None:
+        return Exclusion(trial=trial, reason=reason[0], hint=reason[1])
     if cores is not None and trial.threads > cores:
         return Exclusion(
             trial=trial,

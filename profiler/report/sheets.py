@@ -75,7 +75,12 @@ def _p50_cell(row: Row, unit: float, notes: Notes) -> str:
     if value is None:
         return MISSING
     tilde = "" if interval_known(row, "p50_ns") else "~"
-    return tilde + figure(value / unit) + notes.mark(row.get("noise"))
+    return tilde + figure(value / unit) + _marks(row, notes)
+
+
+def _marks(row: Row, notes: Notes) -> str:
+    """Footnotes of what a latency owes to: noise, a partial provider, an unsuited recipe."""
+    return "".join(notes.mark(row.get(key)) for key in ("noise", "placed_note", "advice"))
 
 
 def _p99_cell(row: Row, unit: float, notes: Notes) -> str:
@@ -198,6 +203,13 @@ def _agreement(row: Row) -> str:
     return "baseline" if row.get("is_baseline") else percent_text(row.get("agreement"), 2)
 
 
+def _off_cell(row: Row) -> str:
+    value = row.get("output_error")
+    if value is None:
+        return MISSING
+    return "<0.001" if 0 < value < 1e-5 else figure(value * 100, 2)
+
+
 def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """Accuracy, its loss against the baseline, memory, file size, cost and the SLO verdict."""
     rows, notes = measured(group.rows), Notes()
@@ -219,6 +231,8 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         if _has(rows, key):
             unit, unit_name = common_unit(_values(rows, key), SIZES)
             add(Column(title=f"{title} {unit_name}", drop=drop), _scaled(key, unit))
+    if _has(rows, "output_error"):
+        add(Column(title="off %", drop=2), _off_cell)
     if _has(rows, "usd_per_million"):
         add(Column(title="$/M"), lambda row: figure(row.get("usd_per_million")))
     if any(row.get("slo") for row in rows):
@@ -232,6 +246,8 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     legend += [f"{QUALITIES[q]} {q}" for q in QUALITIES if q in seen]
     if any(cell.startswith("~") for line in lines for cell in line.cells):
         legend.append("~ no interval")
+    if _has(rows, "output_error"):
+        legend.append("off: outputs against the first target's, relative RMS")
     if _has(rows, "usd_per_million"):
         legend.append("$/M: US dollars per million samples")
     what = "Accuracy and cost" if _has(rows, "accuracy") else "Memory and cost"
@@ -244,10 +260,15 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     )
 
 
+def _placed(share: float | None) -> str:
+    """Share of nodes on the provider, rounded down: 100 means every one."""
+    return MISSING if share is None else f"{math.floor(share * 100)}"
+
+
 def start_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """What happens once per process: loading, the first query, and memory by stage."""
     columns, identity = _identity(group.rows)
-    fields = (
+    fields: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
         ("load", "load_ns", format_duration),
         ("first query", "first_query_ns", format_duration),
         ("rounds", "rounds", figure_whole),
@@ -256,6 +277,8 @@ def start_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         ("loaded", "memory_loaded_bytes", format_size),
         ("peak", "memory_peak_bytes", format_size),
     )
+    if _has(group.rows, "placed"):
+        fields = (*fields, ("placed %", "placed", _placed))
     columns += [Column(title=title) for title, _, _ in fields]
     lines = tuple(
         Line(

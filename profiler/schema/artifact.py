@@ -27,7 +27,10 @@ class Parity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """What was made, from what, and how. `path` is relative to the results folder."""
+    """What was made, from what, and how. `path` is relative to the results folder.
+
+    `bytes` counts the model file and its external weights.
+    """
 
     model: str
     variant: str
@@ -39,3 +42,5 @@ class Artifact:
     made_by: dict[str, str] = field(default_factory=dict)
     """recipe, versions of the packages that made it, sha of the baseline, calibration rows"""
     parity: Optional[Parity] = None
+    data: tuple[str, ...] = ()
+    """SHA-256 of each file of external weights; they lie beside the model under that very name"""

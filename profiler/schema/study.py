@@ -9,9 +9,9 @@ from typing import Literal, Optional, Union, cast, get_args
 
 from profiler.schema.codec import DecodeError
 from profiler.schema.target import NAME
+from profiler.schema.variant import VariantSpec
 from profiler.units import parse_cpus, parse_duration, parse_fraction, parse_size
 
-RECIPES = ("fp32", "int8-dynamic", "int8-static")
 _DURATION = {
     "parse": parse_duration,
     "write": "{}ns".format,
@@ -37,35 +37,6 @@ def _unique(key: str, names: list[str]) -> None:
     for i, name in enumerate(names):
         if name in names[:i]:
             raise DecodeError(key, "names that occur once", name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariantSpec:
-    """How one variant of every model is made; 'fp32' is the baseline, the model as it came."""
-
-    name: str
-    recipe: Optional[str] = None
-    """default: the name"""
-    per_channel: bool = True
-    """static: one scale per output channel of the weights"""
-    weights: Literal["int8", "uint8"] = "int8"
-    method: Literal["minmax", "entropy", "percentile"] = "minmax"
-    """static: how ranges are calibrated"""
-
-    @classmethod
-    def from_text(cls, text: str) -> VariantSpec:
-        """'int8-static' is short for {name = "int8-static", recipe = "int8-static"}."""
-        return cls(name=text)
-
-    def __post_init__(self) -> None:
-        _named(self.name)
-        recipe = self.recipe or self.name
-        if recipe not in RECIPES:
-            from profiler.schema.codec import nearest
-
-            expected = "one of " + ", ".join(RECIPES)
-            raise DecodeError("recipe", expected, recipe, nearest(recipe, RECIPES))
-        object.__setattr__(self, "recipe", recipe)
 
 
 BASELINE = VariantSpec(name="fp32")
@@ -111,6 +82,12 @@ class ModelSpec:
     """path of the file, relative to the study file"""
     torch: Optional[str] = None
     """'module:callable', found beside the study file or installed. This imports and runs it."""
+    hf: Optional[str] = None
+    """a transformers config.json (random weights, drawn with the seed) or a folder with weights"""
+    head: Optional[str] = None
+    """hf: the task, e.g. 'sequence-classification'; default: what the config's architecture says"""
+    sklearn: Optional[str] = None
+    """'module:callable' that returns a fitted pipeline. This imports and runs it."""
     shapes: dict[str, int] = field(default_factory=dict)
     """values of the model's symbolic dimensions other than the batch, e.g. {sequence = 128}"""
     variants: tuple[VariantSpec, ...] = ()
@@ -118,14 +95,20 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         _named(self.name)
-        if (self.onnx is None) == (self.torch is None):
+        given = {key: getattr(self, key) for key in ("onnx", "torch", "hf", "sklearn")}
+        given = {key: value for key, value in given.items() if value is not None}
+        if len(given) != 1:
             raise DecodeError(
                 "",
-                'exactly one of onnx = "file.onnx" or torch = "module:callable"',
-                {"onnx": self.onnx, "torch": self.torch},
+                'exactly one of onnx = "file.onnx", torch = "module:callable", hf = "config.json"'
+                ' or sklearn = "module:callable"',
+                given or None,
             )
-        if self.torch is not None and not _CALLABLE.fullmatch(self.torch):
-            raise DecodeError("torch", '"module:callable", e.g. "models:resnet"', self.torch)
+        for key in ("torch", "sklearn"):
+            if key in given and not _CALLABLE.fullmatch(given[key]):
+                raise DecodeError(key, '"module:callable", e.g. "models:resnet"', given[key])
+        if self.head is not None and self.hf is None:
+            raise DecodeError("head", 'a model with hf = "..."', self.head)
         for key, value in self.shapes.items():
             if value < 1:
                 raise DecodeError(f"shapes.{key}", "a size of 1 or more", value)
@@ -290,6 +273,10 @@ class Study:
                     "slo.p99", "a limit: the server scenario searches the highest rate that"
                     " keeps it", None, 'add [slo] p99 = "10ms", or give the scenario a rate'
                 )  # fmt: skip
+        for variant in self.every_variant:
+            for name in variant.targets:
+                if name not in self.targets:
+                    raise DecodeError("variants.targets", "targets of the study", name)
         for count in self.threads:
             if count < 1:
                 raise DecodeError("threads", "counts of 1 or more", list(self.threads))
@@ -301,6 +288,11 @@ class Study:
         from profiler.schema.files import read_study
 
         return read_study(Path(path))
+
+    @property
+    def every_variant(self) -> tuple[VariantSpec, ...]:
+        """The study's variants and those of single models."""
+        return (*self.variants, *(v for m in self.models for v in m.variants))
 
     def variants_of(self, model: ModelSpec) -> tuple[VariantSpec, ...]:
         """The model's own variants or the study's, the baseline always first."""

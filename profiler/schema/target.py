@@ -8,12 +8,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Optional
 
 from profiler.schema.codec import DecodeError
+from profiler.schema.runtime import Runtime
 from profiler.schema.ssh import SshSpec
 from profiler.units import parse_size
 
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_GPU = re.compile(r"[0-9]{1,3}|(GPU|MIG)-[0-9a-fA-F-]{8,64}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Provider = str
+CUDA = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
+TORCH = ("torch-eager", "torch-compile")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,24 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """How an NVIDIA GPU is used."""
+
+    select: str = "0"
+    """index as nvidia-smi counts, or UUID"""
+    binding: Literal["device", "host"] = "device"
+    """device: without copies between host and GPU; host: with them, both ways"""
+    tf32: bool = False
+    cuda_graph: bool = False
+
+    def __post_init__(self) -> None:
+        if not _GPU.fullmatch(self.select):
+            raise DecodeError("select", 'an index such as "0", or a UUID', self.select)
+        if self.cuda_graph and self.binding == "host":
+            raise DecodeError("cuda_graph", 'binding = "device" beside it', self.binding)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A device, the way to it, and the execution provider used there."""
 
@@ -47,8 +70,12 @@ class Target:
     transport: Literal["local", "ssh"] = "local"
     ssh: Optional[SshSpec] = None
     """how to reach it; stays out of results, which other people read"""
-    backend: Literal["onnxruntime", "null"] = "onnxruntime"
+    backend: Literal["onnxruntime", "torch", "null"] = "onnxruntime"
     provider: Provider = "CPUExecutionProvider"
+    plugin: Optional[str] = None
+    """module of a plug-in provider, in the target's environment; it is imported there"""
+    device: Optional[Literal["CPU", "GPU", "NPU"]] = None
+    """with a plug-in: which of the kinds of device it offers (default: the first it offers)"""
     provider_options: dict[str, str] = field(default_factory=dict)
     session_options: dict[str, str] = field(default_factory=dict)
     strict_provider: bool = False
@@ -64,18 +91,42 @@ class Target:
         },
     )
     """most memory a trial may take there; going beyond is a result, not an error"""
+    gpu: Optional[Gpu] = None
+    """CUDA and TensorRT: which GPU and how it is used (default: the first, without copies)"""
     python: Optional[str] = None
     """interpreter of the worker; default: the one that runs profiler, over ssh `python3`"""
     emulated: bool = False
     """a made-up device: its answers count, its times mean nothing for a real one"""
+    runtime: Optional[Runtime] = None
+    """packages of its own; then `python` is what their environment is made with"""
     cost: Optional[Cost] = None
     declares: Declared = field(default_factory=Declared)
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", self.name)
+        if self.backend == "torch":
+            if self.provider not in TORCH:
+                expected = "one of " + ", ".join(TORCH) + ' (backend = "torch")'
+                raise DecodeError("provider", expected, self.provider)
+            if self.transport != "local":
+                raise DecodeError(
+                    "backend", "a local transport: torch needs the model's source", self.transport
+                )
+        if self.provider in CUDA and self.plugin is None:
+            object.__setattr__(self, "gpu", self.gpu or Gpu())
+        elif self.gpu is not None:
+            raise DecodeError("gpu", "one of the providers " + ", ".join(CUDA), self.provider)
+        if self.plugin is not None and not _MODULE.fullmatch(self.plugin):
+            raise DecodeError("plugin", 'a module, e.g. "onnxruntime_ep_openvino"', self.plugin)
+        if self.device is not None and self.plugin is None:
+            raise DecodeError("device", "a plugin beside it", self.device)
         if self.transport == "local" and self.ssh is not None:
             raise DecodeError("transport", '"ssh", as there is an [ssh] table', self.transport)
+        if self.transport == "ssh" and self.runtime is not None:
+            expected = "nothing: packages of its own are for local targets"
+            hint = "install them on the device and set `python` to the interpreter that has them"
+            raise DecodeError("runtime", expected, "a table", hint)
 
 
 def shareable(target: Target) -> Target:

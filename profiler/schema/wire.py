@@ -21,6 +21,35 @@ SILENCE_S = 60.0
 
 
 @dataclass(frozen=True)
+class GpuOptions:
+    """How a session uses an NVIDIA GPU."""
+
+    select: str = "0"
+    """index as nvidia-smi counts (PCI order), or UUID (GPU-… or MIG-…)"""
+    binding: str = "device"
+    """device: the computation alone; host: numpy in, numpy out, copies both ways included"""
+    tf32: bool = False
+    """19-bit floats in fp32 matrix products; off, so that fp32 means fp32"""
+    cuda_graph: bool = False
+
+
+@dataclass(frozen=True)
+class GpuReading:
+    """What NVML said right after a block; None where the GPU does not offer it."""
+
+    sm_mhz: Optional[int] = None
+    memory_mhz: Optional[int] = None
+    celsius: Optional[int] = None
+    power_mw: Optional[int] = None
+    energy_mj: Optional[int] = None
+    """counter since the driver was loaded, of the whole card; updated about ten times a second"""
+    reasons: Optional[tuple[str, ...]] = None
+    """why the clock is not higher"""
+    process_bytes: Optional[int] = None
+    """device memory of the runner"""
+
+
+@dataclass(frozen=True)
 class Job:
     """One trial as the device needs to know it."""
 
@@ -28,8 +57,12 @@ class Job:
     backend: str = "onnxruntime"
     provider: str = "CPUExecutionProvider"
     artifact: Optional[str] = None
-    """sha of the model file; None only for the null backend."""
+    """sha of the model file; None for the null and torch backends."""
     artifact_bytes: int = 0
+    plugin: Optional[str] = None
+    """importable module that names a plug-in provider's library, e.g. onnxruntime_ep_openvino"""
+    device: Optional[str] = None
+    """kind of device for the provider, as get_ep_devices() lists them: CPU, GPU or NPU"""
     provider_options: dict[str, str] = field(default_factory=dict)
     session_options: dict[str, str] = field(default_factory=dict)
     """ONNX Runtime session config entries, e.g. session.x64quantprecision."""
@@ -53,10 +86,20 @@ class Job:
     """input name -> sha of an .npy blob whose first axis counts the rows."""
     stack: bool = True
     """True: a query stacks `batch` rows. False: the rows are whole queries already."""
+    gpu: Optional[GpuOptions] = None
+    source: Optional[str] = None
+    """torch backend: 'module:callable', imported from `source_folders` on this very machine"""
+    source_folders: tuple[str, ...] = ()
+    seed: int = 0
+    """torch backend: seed before the callable is called, the same as for the export"""
+    outputs: tuple[str, ...] = ()
+    """torch backend: names of the outputs in order, as in the exported baseline"""
     memory_limit_bytes: Optional[int] = None
     strict_provider: bool = False
     backend_options: dict[str, float] = field(default_factory=dict)
     """null backend: sleep_ns, spin_ns, and faults for tests of the harness itself."""
+    trace: bool = False
+    """set by the runner for the session that records node by node; never one that is timed"""
 
 
 @dataclass(frozen=True)
@@ -103,6 +146,7 @@ class Block:
     """server: p99 of how late the driver itself issued queries, queueing not counted"""
     disturbed: Optional[str] = None
     """what contaminated the block; it stays in the record and was measured once more"""
+    gpu: Optional[GpuReading] = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +159,17 @@ class Memory:
     peak_bytes: Optional[int] = None
     """highest resident set from load to the end of the timed blocks"""
     pss_bytes: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the nodes of a session's graph run."""
+
+    nodes: int
+    on_provider: int
+    """nodes on the provider asked for"""
+    elsewhere: dict[str, int] = field(default_factory=dict)
+    """operator type -> nodes of it on another provider, as a rule the CPU"""
 
 
 @dataclass(frozen=True)
@@ -144,3 +199,40 @@ class Repetition:
     """output name -> sha of an .npy blob with one prediction per row"""
     providers: tuple[str, ...] = ()
     """providers the session really has, in order"""
+    engine_build_ns: Optional[int] = None
+    """TensorRT: load and first query of the one process that built the engine"""
+    placement: Optional[Placement] = None
+    """None: the library does not tell"""
+
+
+@dataclass(frozen=True)
+class TraceRequest:
+    """A few queries of one job with the backend's own profiler on, in a process of their own."""
+
+    job: Job
+    warmup_queries: int = 3
+    queries: int = 40
+    least_queries: int = 5
+    most_ns: int = 2_000_000_000
+    """after `least_queries`, no further one begins later than this"""
+    load_timeout_ns: int = 120_000_000_000
+    query_timeout_ns: int = 60_000_000_000
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a TraceRequest gave. The trace itself is Chrome's JSON format, in microseconds."""
+
+    trial: str
+    status: str
+    """ok | failed"""
+    reason: Optional[str] = None
+    detail: Optional[str] = None
+    blob: Optional[str] = None
+    """sha of the trace"""
+    queries: int = 0
+    """profiled queries; they are the last ones in the trace, after warm-up"""
+    plain_ns: tuple[int, ...] = ()
+    """latencies of a session without the profiler, which slows down every node; taken in turns
+    with the profiled ones, in the same process"""
+    providers: tuple[str, ...] = ()

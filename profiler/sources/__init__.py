@@ -1,4 +1,4 @@
-"""Where a baseline comes from: an ONNX file or a torch callable. Host only."""
+"""Where a baseline comes from: ONNX, torch, Hugging Face or scikit-learn. Host only."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from profiler.schema.study import ModelSpec
 SOURCES = {
     "onnx": "profiler.sources.onnx_file:load_onnx",
     "torch": "profiler.sources.torch_module:load_torch",
+    "hf": "profiler.sources.hugging_face:load_hf",
+    "sklearn": "profiler.sources.scikit_learn:load_sklearn",
 }
 """key of a [[models]] table -> function with the signature of `load_baseline`"""
 
@@ -33,7 +35,7 @@ def load_baseline(
     model inputs by name, rows along axis 0; a torch source is exported and checked with them.
     Raises ModelError.
     """
-    key = "onnx" if spec.onnx is not None else "torch"
+    key = next(name for name in SOURCES if getattr(spec, name) is not None)
     module, function = SOURCES[key].split(":")
     made = getattr(import_module(module), function)(
         spec, folder=folder, out=out, rows=rows, seed=seed

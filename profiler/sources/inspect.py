@@ -54,12 +54,22 @@ def opset(model: Any) -> int:
     return int(next(found, 0))
 
 
-def uses_external_data(model: Any) -> bool:
-    """Whether a weight, a constant or a subgraph's weight lies in another file."""
+def external_tensors(model: Any) -> list[Any]:
+    """Weights, constants and subgraphs' weights that lie in another file."""
     import onnx
     from onnx.external_data_helper import _get_all_tensors
 
-    return any(t.data_location == onnx.TensorProto.EXTERNAL for t in _get_all_tensors(model))
+    return [t for t in _get_all_tensors(model) if t.data_location == onnx.TensorProto.EXTERNAL]
+
+
+def data_files(path: Path) -> list[Path]:
+    """The files of external weights that an ONNX file names; empty when it can't be read."""
+    try:
+        found = external_tensors(load(path))
+    except ModelError:
+        return []
+    names = {e.value for tensor in found for e in tensor.external_data if e.key == "location"}
+    return [path.parent / name for name in sorted(names)]
 
 
 def load(path: Path) -> Any:

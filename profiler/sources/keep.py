@@ -7,9 +7,11 @@ import hashlib
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from profiler.errors import ResultsError
+from profiler.errors import ModelError, ResultsError
 
 _CHUNK_BYTES = 1 << 20
 
@@ -23,12 +25,12 @@ def sha_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def keep(source: Path, folder: Path) -> Path:
-    """Copy `source` to folder/<sha>.onnx; a file already there is left alone.
+def keep(source: Path, folder: Path, suffix: str = ".onnx") -> Path:
+    """Copy `source` to folder/<sha><suffix>; a file already there is left alone.
 
     Raises ResultsError when the folder can't be written.
     """
-    kept = folder / f"{sha_of(source)}.onnx"
+    kept = folder / f"{sha_of(source)}{suffix}"
     if kept.is_file() and kept.stat().st_size == source.stat().st_size:
         return kept
     partial: Path | None = None
@@ -53,3 +55,71 @@ def keep(source: Path, folder: Path) -> Path:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
     return kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A model file in a folder, with the external weights beside it."""
+
+    path: Path
+    data: tuple[str, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Size of all its files."""
+        files = (self.path, *(self.path.with_name(sha) for sha in self.data))
+        return sum(file.stat().st_size for file in files)
+
+
+def keep_model(source: Path, folder: Path) -> Kept:
+    """Copy an ONNX file and its external weights into `folder`, each named by its content.
+
+    The references inside the model are rewritten to those names, so that the files find each other
+    wherever they lie together, on a device too, and the model's own hash covers its weights.
+    Raises ModelError for a weights file that is missing or lies outside of the model's folder.
+    """
+    from profiler.sources.inspect import external_tensors, load
+
+    model = load(source)
+    tensors = external_tensors(model)
+    if not tensors:
+        return Kept(path=keep(source, folder))
+    names: dict[str, str] = {}
+    for tensor in tensors:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                if entry.value not in names:
+                    names[entry.value] = keep(_beside(source, entry.value), folder, "").name
+                entry.value = names[entry.value]
+    with tempfile.TemporaryDirectory(prefix="profiler-model-") as scratch:
+        rewritten = Path(scratch) / "model.onnx"
+        rewritten.write_bytes(model.SerializeToString(deterministic=True))
+        kept = keep(rewritten, folder)
+    return Kept(path=kept, data=tuple(dict.fromkeys(names.values())))
+
+
+def check_data(source: Path, model: Any) -> None:
+    """Raises ModelError unless every weights file that `model` names lies beside `source`."""
+    from profiler.sources.inspect import external_tensors
+
+    for tensor in external_tensors(model):
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                _beside(source, entry.value)
+
+
+def _beside(source: Path, location: str) -> Path:
+    """The weights file a model names. Raises ModelError."""
+    home = source.resolve().parent
+    path = (home / location).resolve()
+    if not path.is_relative_to(home):
+        raise ModelError(
+            f"{source}: expected external weights beside the model, got {location!r}",
+            hint="save it again with onnx.save_model(model, path, save_as_external_data=True)",
+        )
+    if not path.is_file():
+        raise ModelError(
+            f"{source}: its weights file {location!r} is missing",
+            hint=f"copy it to {path.parent.name or '.'}/ beside the model",
+        )
+    return path

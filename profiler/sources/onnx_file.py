@@ -10,8 +10,8 @@ import numpy as np
 from profiler.errors import ModelError
 from profiler.schema.artifact import Artifact
 from profiler.schema.study import ModelSpec
-from profiler.sources.inspect import load, opset, tensors, uses_external_data
-from profiler.sources.keep import keep
+from profiler.sources.inspect import load, opset, tensors
+from profiler.sources.keep import check_data, keep_model
 from profiler.sources.quiet import cause
 
 
@@ -23,20 +23,18 @@ def load_onnx(
     rows: dict[str, np.ndarray[Any, Any]] | None = None,
     seed: int = 0,
 ) -> Artifact:
-    """Check folder/<spec.onnx> and copy it to out/<sha>.onnx. `rows` and `seed` are not used.
+    """Check folder/<spec.onnx> and copy it, with external weights, to out/<sha>.onnx.
 
-    Raises ModelError for a file that is missing, not ONNX, cut short, invalid, or split in parts.
+    `rows` and `seed` are not used.
+
+    Raises ModelError for a file that is missing, not ONNX, cut short or invalid, or
+    whose weights are missing.
     """
     import onnx
 
     path = folder / str(spec.onnx)
     model = load(path)
-    if uses_external_data(model):
-        raise ModelError(
-            f"{path}: expected all weights inside the file, got weights in a separate file",
-            hint="not supported yet; up to 2 GB, save it as one file with "
-            "onnx.save(onnx.load(path), new_path)",
-        )
+    check_data(path, model)
     try:
         # By path, so that models near protobuf's 2 GB limit pass too.
         onnx.checker.check_model(str(path))
@@ -46,13 +44,13 @@ def load_onnx(
             hint="export the model again with a current exporter",
         ) from None
     inputs, outputs = tensors(model)
-    kept = keep(path, out)
+    kept = keep_model(path, out)
     return Artifact(
         model=spec.name,
         variant="fp32",
-        sha=kept.stem,
-        path=f"{out.name}/{kept.name}",
-        bytes=kept.stat().st_size,
+        sha=kept.path.stem,
+        path=f"{out.name}/{kept.path.name}",
+        bytes=kept.bytes,
         inputs=inputs,
         outputs=outputs,
         made_by={
@@ -61,4 +59,5 @@ def load_onnx(
             "producer": f"{model.producer_name} {model.producer_version}".strip() or "unknown",
             "opset": str(opset(model)),
         },
+        data=kept.data,
     )

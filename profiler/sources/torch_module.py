@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,12 @@ import numpy as np
 
 from profiler.errors import ModelError
 from profiler.schema.artifact import Artifact
-from profiler.schema.codec import nearest
 from profiler.schema.study import ModelSpec
 from profiler.sources.inspect import tensors
 from profiler.sources.keep import keep
 from profiler.sources.parity import compare
-from profiler.sources.quiet import cause
-from profiler.sources.torch_export import OPSET, Forward, at, export, parameters
+from profiler.sources.torch_export import OPSET, Forward, export, parameters
+from profiler.sources.user_code import called, importable
 
 Array = np.ndarray[Any, Any]
 
@@ -42,17 +39,37 @@ def load_torch(
     Example inputs are `rows` (first axis: rows), else those which the callable returns beside the
     module. Raises ModelError naming the model and what failed.
     """
-    torch = _torch()
-    with _importable(folder), torch.random.fork_rng(devices=[]):
+    torch = needed()
+    where = f'torch = "{spec.torch}"'
+    with importable(folder), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module, examples = _call(spec, torch)
-        inputs = _ready(spec, module, _inputs(spec, module, rows, examples, torch), torch)
-        with tempfile.TemporaryDirectory(prefix="profiler-export-") as scratch:
-            raw = Path(scratch) / "model.onnx"
-            forward = Forward(where=f'torch = "{spec.torch}"', module=module, inputs=inputs)
-            model = export(forward, raw, torch)
-            parity = compare(forward, raw, torch)
-            kept = keep(raw, out)
+        given = _inputs(spec, module, rows, examples, torch)
+        source = Source(where=where, name=f"torch {spec.torch}", module=module, inputs=given)
+        return from_module(spec, source, out, torch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """A module with rows to export and check it on."""
+
+    where: str
+    """the study key that names it, for messages"""
+    name: str
+    """what `made_by` calls it"""
+    module: Any
+    inputs: dict[str, Any]
+
+
+def from_module(spec: ModelSpec, source: Source, out: Path, torch: Any) -> Artifact:
+    """Export a module, compare the export with it, keep the file. Raises ModelError."""
+    inputs = _ready(source, torch)
+    with tempfile.TemporaryDirectory(prefix="profiler-export-") as scratch:
+        raw = Path(scratch) / "model.onnx"
+        forward = Forward(where=source.where, module=source.module, inputs=inputs)
+        model = export(forward, raw, torch)
+        parity = compare(forward, raw, torch)
+        kept = keep(raw, out)
     given, results = tensors(model)
     return Artifact(
         model=spec.name,
@@ -64,7 +81,7 @@ def load_torch(
         outputs=results,
         made_by={
             "recipe": "fp32",
-            "source": f"torch {spec.torch}",
+            "source": source.name,
             "torch": str(torch.__version__),
             "opset": str(OPSET),
         },
@@ -72,7 +89,8 @@ def load_torch(
     )
 
 
-def _torch() -> Any:
+def needed() -> Any:
+    """torch, or a ModelError that says how to get it."""
     hint = f"pip install '{DISTRIBUTION}[torch]'"
     try:
         import torch
@@ -83,52 +101,10 @@ def _torch() -> Any:
     return torch
 
 
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Modules beside the study can be imported inside the block, and are forgotten after it.
-
-    Two studies may each have a models.py; the second must not get the first one's.
-    """
-    before, place = set(sys.modules), str(folder.resolve())
-    sys.path.insert(0, place)
-    try:
-        yield
-    finally:
-        sys.path.remove(place)
-        for name in set(sys.modules) - before:
-            top = name.partition(".")[0]
-            beside = (folder / f"{top}.py").is_file() or (folder / top).is_dir()
-            if beside and top not in before:
-                del sys.modules[name]
-
-
 def _call(spec: ModelSpec, torch: Any) -> tuple[Any, Any]:
     """The module in eval mode on the CPU, and the example inputs that came with it, or None."""
-    name, _, attribute = str(spec.torch).partition(":")
     where = f'torch = "{spec.torch}"'
-    try:
-        source = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise ModelError(f'{where}: importing "{name}" failed: {cause(error)}') from None
-        raise ModelError(
-            f'{where}: expected a module that can be imported, got "{name}"',
-            hint=f"put {error.name}.py beside the study file or install the package",
-        ) from None
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
-        raise ModelError(f'{where}: importing "{name}" failed: {at(error)}') from None
-    found = getattr(source, attribute, None)
-    if not callable(found):
-        known = [key for key, value in vars(source).items() if callable(value) and key[0] != "_"]
-        raise ModelError(
-            f'{where}: expected a callable "{attribute}" in "{name}", found '
-            f"{'none' if found is None else type(found).__name__}",
-            hint=nearest(attribute, known) or f"it has: {', '.join(known) or 'no callables'}",
-        )
-    try:
-        made = found()
-    except (Exception, SystemExit) as error:
-        raise ModelError(f'{where}: calling "{spec.torch}" failed: {at(error)}') from None
+    made = called(where, str(spec.torch))
     module, examples = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(module, torch.nn.Module):
         raise ModelError(
@@ -174,15 +150,16 @@ def _inputs(
     return dict(zip(names, values, strict=False))
 
 
-def _ready(spec: ModelSpec, module: Any, given: dict[str, Any], torch: Any) -> dict[str, Any]:
+def _ready(source: Source, torch: Any) -> dict[str, Any]:
     """At most PARITY_ROWS rows of each input, floats in the type of the module's weights.
 
     torch.export takes an axis of length 1 for a constant, so a single row is doubled. Whole
     numbers become floats where forward takes only those (pixels as bytes, counts in a table).
     """
+    module, given = source.module, source.inputs
     if not given or not all(isinstance(v, torch.Tensor) and v.ndim for v in given.values()):
         raise ModelError(
-            f'torch = "{spec.torch}": expected example inputs to export with, got '
+            f"{source.where}: expected example inputs to export with, got "
             f"{'none' if not given else 'something else than tensors with a batch axis'}",
             hint="add [data] to the study, or return (module, example_inputs) from the callable",
         )

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from profiler.errors import TransportError
 from profiler.schema.target import Target
 from profiler.transport.base import Transport
 
 
-def connect(target: Target) -> Transport:
-    """The transport a target asks for."""
-    if target.ssh is not None:
+def connect(target: Target, note: Callable[[str], None] = lambda text: None) -> Transport:
+    """The transport a target asks for; `note` is told when packages are installed for it.
+
+    Raises EnvironmentMissing when the target's own packages can't be had.
+    """
+    if target.transport == "ssh":
         from profiler.transport.ssh import SshTransport
 
+        if target.ssh is None:  # as results tell of it
+            raise TransportError(
+                f"{target.name}: the way to it is not known here",
+                hint=f"give the folder that holds targets/{target.name}.toml as working folder",
+            )
         return SshTransport(target.ssh, target.python)
-    from profiler.transport.local import LocalTransport
+    from profiler.transport.environment import environment_for
+    from profiler.transport.local import LocalTransport, cache_folder
 
-    return LocalTransport(target.python)
+    return LocalTransport(environment_for(target, cache_folder() / "environments", note))

@@ -12,15 +12,19 @@ import numpy as np
 
 from profiler.errors import VariantError
 from profiler.schema.artifact import Artifact
-from profiler.schema.study import VariantSpec
+from profiler.schema.variant import VariantSpec
 from profiler.sources.inspect import load, tensors
-from profiler.sources.keep import keep
+from profiler.sources.keep import keep_model, sha_of
 from profiler.variants import cache as memory
 from profiler.variants.recipe import Recipe, Request
 
 RECIPES = {
     "int8-dynamic": "profiler.variants.int8_dynamic",
     "int8-static": "profiler.variants.int8_static",
+    "fp16": "profiler.variants.half",
+    "bf16": "profiler.variants.half",
+    "int4": "profiler.variants.int4",
+    "file": "profiler.variants.ready",
 }
 """recipe -> module that is a `Recipe`, loaded on first use; fp32 is the baseline itself"""
 ARTIFACTS = "artifacts"
@@ -32,15 +36,17 @@ def build(
     spec: VariantSpec,
     *,
     root: Path,
+    folder: Path = Path(),
     calibration: dict[str, np.ndarray[Any, Any]] | None = None,
     seed: int = 0,
     cache: Path | None = None,
 ) -> Artifact:
     """Make one variant of `baseline`; the same request gives the same artifact hash.
 
-    `root` is the results folder that `baseline.path` is relative to; the file goes to
-    root/artifacts/<sha>.onnx. `calibration` maps each model input to rows (first axis: rows, with
-    the model's dtype). `cache` is shared between studies; without it nothing is remembered.
+    `folder` is the study's. `root` is the results folder that `baseline.path` is relative to; the
+    file goes to root/artifacts/<sha>.onnx. `calibration` maps each model input to rows (first
+    axis: rows, with the model's dtype). `cache` is shared between studies; without it nothing is
+    remembered.
     Raises VariantError when the variant can't be made; nothing is left behind then.
     """
     name = spec.recipe or spec.name
@@ -50,7 +56,7 @@ def build(
         known = ", ".join(("fp32", *RECIPES))
         raise VariantError(f'{spec.name}: expected a recipe, one of {known}, got "{name}"')
     recipe = cast(Recipe, import_module(RECIPES[name]))
-    rows = _rows(name, recipe, baseline, calibration)
+    rows = _rows(name, baseline, calibration) if spec.needs_rows else None
     source = root / baseline.path
     if not source.is_file():
         raise VariantError(f"{source}: the baseline's file is missing", hint="run the study again")
@@ -65,34 +71,39 @@ def build(
             "calibration": memory.rows_sha(rows),
             "seed": seed,
             "versions": versions,
+            **_file(folder, spec),
         }
     )
     made = memory.lookup(cache, key) if cache is not None else None
     if made is not None:
-        kept = keep(made, root / ARTIFACTS)
+        kept = keep_model(made, root / ARTIFACTS)
     else:
         with tempfile.TemporaryDirectory(prefix="profiler-variant-") as scratch:
             request = Request(
                 model=baseline.model,
                 source=source,
                 spec=spec,
+                folder=folder,
                 inputs=baseline.inputs,
+                outputs=baseline.outputs,
                 calibration=rows,
                 seed=seed,
                 scratch=Path(scratch),
             )
             fresh = recipe.make(request)
-            kept = keep(fresh, root / ARTIFACTS)
+            kept = keep_model(fresh, root / ARTIFACTS)
             if cache is not None:
                 memory.remember(cache, key, fresh)
-    inputs, outputs = tensors(load(kept))
+    model = load(kept.path)
+    inputs, outputs = tensors(model)
+    convolutions = sum(node.op_type == "ConvInteger" for node in model.graph.node)
     count = {} if rows is None else {"calibration_rows": str(len(next(iter(rows.values()))))}
     return Artifact(
         model=baseline.model,
         variant=spec.name,
-        sha=kept.stem,
-        path=f"{ARTIFACTS}/{kept.name}",
-        bytes=kept.stat().st_size,
+        sha=kept.path.stem,
+        path=f"{ARTIFACTS}/{kept.path.name}",
+        bytes=kept.bytes,
         inputs=inputs,
         outputs=outputs,
         made_by={
@@ -101,20 +112,20 @@ def build(
             "baseline": baseline.sha,
             **settings,
             **count,
+            **({"convolutions": str(convolutions)} if convolutions else {}),
+            **({"why": spec.why} if spec.why else {}),
             **versions,
         },
+        data=kept.data,
     )
 
 
 def _rows(
     name: str,
-    recipe: Recipe,
     baseline: Artifact,
     calibration: dict[str, np.ndarray[Any, Any]] | None,
-) -> dict[str, np.ndarray[Any, Any]] | None:
-    """The rows a recipe calibrates with; None, so that they don't enter the key, without need."""
-    if not recipe.NEEDS_CALIBRATION:
-        return None
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The rows a recipe calibrates with."""
     if not calibration or not len(next(iter(calibration.values()))):
         raise VariantError(
             f"{name} needs calibration rows, got none",
@@ -128,6 +139,12 @@ def _rows(
             hint=f'add it to [data] inputs: {{ {missing[0]} = "<column>" }}',
         )
     return {t.name: calibration[t.name] for t in baseline.inputs}
+
+
+def _file(folder: Path, spec: VariantSpec) -> dict[str, str]:
+    """The content of the file a variant names, for the cache key."""
+    path = folder / (spec.file or "")
+    return {"file_sha": sha_of(path)} if spec.file and path.is_file() else {}
 
 
 def _versions() -> dict[str, str]:

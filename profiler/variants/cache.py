@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from profiler.sources.keep import keep, sha_of
+from profiler.sources.keep import keep_model, sha_of
 
 
 def rows_sha(rows: dict[str, np.ndarray[Any, Any]] | None) -> str:
@@ -40,21 +40,23 @@ def lookup(cache: Path, key: str) -> Path | None:
     try:
         entry = json.loads((cache / f"{key}.json").read_text(encoding="utf-8"))
         found = cache / f"{entry['sha']}.onnx"
-        return found if sha_of(found) == entry["sha"] else None
+        whole = sha_of(found) == entry["sha"]
+        whole = whole and all(sha_of(cache / sha) == sha for sha in entry["data"])
+        return found if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def remember(cache: Path, key: str, made: Path) -> Path:
     """Copy `made` into the cache and write its entry. Returns the cached file."""
-    kept = keep(made, cache)
+    kept = keep_model(made, cache)
     handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=cache)
     partial = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"sha": kept.stem}, file)
+            json.dump({"sha": kept.path.stem, "data": kept.data}, file)
         partial.replace(cache / f"{key}.json")
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-    return kept
+    return kept.path

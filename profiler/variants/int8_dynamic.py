@@ -9,18 +9,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from profiler.errors import VariantError
-from profiler.schema.study import VariantSpec
+from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
-from profiler.variants.prepare import finished, prepared
+from profiler.variants.prepare import finished, large, prepared
 from profiler.variants.recipe import Request
 
-VERSION = 1
-NEEDS_CALIBRATION = False
+VERSION = 2
 
 
 def parameters(spec: VariantSpec) -> dict[str, str]:
     """Per-channel applies to MatMul; ConvInteger takes one scale only, whatever is asked."""
-    return {"weights": spec.weights, "per_channel": str(spec.per_channel).lower()}
+    return {
+        "weights": spec.weights,
+        "per_channel": str(spec.per_channel).lower(),
+        "reduce_range": str(spec.reduce_range).lower(),
+        **({"keep_float": " ".join(spec.keep_float)} if spec.keep_float else {}),
+    }
 
 
 def make(request: Request) -> Path:
@@ -28,7 +32,7 @@ def make(request: Request) -> Path:
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.registry import IntegerOpsRegistry
 
-    source = prepared(request.source, request.scratch)
+    source, kept = prepared(request.source, request.scratch, request.spec.keep_float)
     target = request.scratch / "int8-dynamic.onnx"
     kind = QuantType.QInt8 if request.spec.weights == "int8" else QuantType.QUInt8
     with quiet():
@@ -40,6 +44,9 @@ def make(request: Request) -> Path:
                 op_types_to_quantize=sorted(IntegerOpsRegistry),
                 per_channel=request.spec.per_channel,
                 weight_type=kind,
+                reduce_range=request.spec.reduce_range,
+                nodes_to_exclude=kept,
+                use_external_data_format=large(source),
                 extra_options={"WeightSymmetric": kind == QuantType.QInt8},
             )
         except Exception as error:  # the quantizer raises ValueError, RuntimeError and others

@@ -7,62 +7,28 @@ with VNNI.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from profiler.errors import VariantError
-from profiler.schema.artifact import Tensor
-from profiler.schema.study import VariantSpec
+from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
-from profiler.variants.prepare import finished, prepared
-from profiler.variants.recipe import Array, Request
+from profiler.variants.prepare import finished, large, prepared
+from profiler.variants.recipe import Request
+from profiler.variants.rows import queries_of, reader
 
-VERSION = 1
-NEEDS_CALIBRATION = True
+VERSION = 2
 _LARGEST_STRIDE = 16
 
 
 def parameters(spec: VariantSpec) -> dict[str, str]:
     """Weight type, granularity and how ranges are found."""
     return {
-        "activations": "uint8",
+        "activations": spec.activations,
         "weights": spec.weights,
         "per_channel": str(spec.per_channel).lower(),
+        "reduce_range": str(spec.reduce_range).lower(),
         "method": spec.method,
+        **({"keep_float": " ".join(spec.keep_float)} if spec.keep_float else {}),
     }
-
-
-def query_rows(inputs: tuple[Tensor, ...]) -> int:
-    """Rows per calibration query: the model's own batch when it is fixed, else 1."""
-    sizes = {t.shape[0] for t in inputs if t.shape and isinstance(t.shape[0], int)}
-    return max((size for size in sizes if isinstance(size, int)), default=1)
-
-
-def _reader(rows: dict[str, Array], per_query: int) -> Any:
-    """A CalibrationDataReader over `rows`; only one query's rows are ever copied."""
-    from onnxruntime.quantization import CalibrationDataReader
-
-    queries = len(next(iter(rows.values()))) // per_query
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.next, self.end = 0, queries
-
-        def __len__(self) -> int:
-            return queries
-
-        def set_range(self, start_index: int, end_index: int) -> None:
-            self.next, self.end = start_index, end_index
-
-        def get_next(self) -> dict[str, Array] | None:
-            if self.next >= self.end:
-                return None
-            start = self.next * per_query
-            self.next += 1
-            return {k: np.ascontiguousarray(v[start : start + per_query]) for k, v in rows.items()}
-
-    return Reader()
 
 
 def _stride(queries: int) -> int:
@@ -76,40 +42,38 @@ def make(request: Request) -> Path:
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
     rows = request.calibration or {}
-    per_query = query_rows(request.inputs)
-    queries = len(next(iter(rows.values()))) // per_query
-    if queries == 0:
-        raise VariantError(
-            f"int8-static: the model's batch is fixed at {per_query} and there are fewer "
-            "calibration rows than that",
-            hint=f"give at least {per_query} calibration rows, or export with a symbolic batch",
-        )
+    queries = queries_of(request, "int8-static")
     methods = {
         "minmax": CalibrationMethod.MinMax,
         "entropy": CalibrationMethod.Entropy,
         "percentile": CalibrationMethod.Percentile,
     }
-    source = prepared(request.source, request.scratch)
+    source, kept = prepared(request.source, request.scratch, request.spec.keep_float)
     target = request.scratch / "int8-static.onnx"
-    kind = QuantType.QInt8 if request.spec.weights == "int8" else QuantType.QUInt8
+    kinds = {"int8": QuantType.QInt8, "uint8": QuantType.QUInt8}
+    weights, activations = kinds[request.spec.weights], kinds[request.spec.activations]
     with quiet():
         try:
             quantize_static(
                 source,
                 target,
-                _reader(rows, per_query),
+                reader(rows, request.inputs),
                 quant_format=QuantFormat.QDQ,
                 # Sorted, because the default is a set whose order changes with the hash seed.
                 op_types_to_quantize=sorted({*QLinearOpsRegistry, *QDQRegistry}),
                 per_channel=request.spec.per_channel,
-                activation_type=QuantType.QUInt8,
-                weight_type=kind,
+                activation_type=activations,
+                weight_type=weights,
+                reduce_range=request.spec.reduce_range,
+                nodes_to_exclude=kept,
+                use_external_data_format=large(source),
                 calibrate_method=methods[request.spec.method],
                 # Histogram methods keep every activation of a stride: 16 queries, not all of them.
                 # (CalibMaxIntermediateOutputs would drop batches: ONNX Runtime 1.31 clears them
                 # before they are merged.)
                 extra_options={
-                    "WeightSymmetric": kind == QuantType.QInt8,
+                    "WeightSymmetric": weights == QuantType.QInt8,
+                    "ActivationSymmetric": activations == QuantType.QInt8,
                     "CalibStridedMinMax": _stride(queries),
                 },
             )

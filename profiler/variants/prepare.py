@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import fnmatch
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from profiler.errors import VariantError
-from profiler.sources.inspect import opset
+from profiler.schema.codec import nearest
+from profiler.sources.inspect import data_files, opset
 from profiler.sources.quiet import cause, quiet
 
 LOWEST_OPSET = 13
 """below it DequantizeLinear has no axis, and per-channel silently becomes per-tensor"""
+INLINE_BYTES = 1_900_000_000
+"""protobuf holds less than 2 GiB in one message"""
+EXTERNAL_FROM_BYTES = 1024
+"""smaller weights (shapes, scalars) stay inside, where shape inference reads them"""
 RAISED_OPSET = 17
 """what an older model is converted to: LayerNormalization is one node from here on"""
 _QUANTIZED = (
@@ -30,28 +37,56 @@ _QUANTIZED = (
 )
 
 
-def prepared(source: Path, scratch: Path) -> Path:
+def raised(source: Path, scratch: Path, least: int) -> Path:
+    """The model at opset `least` or newer; converted when it is older. Raises VariantError."""
+    import onnx
+
+    try:
+        model = onnx.load(source)
+        if opset(model) >= least:
+            return source
+        target = scratch / "raised.onnx"
+        onnx.save(onnx.version_converter.convert_version(model, max(least, RAISED_OPSET)), target)
+    except Exception as error:  # the converter raises RuntimeError and others
+        raise VariantError(
+            f"the model's opset is below {least} and can't be raised: {cause(error)}",
+            hint=f"export the model again with opset {max(least, RAISED_OPSET)} or newer",
+        ) from None
+    return target
+
+
+def float_nodes(model: Any, patterns: tuple[str, ...]) -> list[str]:
+    """Names of the nodes that `keep_float` means. Raises VariantError for one that means none."""
+    names = [node.name for node in model.graph.node if node.name]
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        matches = fnmatch.filter(names, pattern)
+        if not matches:
+            raise VariantError(
+                f'keep_float: the model has no node called "{pattern}"',
+                hint=nearest(pattern, names)
+                or f"it has, e.g., {', '.join(names[:5]) or 'no names'}",
+            )
+        found.update(dict.fromkeys(matches))
+    return list(found)
+
+
+def prepared(
+    source: Path, scratch: Path, keep_float: tuple[str, ...] = ()
+) -> tuple[Path, list[str]]:
     """Fold, fuse and infer shapes, so that the quantizer finds its patterns.
 
     Symbolic shape inference is best for transformers but knows fewer operators than ONNX and
-    needs sympy; without it the quantizer still works. Raises VariantError.
+    needs sympy; without it the quantizer still works. Also returns the names of the nodes that
+    stay float; where fusing would swallow one of them, nothing is fused. Raises VariantError.
     """
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    raised = scratch / "raised.onnx"
     target = scratch / "prepared.onnx"
-    try:
-        model = onnx.load(source)
-        if opset(model) < LOWEST_OPSET:
-            onnx.save(onnx.version_converter.convert_version(model, RAISED_OPSET), raised)
-            source = raised
-        del model
-    except Exception as error:  # the converter raises RuntimeError and others
-        raise VariantError(
-            f"the model's opset is below {LOWEST_OPSET} and can't be raised: {cause(error)}",
-            hint=f"export the model again with opset {RAISED_OPSET} or newer",
-        ) from None
+    source = raised(source, scratch, LOWEST_OPSET)
+    if keep_float:
+        float_nodes(onnx.load(source, load_external_data=False), keep_float)
     reasons = []
     for skip_symbolic, skip_fusing in ((False, False), (True, False), (True, True)):
         target.unlink(missing_ok=True)
@@ -63,50 +98,87 @@ def prepared(source: Path, scratch: Path) -> Path:
                     skip_symbolic_shape=skip_symbolic,
                     skip_optimization=skip_fusing,
                     auto_merge=True,
+                    save_as_external_data=large(source),
+                    all_tensors_to_one_file=True,
+                    external_data_location="prepared.data",
                 )
             except Exception as error:  # symbolic inference asserts, raises Exception and others
                 reasons.append(cause(error))
                 continue
         # A failed optimization is only logged and leaves an unoptimized graph behind.
         if target.is_file() and (skip_fusing or "Optimization Failed" not in said.getvalue()):
-            return target
+            if not keep_float:
+                return target, []
+            try:
+                made = onnx.load(target, load_external_data=False)
+                return target, float_nodes(made, keep_float)
+            except VariantError as error:
+                reasons.append(error.message)
+                continue
         reasons.append("ONNX Runtime can't optimize the graph")
     raise VariantError(f"the model can't be prepared for quantization: {reasons[-1]}")
 
 
-def counted(path: Path) -> int:
+def counted(model: Any) -> int:
     """Number of nodes of the main graph that compute or convert in eight bits."""
-    import onnx
-
-    model = onnx.load(path, load_external_data=False)
     return sum(node.op_type in _QUANTIZED for node in model.graph.node)
 
 
-def finished(path: Path, recipe: str) -> Path:
-    """Check that something was quantized and that the runtime takes the result; fix its bytes.
+def finished(path: Path, recipe: str, changed: Callable[[Any], int] = counted) -> Path:
+    """Check that something was changed and that the runtime takes the result; fix its bytes.
 
     Raises VariantError with the reason.
     """
     import onnx
-    import onnxruntime
 
-    if counted(path) == 0:
+    model = onnx.load(path)
+    if changed(model) == 0:
         raise VariantError(
             f"{recipe}: nothing to quantize: the model has no operator this recipe quantizes",
             hint=f'leave "{recipe}" out of this model\'s variants',
         )
-    model = onnx.load(path)
     _strip(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    write(model, path)
+    runs(path, recipe)
+    return path
+
+
+def write(model: Any, path: Path) -> None:
+    """Write a model with repeatable bytes; what protobuf can't hold goes into a second file."""
+    import onnx
+
+    if model.ByteSize() < INLINE_BYTES:
+        path.write_bytes(model.SerializeToString(deterministic=True))
+        return
+    weights = path.with_suffix(".data")
+    weights.unlink(missing_ok=True)
+    onnx.save_model(
+        model,
+        path,
+        save_as_external_data=True,
+        location=weights.name,
+        size_threshold=EXTERNAL_FROM_BYTES,
+    )
+
+
+def large(source: Path) -> bool:
+    """Whether a model's files together are more than protobuf can hold."""
+    files = (source, *data_files(source))
+    return sum(file.stat().st_size for file in files if file.is_file()) > INLINE_BYTES
+
+
+def runs(path: Path, recipe: str) -> None:
+    """Raises VariantError with ONNX Runtime's reason when its CPU provider refuses the file."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
         onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise VariantError(
-            f"{recipe}: ONNX Runtime does not take the quantized model: {cause(error)}"
+            f"{recipe}: ONNX Runtime does not take the {recipe} model: {cause(error)}"
         ) from None
-    return path
 
 
 def _strip(model: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from profiler.schema.artifact import Tensor
-from profiler.schema.study import VariantSpec
+from profiler.schema.variant import VariantSpec
 
 Array = np.ndarray[Any, Any]
 
@@ -21,7 +21,10 @@ class Request:
     model: str
     source: Path
     spec: VariantSpec
+    folder: Path
+    """the study's, which a variant's file is relative to"""
     inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
     calibration: dict[str, Array] | None
     """model input -> rows along axis 0"""
     seed: int
@@ -33,7 +36,6 @@ class Recipe(Protocol):
 
     VERSION: int
     """raised when the same request starts to give another file; part of the cache key"""
-    NEEDS_CALIBRATION: bool
 
     def parameters(self, spec: VariantSpec) -> dict[str, str]:
         """Every setting that decides the result, as text. Raises VariantError for a wrong one."""

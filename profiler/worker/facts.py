@@ -6,12 +6,17 @@ environment, user names or host names.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
+import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
+from profiler.worker import nvml
 from profiler.worker.instruments import read_text
 
 _CPU = "/sys/devices/system/cpu"
@@ -119,9 +124,31 @@ def software() -> dict[str, Any]:
         found["providers"] = onnxruntime.get_available_providers()
     except ImportError:
         found["onnxruntime"] = None
+    # Asked without importing: torch alone would take seconds.
+    try:
+        found["torch"] = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        found["torch"] = None
     return found
 
 
-def gather() -> dict[str, Any]:
+def plugin_providers(plugin: str) -> dict[str, Any]:
+    """What a plug-in provider offers here: keys of `backends.ort_providers.offers`.
+
+    Asked in a process of its own: loading a vendor's library may crash or print.
+    """
+    command = [sys.executable, sys.argv[0], "providers", plugin]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=100, check=False)
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return {"plugin_error": f"asking {plugin} what it offers failed"}
+    return found
+
+
+def gather(plugin: Optional[str] = None) -> dict[str, Any]:
     """All facts, as plain JSON-ready data."""
-    return {**machine(), **software()}
+    found = {**machine(), **software(), "gpus": nvml.facts()}
+    if plugin is not None and found["onnxruntime"] is not None:
+        found.update(plugin_providers(plugin))
+    return found

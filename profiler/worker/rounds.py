@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
-from profiler.schema.wire import Block, Job, Memory, Repetition, RoundRequest
+from profiler.schema.wire import Block, Job, Memory, Placement, Repetition, RoundRequest
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.child import Child, RunnerFailed
 from profiler.worker.drivers import SEGMENT_NS, SEGMENT_QUERIES
@@ -223,6 +223,7 @@ class Round:
                 detail=slot.failed.detail,
             )
         facts = dict(slot.facts)
+        placement = facts.pop("placement")
         return Repetition(
             trial=slot.job.trial,
             round=self.request.round,
@@ -232,6 +233,7 @@ class Round:
             blocks=tuple(slot.blocks),
             memory=decode(Memory, facts.pop("memory")),
             providers=tuple(facts.pop("providers")),
+            placement=None if placement is None else decode(Placement, placement),
             **facts,
         )
 

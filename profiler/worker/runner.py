@@ -9,6 +9,7 @@ import gc
 import os
 import time
 from array import array
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Optional
@@ -16,7 +17,7 @@ from typing import Any, Optional
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream
 from profiler.schema.wire import Job, Memory
-from profiler.worker import instruments
+from profiler.worker import instruments, nvml
 from profiler.worker.backends import Backend, make
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.channel import Channel
@@ -25,6 +26,8 @@ from profiler.worker.drivers import make_driver
 LEVEL = 0.02
 """Warm-up ends when the medians of the last blocks differ by less than this."""
 LEVEL_BLOCKS = 4
+TURN = 5
+"""Queries of a turn while tracing."""
 
 
 class Runner:
@@ -35,6 +38,7 @@ class Runner:
         self.backend: Backend
         self.next_query = 0
         self.memory: dict[str, Optional[int]] = {}
+        self.gpu = None if job.gpu is None else nvml.gpu(job.gpu.select)
 
     def _rows(self) -> dict[str, Any]:
         if not self.job.inputs:
@@ -67,10 +71,13 @@ class Runner:
         self.backend.prepare()
         self.next_query = 1
         self.driver = make_driver(self)
+        built = getattr(self.backend, "built_engine", lambda: False)()
         return {
+            "engine_build_ns": load_ns + first_query_ns if built else None,
             "load_ns": load_ns,
             "first_query_ns": first_query_ns,
             "providers": list(self.backend.providers),
+            "placement": encode(self.backend.placement()),
         }
 
     def warm(self, least_ns: int, most_ns: int, block_ns: int) -> dict[str, Any]:
@@ -103,7 +110,44 @@ class Runner:
         """One timed block: `lead` queries refill caches and wake threads, then `count` timed."""
         self.backend.run(self.next_query, lead)
         self.next_query += lead
-        return self.driver.block(position, count)
+        reply = self.driver.block(position, count)
+        if self.gpu is not None:
+            reply["block"]["gpu"] = encode(self.gpu.read())
+        return reply
+
+    def trace(self, warmup: int, queries: int, least: int, most_ns: int) -> dict[str, Any]:
+        """Instead of load, warm and blocks: profiled and plain queries, in turns.
+
+        The profiler can't be switched off for a while, so there are two sessions. Turns let a
+        disturbance of the machine hit both alike.
+        """
+        traced, plain = make(self.job.backend), make(self.job.backend)
+        for backend, traces in ((traced, True), (plain, False)):
+            job = replace(self.job, trace=traces)
+            backend.load(job, self.blobs.path(job.artifact) if job.artifact else None)
+            backend.bind(self._rows(), job.batch, job.stack, job.concurrency)
+            backend.run(0, warmup)
+        plain.prepare()
+        done, start = warmup, time.perf_counter_ns()
+        latencies = array("q")
+        while done - warmup < queries:
+            enough = done - warmup >= least and time.perf_counter_ns() - start > most_ns
+            if enough:
+                break
+            traced.run(done, TURN)
+            instruments.settle()
+            out = array("q", bytes(8 * TURN))
+            plain.run(done, 1)
+            plain.timed(done, out)
+            instruments.settle()
+            latencies.extend(out)
+            done += TURN
+        return {
+            "blob": self.out.add(traced.end_trace()),
+            "queries": done - warmup,
+            "plain_ns": latencies.tolist(),
+            "providers": list(plain.providers),
+        }
 
     def predict(self) -> dict[str, Any]:
         """Outputs on all rows by the session that was timed, as blobs."""
@@ -132,7 +176,8 @@ def failure(error: BaseException) -> dict[str, Any]:
     text = f"{type(error).__name__}: {error}"
     low = text.lower()
     memory = isinstance(error, MemoryError) or any(
-        sign in low for sign in ("bad_alloc", "bad allocation", "failed to allocate memory")
+        sign in low
+        for sign in ("bad_alloc", "bad allocation", "failed to allocate memory", "out of memory")
     )
     return {"ok": False, "reason": "out of memory" if memory else "error", "detail": text[:2000]}
 

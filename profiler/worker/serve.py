@@ -1,8 +1,8 @@
 """The supervisor: answers the host, starts runners, and never outlives the host.
 
-Operations: hello, facts, have (which blobs are missing), round, bye. A reader thread watches the
-stream: its end, or silence where pings should be, ends the whole process group even in the middle
-of a round. A dead link does not always close the stream.
+Operations: hello, facts, have (which blobs are missing), round, trace, bye. A reader thread
+watches the stream: its end, or silence where pings should be, ends the whole process group even
+in the middle of a round. A dead link does not always close the stream.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream, Silence
-from profiler.schema.wire import PROTOCOL, SILENCE_S, RoundRequest
-from profiler.worker import facts
+from profiler.schema.wire import PROTOCOL, SILENCE_S, RoundRequest, TraceRequest
+from profiler.worker import facts, tracing
 from profiler.worker.blobs import BlobFolder, sha_of
 from profiler.worker.channel import Channel
 from profiler.worker.rounds import Round
@@ -63,9 +63,9 @@ class Server:
             "out": str(self.out.folder),
         }
 
-    def facts(self) -> dict[str, Any]:
-        """What is found on this device."""
-        return facts.gather()
+    def facts(self, plugin: Optional[str] = None) -> dict[str, Any]:
+        """What is found on this device; a plug-in provider is looked at in a process of its own."""
+        return facts.gather(plugin)
 
     def have(self, shas: list[str]) -> dict[str, Any]:
         """Names of blobs that must still be staged."""
@@ -80,6 +80,13 @@ class Server:
 
         return {"repetitions": encode(Round(wanted, self.home, self.out, say).run())}
 
+    def trace(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Profile a few queries of one job, untimed."""
+        found: dict[str, Any] = encode(
+            tracing.trace(decode(TraceRequest, request), self.home, self.out)
+        )
+        return found
+
     def serve(self) -> None:
         """Answer until 'bye'."""
         threading.Thread(target=self.watch, daemon=True).start()
@@ -93,7 +100,7 @@ class Server:
                 self.channel.send({**reply, "ok": True, "result": {}})
                 return
             try:
-                if operation not in ("hello", "facts", "have", "round"):
+                if operation not in ("hello", "facts", "have", "round", "trace"):
                     raise ValueError(f"unknown operation {operation!r}")
                 reply.update(ok=True, result=getattr(self, operation)(**arguments))
             except Exception as error:  # the host must learn of every failure
@@ -114,7 +121,12 @@ def remove_stale_outputs(home: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """`worker.pyz serve HOME` (the supervisor) or `worker.pyz runner HOME` (its child)."""
+    """`worker.pyz serve HOME` (the supervisor), `runner HOME` (its child) or `providers PLUGIN`."""
+    if arguments[0] == "providers":
+        from profiler.worker.backends import ort_providers
+
+        ort_providers.main(arguments[1])
+        return
     role, home = arguments[0], Path(arguments[1])
     if role == "runner":
         from profiler.worker import runner

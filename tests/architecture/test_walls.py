@@ -17,12 +17,16 @@ LEVELS = {
     "planning": 3, "sources": 3, "data": 3, "analysis": 3, "transport": 3, "demo": 3,
     "variants": 4, "session": 4, "store": 4,
     "raw": 5, "prepare": 5, "report": 5, "fingerprint": 5, "single": 5, "fleet": 5,
-    "results": 6,
-    "campaign": 7, "brief": 7, "console": 7,
+    "results": 6, "jobs": 6,
+    "campaign": 7, "explain": 7, "brief": 7, "console": 7,
     "commands": 8,
     "cli": 9,
 }  # fmt: skip
 WORKER_MAY_IMPORT = {"numpy", "onnxruntime", "psutil"}
+# Optional files, imported only for the target that asks for them. torch is measured as a backend
+# by the same loop, and a module can't be called without its library.
+# NVML is read where its package lies beside a GPU's, and is None elsewhere.
+OPTIONAL = {"torch_module.py": {"torch"}, "nvml.py": {"pynvml"}}
 
 
 def python_files(folder: Path) -> list[Path]:
@@ -76,11 +80,21 @@ def test_worker_imports_only_what_a_device_has() -> None:
             fine = (
                 top in sys.stdlib_module_names
                 or top in WORKER_MAY_IMPORT
+                or top in OPTIONAL.get(path.name, set())
                 or module.startswith(ours)
             )
             if not fine:
                 wrong.append(f"{path.name} imports {module}")
     assert wrong == []
+
+
+def test_optional_libraries_are_never_needed() -> None:
+    """Imported at the top of a file, or the file imported by another, only as said above."""
+    for path in python_files(PACKAGE / "worker"):
+        assert "profiler.worker.backends.torch_module" not in imported(path), path
+    top = ast.parse((PACKAGE / "worker" / "nvml.py").read_text()).body
+    names = [a.name for node in top if isinstance(node, ast.Import) for a in node.names]
+    assert "pynvml" not in names
 
 
 def test_what_travels_is_python_3_9_source() -> None:

@@ -252,3 +252,18 @@ def test_decimal_points_line_up():
     points = [t.rjust(width).find(".") for t in texts if "." in t]
     assert len(set(points)) == 1
     assert number_parts(["5.4 kB", "310 kB"]) == [None, None]
+
+
+def test_a_partly_placed_trial_carries_a_footnote(report):
+    frame = report.frame.copy()
+    frame["placed"] = 1.0
+    frame["placed_note"] = None
+    frame.loc[0, ["placed", "placed_note"]] = [0.996, "1 of 250 nodes not on X: NonZero ×1"]
+    frame["output_error"] = None
+    frame.loc[1, "output_error"] = 0.0042
+    text = render(frame, "markdown")
+    assert "1 of 250 nodes not on X: NonZero ×1" in text
+    assert "off %" in text
+    assert "0.42" in text
+    assert "placed %" in text
+    assert "| 99 |" in text, "rounded down: 100 means every node"

@@ -116,17 +116,6 @@ def test_invalid_graph(tmp_path):
     assert "expected a valid ONNX model, the checker says: ValidationError" in text
 
 
-def test_external_data_is_refused(tmp_path):
-    weight = onnx.numpy_helper.from_array(np.ones((3, 999), np.float32), "w")
-    path = saved(
-        tmp_path / "m.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"])], weights=[weight]
-    )
-    onnx.save(onnx.load(path), path, save_as_external_data=True, location="m.data")
-    text = failure(tmp_path)
-    assert "got weights in a separate file" in text
-    assert "onnx.save" in text
-
-
 def test_a_folder_that_can_not_be_written(tmp_path):
     path = saved(tmp_path / "m.onnx")
     (tmp_path / "file").write_text("in the way")

@@ -1,6 +1,8 @@
 import json
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper
 
 from profiler.variants.cache import key_of, lookup, remember, rows_sha
 
@@ -21,7 +23,10 @@ def test_key_does_not_follow_the_order_of_parts():
 
 def test_lookup_verifies_the_content(tmp_path):
     file = tmp_path / "made"
-    file.write_bytes(b"model")
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    other = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Sin", ["x"], ["y"])], "g", [value], [other])
+    onnx.save(helper.make_model(graph), file)
     cache = tmp_path / "cache"
     assert lookup(cache, "k") is None
     kept = remember(cache, "k", file)

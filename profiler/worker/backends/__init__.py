@@ -6,11 +6,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Optional, Protocol
 
-from profiler.schema.wire import Job
+from profiler.schema.wire import Job, Placement
 
 BACKENDS = {
     "null": "profiler.worker.backends.null:NullBackend",
     "onnxruntime": "profiler.worker.backends.ort:OrtBackend",
+    "onnxruntime-gpu": "profiler.worker.backends.ort_cuda:CudaBackend",
+    "torch": "profiler.worker.backends.torch_module:TorchBackend",
 }
 
 
@@ -21,6 +23,9 @@ class Backend(Protocol):
 
     def load(self, job: Job, model: Optional[Path]) -> None:
         """Create the session. Everything it costs is load time."""
+
+    def placement(self) -> Optional[Placement]:
+        """Where the graph's nodes run; None when that is not known."""
 
     def bind(self, rows: dict[str, Any], batch: int, stack: bool, lanes: int) -> None:
         """Prepare queries from real rows (first axis = rows), cycling through them.
@@ -36,6 +41,9 @@ class Backend(Protocol):
 
     def timed(self, first: int, out: Any) -> None:
         """Issue len(out) queries and write each one's latency in ns into `out` (array 'q')."""
+
+    def end_trace(self) -> bytes:
+        """Stop the profiler that `job.trace` started; returns Chrome's trace JSON."""
 
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         """Outputs for all rows, in order, as numpy arrays with the rows on the first axis."""

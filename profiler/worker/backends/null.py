@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any, Optional
 
-from profiler.schema.wire import Job
+from profiler.schema.wire import Job, Placement
 
 
 class NullBackend:
@@ -32,6 +32,9 @@ class NullBackend:
 
     def _faults(self) -> tuple[bool, ...]:
         return tuple(at >= 0 for at in (self._crash_at, self._hang_at, self._allocate_at))
+
+    def placement(self) -> Optional[Placement]:
+        return None
 
     def bind(self, rows: dict[str, Any], batch: int, stack: bool, lanes: int) -> None:
         return
@@ -69,6 +72,9 @@ class NullBackend:
             start = clock()
             query(i)
             out[i] = clock() - start
+
+    def end_trace(self) -> bytes:
+        raise RuntimeError("the null backend has no operators to trace")
 
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 import time
 from collections.abc import Iterator
 from itertools import cycle, islice
@@ -12,7 +12,9 @@ from typing import Any, Optional
 import numpy as np
 import onnxruntime as ort
 
-from profiler.schema.wire import Job
+from profiler.schema.wire import Job, Placement
+from profiler.worker.backends import ort_placement
+from profiler.worker.backends.ort_providers import open_session
 
 _OPTIMIZATION = {
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -35,6 +37,16 @@ def _queries(rows: dict[str, Any], batch: int, stack: bool) -> Iterator[dict[str
             yield {name: np.ascontiguousarray(values[start]) for name, values in rows.items()}
 
 
+def feeds_to_bind(
+    rows: dict[str, Any], batch: int, stack: bool, lanes: int
+) -> list[dict[str, Any]]:
+    """The feeds of the queries that are cycled: bounded in memory, a multiple of `lanes`."""
+    row_bytes = sum(values[:1].nbytes for values in rows.values()) * (batch if stack else 1)
+    limit = max(1, min(MAX_QUERIES, MAX_BOUND_BYTES // max(1, row_bytes)))
+    feeds = list(islice(_queries(rows, batch, stack), limit))
+    return list(islice(cycle(feeds), -(-len(feeds) // lanes) * lanes))
+
+
 class OrtBackend:
     """An ONNX Runtime session with pre-bound queries."""
 
@@ -53,26 +65,24 @@ class OrtBackend:
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         for key, value in job.session_options.items():
             options.add_session_config_entry(key, value)
-        if job.strict_provider and job.provider != "CPUExecutionProvider":
-            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        if job.provider not in ort.get_available_providers():
-            raise RuntimeError(
-                f"{job.provider} is not in this onnxruntime; it has "
-                + ", ".join(ort.get_available_providers())
-            )
-        self._session = ort.InferenceSession(
-            os.fspath(model), options, providers=[(job.provider, job.provider_options)]
-        )
+        if job.trace:
+            self._trace_folder = tempfile.TemporaryDirectory()
+            options.enable_profiling = True
+            options.profile_file_prefix = f"{self._trace_folder.name}/trace"
+        ort_placement.record(options)
+        self._session = open_session(model, options, job)
+        self._placement = ort_placement.placement(self._session, job.provider)
+        if job.strict_provider:
+            ort_placement.refuse_partial(self._placement, job.provider)
         self.providers = tuple(self._session.get_providers())
         self._output_names = [o.name for o in self._session.get_outputs()]
 
+    def placement(self) -> Optional[Placement]:
+        return self._placement
+
     def bind(self, rows: dict[str, Any], batch: int, stack: bool, lanes: int) -> None:
-        row_bytes = sum(values[:1].nbytes for values in rows.values()) * (batch if stack else 1)
-        limit = max(1, min(MAX_QUERIES, MAX_BOUND_BYTES // max(1, row_bytes)))
         # The bound memory must stay alive as long as the bindings.
-        feeds = list(islice(_queries(rows, batch, stack), limit))
-        count = -(-len(feeds) // lanes) * lanes
-        self._feeds = list(islice(cycle(feeds), count))
+        self._feeds = feeds_to_bind(rows, batch, stack, lanes)
         self._bindings = [self._binding(feed) for feed in self._feeds]
 
     def _binding(self, feed: dict[str, Any]) -> Any:
@@ -114,6 +124,12 @@ class OrtBackend:
             start = clock()
             run(binding, None)
             out[i] = clock() - start
+
+    def end_trace(self) -> bytes:
+        """Stop ONNX Runtime's profiler; returns what it wrote. The session stays usable."""
+        trace = Path(self._session.end_profiling()).read_bytes()
+        self._trace_folder.cleanup()
+        return trace
 
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         count = len(next(iter(rows.values())))

@@ -1,0 +1,258 @@
+"""Where the time goes: traces of a study's trials, taken once on the target and then kept.
+
+    traces/TRIAL.json        ONNX Runtime's trace; opens in ui.perfetto.dev and chrome://tracing
+    traces/TRIAL.meta.json   of which artifact and device, and the latencies without the profiler
+
+A trace is never a result: the profiler slows down every node. How slow a trial is comes from its
+rounds; how that time is divided comes from here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from profiler.analysis.explain import Case, Diagnosis, Setting, diagnose
+from profiler.analysis.explain_compare import Difference, differences
+from profiler.analysis.explain_trace import Profile, parse
+from profiler.errors import InputError, ResultsError, WorkerError
+from profiler.jobs import make_job
+from profiler.progress import Progress, Silent
+from profiler.results import Results
+from profiler.schema.codec import DecodeError, decode, encode, nearest
+from profiler.schema.files import find_target
+from profiler.schema.plan import Trial
+from profiler.schema.target import Target
+from profiler.schema.wire import Trace, TraceRequest
+from profiler.session import Session, open_session
+from profiler.store import write_atomic, writing
+
+SAME = ("cpu", "architecture", "onnxruntime")
+"""Facts that must not differ between the rounds and the trace, or a warning says so."""
+EVENTS = 40_000
+"""Events aimed at in one trace, about 16 MB: graphs of many nodes get fewer queries."""
+MOST_QUERIES, LEAST_QUERIES = 60, 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One trial: its profile, its causes, and how it differs from its baseline."""
+
+    trial: str
+    trace: Path
+    profile: Profile
+    diagnoses: tuple[Diagnosis, ...]
+    baseline: Optional[str] = None
+    baseline_profile: Optional[Profile] = None
+    ratio: Optional[float] = None
+    """p50 over the baseline's p50 as measured in the rounds, not in the traces"""
+    differences: tuple[Difference, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def select(results: Results, what: str | None) -> tuple[Trial, ...]:
+    """Trials called `what`: an id, 'model/variant', a variant or a model; None is all of them.
+
+    Only trials with measurements count. Raises InputError with the nearest name.
+    """
+    measured = [row["trial"] for row in results.rows if row["status"] == "ok"]
+    trials = [results.trials[name] for name in measured]
+    if not trials:
+        raise InputError(
+            f"{results.folder}: no trial was measured, so there is nothing to explain",
+            hint=f"profiler table {results.folder} shows why",
+        )
+    if what is None:
+        return tuple(trials)
+    found = tuple(t for t in trials if what in (t.id, f"{t.model}/{t.variant}", t.variant, t.model))
+    if not found:
+        names = [name for t in trials for name in (t.id, f"{t.model}/{t.variant}", t.variant)]
+        known = ", ".join(dict.fromkeys(t.variant for t in trials))
+        raise InputError(
+            f"no measured trial, variant or model is called {what!r}",
+            hint=nearest(what, dict.fromkeys(names)) or f"variants: {known}",
+        )
+    return found
+
+
+def explain(
+    results: Results,
+    what: str | None = None,
+    *,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Explanation, ...]:
+    """Explain trials; those without a trace (or all, if `fresh`) are traced on their target.
+
+    Raises InputError for an unknown name, TransportError where a target can't be reached,
+    WorkerError where a model can't be traced.
+    """
+    trials = select(results, what)
+    baselines = [results.trials[t.baseline] for t in trials if t.baseline in results.samples]
+    needed = {t.id: t for t in (*trials, *baselines)}
+    _trace(results, needed.values(), fresh=fresh, progress=progress or Silent())
+    cases = {name: _read(results, trial) for name, trial in needed.items()}
+    return tuple(_explained(results, trial, cases) for trial in trials)
+
+
+def _place(results: Results, trial: str) -> Path:
+    # Names hold no '~', so two trials never share a file.
+    return results.folder / "traces" / f"{trial.replace('/', '~')}.json"
+
+
+def _meta(results: Results, trial: Trial) -> Optional[dict[str, Any]]:
+    """What is known of a stored trace, if it is whole and of this very artifact."""
+    place = _place(results, trial.id)
+    try:
+        meta: dict[str, Any] = json.loads(place.with_suffix(".meta.json").read_text())
+        artifact = results.prepared.artifacts[(trial.model, trial.variant)].sha
+        return meta if place.is_file() and meta["artifact"] == artifact else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultsError(
+            f"{place.with_suffix('.meta.json')}: can't be read ({error})",
+            hint="trace again: profiler explain --fresh",
+        ) from None
+
+
+def _trace(results: Results, trials: Iterable[Trial], *, fresh: bool, progress: Progress) -> None:
+    wanted = [t for t in trials if fresh or _meta(results, t) is None]
+    with writing(results.folder / "traces"):
+        (results.folder / "traces").mkdir(exist_ok=True)
+    for name in dict.fromkeys(t.target for t in wanted):
+        target = results.targets[name]
+        if target.backend == "null":
+            raise InputError(
+                f"{name}: the null backend has no operators to explain",
+                hint="explain a trial of another target",
+            )
+        progress.stage(f"connecting to {name}")
+        if target.transport == "ssh":  # results don't tell where it is
+            target = find_target(name, Path.cwd())
+        with open_session(target, progress.stage) as session:
+            for trial in (t for t in wanted if t.target == name):
+                progress.stage(f"tracing {trial.id}")
+                _trace_one(results, trial, target, session)
+
+
+def _trace_one(results: Results, trial: Trial, target: Target, session: Session) -> None:
+    prepared = results.prepared
+    job = make_job(trial, target, prepared, results.study)
+    session.stage(
+        prepared.file(results.folder, sha)
+        for sha in (job.artifact, *prepared.data_of(job.artifact), *job.inputs.values())
+        if sha
+    )
+    nodes = sum(_graph(results, trial).values())
+    queries = max(LEAST_QUERIES, min(MOST_QUERIES, EVENTS // max(1, nodes)))
+    found = session.trace(TraceRequest(job=job, queries=queries))
+    if found.blob is None:
+        raise WorkerError(f"{trial.id}: can't be traced: {found.reason}: {found.detail}")
+    place = _place(results, trial.id)
+    partial = place.with_suffix(".part")
+    session.fetch(found.blob, partial)
+    with writing(place):
+        partial.replace(place)
+    facts = {key: session.facts.get(key) for key in SAME}
+    meta = {"artifact": job.artifact, "optimization": job.optimization, "facts": facts,
+            "record": encode(found)}  # fmt: skip
+    write_atomic(place.with_suffix(".meta.json"), json.dumps(meta, indent=1).encode())
+
+
+def _graph(results: Results, trial: Trial) -> Mapping[str, int]:
+    """Operator types in the model file, as it was before ONNX Runtime optimized it."""
+    import onnx
+
+    artifact = results.prepared.artifacts[(trial.model, trial.variant)]
+    path = results.folder / artifact.path
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except Exception as error:  # protobuf and the operating system raise many kinds
+        raise ResultsError(f"{path}: can't be read ({error})") from None
+    return Counter(node.op_type for node in model.graph.node)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    profile: Profile
+    setting: Setting
+    warnings: tuple[str, ...]
+
+
+def _read(results: Results, trial: Trial) -> _Read:
+    meta = _meta(results, trial)
+    assert meta is not None
+    place = _place(results, trial.id)
+    try:
+        record = decode(Trace, meta["record"])
+        profile = parse(place.read_bytes(), record.queries, record.plain_ns)
+    except (DecodeError, KeyError, ResultsError, OSError) as error:
+        raise ResultsError(
+            f"{place}: can't be used ({error})", hint="trace again: profiler explain --fresh"
+        ) from None
+    measured, traced = results.facts().get(trial.target, {}), meta["facts"]
+    warnings = tuple(
+        f"{trial.id}: measured with {key} {measured[key]}, traced with {traced.get(key)}"
+        for key in SAME
+        if measured.get(key) is not None and measured[key] != traced.get(key)
+    )
+    if profile.disturbed:
+        warnings += (
+            f"{trial.id}: the machine was busy while tracing, so shares are rough;"
+            " --fresh traces again",
+        )
+    setting = Setting(
+        threads=trial.threads,
+        optimization=meta["optimization"],
+        provider=trial.provider,
+        architecture=traced.get("architecture") or "",
+        graph=_graph(results, trial),
+        one_thread_us=_one_thread_us(results, trial, profile.plain_us),
+    )
+    return _Read(profile=profile, setting=setting, warnings=warnings)
+
+
+def _p50(results: Results, trial: str) -> Optional[float]:
+    found = next((row["p50_ns"] for row in results.rows if row["trial"] == trial), None)
+    return None if found is None else float(found)
+
+
+def _one_thread_us(results: Results, trial: Trial, plain_us: float) -> Optional[float]:
+    """Latency with one thread on the trace's scale: the measured ratio, from the rounds."""
+
+    def alike(t: Trial) -> tuple[object, ...]:
+        return t.model, t.variant, t.target, t.provider, t.scenario, t.batch
+
+    for other in results.trials.values():
+        if other.threads == 1 and trial.threads > 1 and alike(other) == alike(trial):
+            one, mine = _p50(results, other.id), _p50(results, trial.id)
+            return plain_us * one / mine if one and mine else None
+    return None
+
+
+def _explained(results: Results, trial: Trial, cases: Mapping[str, _Read]) -> Explanation:
+    mine = cases[trial.id]
+    other = None if trial.is_baseline else cases.get(trial.baseline)
+    one, base = _p50(results, trial.id), _p50(results, trial.baseline)
+    baseline = other.profile if other else None
+    return Explanation(
+        trial=trial.id,
+        trace=_place(results, trial.id),
+        profile=mine.profile,
+        diagnoses=diagnose(Case(profile=mine.profile, setting=mine.setting, baseline=baseline)),
+        baseline=trial.baseline if other else None,
+        baseline_profile=baseline,
+        ratio=one / base if other and one and base else None,
+        differences=differences(mine.profile, baseline) if baseline else (),
+        warnings=mine.warnings,
+    )
+
+
+def warnings(found: Sequence[Explanation]) -> tuple[str, ...]:
+    """What a reader must know, each once."""
+    return tuple(dict.fromkeys(text for one in found for text in one.warnings))

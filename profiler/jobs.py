@@ -1,0 +1,62 @@
+"""From a planned trial to what the device is told of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import profiler
+from profiler.prepare import Prepared
+from profiler.schema.codec import encode
+from profiler.schema.plan import Trial
+from profiler.schema.study import Study
+from profiler.schema.target import Target
+from profiler.schema.wire import GpuOptions, Job
+from profiler.units import parse_cpus
+
+
+def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> Job:
+    """The job of one trial on its target."""
+    same: dict[str, Any] = {
+        "trial": trial.id,
+        "provider": trial.provider,
+        "threads": trial.threads,
+        "scenario": trial.scenario,
+        "batch": trial.batch,
+        "concurrency": trial.concurrency,
+        "gap_ns": trial.gap_ns,
+        "rate": trial.rate,
+        "slo_ns": study.slo.p99 if trial.scenario == "server" else None,
+        "affinity": parse_cpus(trial.affinity),
+        "starts": trial.starts,
+        "memory_limit_bytes": target.memory_limit or study.measure.memory_limit,
+    }
+    if target.backend == "null":
+        return Job(backend="null", backend_options=target.backend_options, **same)
+    artifact = prepared.artifacts[(trial.model, trial.variant)]
+    inputs, stack = prepared.inputs_of(trial.model, trial.batch)
+    same.update(inputs=dict(inputs), stack=stack)
+    if target.backend == "torch":
+        model = next(m for m in study.models if m.name == trial.model)
+        package = Path(profiler.__file__).resolve().parent
+        return Job(
+            **same,
+            backend="torch",
+            source=model.torch,
+            source_folders=(str(study.folder.resolve()), str(package.parent)),
+            seed=study.seed,
+            outputs=tuple(output.name for output in artifact.outputs),
+        )
+    return Job(
+        **same,
+        backend=target.backend if target.gpu is None else "onnxruntime-gpu",
+        gpu=None if target.gpu is None else GpuOptions(**encode(target.gpu)),
+        plugin=target.plugin,
+        device=target.device,
+        artifact=artifact.sha,
+        artifact_bytes=artifact.bytes,
+        provider_options=target.provider_options,
+        session_options={**target.session_options, **trial.session_options},
+        optimization=trial.optimization,
+        strict_provider=target.strict_provider,
+    )

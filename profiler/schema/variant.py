@@ -1,0 +1,124 @@
+"""How a variant is made: a recipe and its settings, in a few words or as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Optional
+
+from profiler.schema.codec import DecodeError, nearest
+from profiler.schema.target import NAME
+
+RECIPES = ("fp32", "fp16", "bf16", "int8-dynamic", "int8-static", "int4", "file")
+AUTO = "auto"
+"""stands for the recipes that suit each target's processor; replaced before anything is made"""
+
+_METHODS = {name: {"method": name} for name in ("minmax", "entropy", "percentile")}
+_GRAIN = {"tensor": {"per_channel": False}, "channel": {"per_channel": True}}
+_RANGE = {"reduce": {"reduce_range": True}}
+WORDS: dict[str, dict[str, dict[str, Any]]] = {
+    "int8-dynamic": {
+        "s8": {"weights": "int8"}, "u8": {"weights": "uint8"}, **_GRAIN, **_RANGE,
+    },
+    "int8-static": {
+        **_METHODS, **_GRAIN, **_RANGE,
+        "u8s8": {"activations": "uint8", "weights": "int8"},
+        "s8s8": {"activations": "int8", "weights": "int8"},
+        "u8u8": {"activations": "uint8", "weights": "uint8"},
+    },
+    "int4": {name: {"algorithm": name} for name in ("rtn", "hqq", "gptq")},
+}  # fmt: skip
+"""recipe -> word after its colon -> settings, e.g. 'int8-static:percentile-s8s8'"""
+SETTINGS = {
+    "fp16": ("keep_float",),
+    "bf16": ("keep_float",),
+    "int8-dynamic": ("weights", "per_channel", "reduce_range", "keep_float"),
+    "int8-static": (
+        "weights", "activations", "per_channel", "reduce_range", "method", "keep_float",
+    ),
+    "int4": ("algorithm", "block_size", "keep_float"),
+    "file": ("file",),
+}  # fmt: skip
+"""recipe -> the keys that mean something to it"""
+BLOCK_SIZES = (16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantSpec:
+    """How one variant of every model is made; 'fp32' is the baseline, the model as it came."""
+
+    name: str
+    recipe: Optional[str] = None
+    """default: the name, or 'file' where a file is named"""
+    per_channel: bool = True
+    """static: one scale per output channel of the weights"""
+    weights: Literal["int8", "uint8"] = "int8"
+    activations: Literal["uint8", "int8"] = "uint8"
+    """static: with int8 weights, uint8 is U8S8 and int8 is S8S8"""
+    reduce_range: bool = False
+    """7-bit weights: no saturation on x86 without VNNI"""
+    method: Literal["minmax", "entropy", "percentile"] = "minmax"
+    """static: how ranges are calibrated"""
+    algorithm: Literal["rtn", "hqq", "gptq"] = "rtn"
+    """int4: how weights are rounded; gptq needs calibration rows"""
+    block_size: int = 32
+    """int4: weights that share one scale"""
+    keep_float: tuple[str, ...] = ()
+    """nodes that stay float32, by name or pattern ('encoder.layer.11.*'): mixed precision"""
+    file: Optional[str] = None
+    """a ready ONNX file with the model's inputs and outputs, relative to the study file"""
+    targets: tuple[str, ...] = ()
+    """default: every target of the study"""
+    why: Optional[str] = None
+    """why it is in the study; shown in the report"""
+
+    @classmethod
+    def from_text(cls, text: str) -> VariantSpec:
+        """'int8-static' or, with settings after a colon, 'int8-static:percentile-s8s8'."""
+        recipe, colon, rest = text.partition(":")
+        if not colon:
+            return cls(name=text)
+        if recipe not in WORDS:
+            raise DecodeError("", "one of " + ", ".join(WORDS) + " before ':'", text,
+                              nearest(recipe, WORDS))  # fmt: skip
+        known = WORDS[recipe]
+        chosen: dict[str, Any] = {}
+        for word in rest.split("-"):
+            if recipe == "int4" and word.isdigit():
+                settings: dict[str, Any] = {"block_size": int(word)}
+            elif word in known:
+                settings = known[word]
+            else:
+                numbers = " or a block size" if recipe == "int4" else ""
+                words = f"{', '.join(known)}{numbers} after '{recipe}:'"
+                raise DecodeError("", words, text, nearest(word, known))
+            if twice := chosen.keys() & settings.keys():
+                raise DecodeError("", f"one word that sets {sorted(twice)[0]}", text)
+            chosen.update(settings)
+        return cls(name=text.replace(":", "-"), recipe=recipe, **chosen)
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", self.name)
+        recipe = self.recipe or ("file" if self.file is not None else self.name)
+        if recipe not in (*RECIPES, AUTO):
+            expected = "one of " + ", ".join((*RECIPES, AUTO))
+            known = (*RECIPES, AUTO)
+            raise DecodeError("recipe", expected, recipe, nearest(recipe, known))
+        object.__setattr__(self, "recipe", recipe)
+        if recipe == "file" and not self.file:
+            raise DecodeError("file", 'the path of an ONNX file, e.g. file = "mine.onnx"', None)
+        if self.block_size not in BLOCK_SIZES:
+            sizes = ", ".join(map(str, BLOCK_SIZES))
+            raise DecodeError("block_size", f"one of {sizes}", self.block_size)
+        for key in ("file", "keep_float", "per_channel", "weights", "activations",
+                    "reduce_range", "method", "algorithm", "block_size"):  # fmt: skip
+            default = type(self).__dataclass_fields__[key].default
+            if getattr(self, key) != default and key not in SETTINGS.get(recipe, ()):
+                users = ", ".join(name for name, keys in SETTINGS.items() if key in keys)
+                raise DecodeError(key, f"a setting of {recipe} ({key} belongs to {users})",
+                                  getattr(self, key))  # fmt: skip
+
+    @property
+    def needs_rows(self) -> bool:
+        """Whether calibration rows are needed to make it."""
+        return self.recipe == "int8-static" or (self.recipe == "int4" and self.algorithm == "gptq")

@@ -1,0 +1,90 @@
+import pytest
+
+from profiler.planning import recipes
+from profiler.schema.codec import decode
+from profiler.schema.study import Study
+from profiler.schema.target import Target
+
+VNNI = {"architecture": "x86_64", "cpu_flags": ["avx2", "avx512_vnni"]}
+OLD = {"architecture": "x86_64", "cpu_flags": ["avx2"]}
+ARM = {"architecture": "aarch64", "cpu_flags": ["asimddp"]}
+CPU = Target(name="a")
+
+
+def study(variants, targets=("a", "b"), **more):
+    return decode(
+        Study,
+        {"name": "s", "models": [{"name": "m", "onnx": "m.onnx", **more}],
+         "variants": variants, "targets": list(targets)},
+    )  # fmt: skip
+
+
+def resolved(variants, facts, **more):
+    made = study(variants, facts, **more)
+    return recipes.resolve(made, {n: Target(name=n) for n in facts}, facts)
+
+
+@pytest.mark.parametrize(
+    ("facts", "names"),
+    [
+        (VNNI, ["int8-static-u8s8", "int8-dynamic-s8"]),
+        (OLD, ["int8-static-u8s8-reduce", "int8-dynamic-s8-reduce"]),
+        (ARM, ["int8-static-s8s8", "int8-dynamic-s8"]),
+        ({**ARM, "cpu_flags": ["asimdhp"]}, ["int8-static-s8s8", "int8-dynamic-s8", "fp16"]),
+    ],
+)
+def test_auto_follows_the_flags_and_says_why(facts, names):
+    made = resolved(["auto"], {"a": facts}).variants
+    assert [v.name for v in made] == names
+    assert all(v.why.startswith("auto: ") for v in made)
+
+
+def test_auto_measures_each_pick_only_where_it_was_picked():
+    made = {v.name: v.targets for v in resolved(["fp32", "auto"], {"a": VNNI, "b": ARM}).variants}
+    assert made == {
+        "fp32": (), "int8-static-u8s8": ("a",), "int8-dynamic-s8": ("a", "b"),
+        "int8-static-s8s8": ("b",),
+    }  # fmt: skip
+
+
+def test_what_the_study_names_itself_is_not_added_twice():
+    made = resolved(["int8-static", "auto"], {"a": VNNI}).variants
+    assert [v.name for v in made] == ["int8-static", "int8-dynamic-s8"]
+
+
+def test_a_study_without_auto_is_left_alone():
+    made = study(["fp32", "fp16"])
+    assert recipes.resolve(made, {}, {}) is made
+
+
+def test_a_gpu_gets_half_precision():
+    gpu = Target(name="g", provider="CUDAExecutionProvider")
+    assert [v.name for v in recipes.suited(gpu, VNNI)] == ["fp16"]
+
+
+@pytest.mark.parametrize(
+    ("made_by", "facts", "part"),
+    [
+        ({"recipe": "int8-static", "activations": "uint8", "weights": "int8"}, OLD, "saturate"),
+        ({"recipe": "int8-static", "activations": "uint8", "weights": "int8"}, VNNI, None),
+        ({"recipe": "int8-static", "activations": "uint8", "weights": "int8",
+          "reduce_range": "true"}, OLD, None),
+        ({"recipe": "int8-static", "activations": "uint8", "weights": "int8",
+          "reduce_range": "true"}, VNNI, "for nothing"),
+        ({"recipe": "int8-static", "activations": "int8", "weights": "int8"}, VNNI, "slow on x86"),
+        ({"recipe": "int8-static", "activations": "uint8", "weights": "int8"}, ARM, "s8s8"),
+        ({"recipe": "int8-dynamic", "weights": "int8"}, ARM, None),
+        ({"recipe": "int8-dynamic", "weights": "int8", "convolutions": "3"}, VNNI, "ConvInteger"),
+        ({"recipe": "fp16"}, VNNI, "no gain"),
+        ({"recipe": "fp32"}, OLD, None),
+    ],
+)  # fmt: skip
+def test_advice(made_by, facts, part):
+    said = recipes.advice(made_by, CPU, facts)
+    assert said is None if part is None else part in str(said)
+
+
+def test_exact_products_silence_the_advice():
+    exact = Target(name="a", session_options={"session.x64quantprecision": "1"})
+    made_by = {"recipe": "int8-static", "activations": "uint8", "weights": "int8"}
+    assert recipes.advice(made_by, exact, OLD) is None
