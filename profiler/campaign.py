@@ -19,7 +19,7 @@ import profiler
 from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
 from profiler.errors import EnvironmentMissing, InputError, Interrupted
-from profiler.fleet import Fleet, unavailable
+from profiler.fleet import Fleet
 from profiler.jobs import make_job
 from profiler.planning import Known, go_on, make_plan, recipes
 from profiler.prepare import Prepared, input_hashes, prepare
@@ -32,9 +32,8 @@ from profiler.schema.study import Study
 from profiler.schema.target import Target, shareable
 from profiler.schema.variant import AUTO
 from profiler.schema.wire import Job, Repetition, RoundRequest
-from profiler.session import Session
+from profiler.session import Session, open_session
 from profiler.store import Store
-from profiler.transport import connect
 from profiler.transport.local import cache_folder
 
 STABLE = ("error",)
@@ -81,14 +80,9 @@ def find_facts(targets: tuple[Target, ...]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def open_session(target: Target, note: Callable[[str], None] = lambda text: None) -> Session:
-    """A session with a target, not entered yet; `note` is told when packages are installed."""
-    bare = target.backend == "onnxruntime" and target.runtime is None
-    return Session(
-        connect(target, note),
-        plugin=target.plugin,
-        wheels=cache_folder() / "wheels" if bare else None,
-    )
+def unavailable(error: EnvironmentMissing) -> dict[str, Any]:
+    """Facts of a target whose packages can't be had: its trials are excluded with this reason."""
+    return {"unavailable": error.message, "unavailable_hint": error.hint}
 
 
 def study_targets(study: Study) -> tuple[Target, ...]:
@@ -131,10 +125,13 @@ class Campaign:
             self.study = recipes.resolve(self.study, self.targets, found)
         prepared = prepare(self.study, self.store, cache_folder() / "variants", self.progress)
         self.progress.stage(f"connecting to {', '.join(self.targets)}")
-        with Fleet(self.targets, self._open) as fleet:
-            if not fleet.sessions and fleet.lost:
+        with Fleet(self.targets, lambda t: open_session(t, self.progress.stage)) as fleet:
+            if fleet.lost and not fleet.sessions:
                 raise next(iter(fleet.lost.values()))
-            plan = self._plan(prepared, fleet.facts())
+            for name, error in fleet.missing.items():
+                self.progress.note(f"{name}: {error.message}")
+            missing = {name: unavailable(error) for name, error in fleet.missing.items()}
+            plan = self._plan(prepared, {**fleet.facts(), **missing})
             self.store.write_json("plan.json", encode(plan))
             if not plan.groups:
                 first = plan.exclusions[0]
@@ -147,9 +144,6 @@ class Campaign:
             reached = set(fleet.lost)
             fleet.run(lambda name, session: self._visit(name, session, plan, prepared))
             self._record_lost(fleet, plan, known=reached)
-
-    def _open(self, target: Target) -> Session:
-        return open_session(target, self.progress.stage)
 
     def _visit(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
         """All groups of one target, one after the other."""
@@ -191,12 +185,11 @@ class Campaign:
         jobs = {t.id: make_job(t, target, prepared, self.study) for t in group.trials}
         files: list[Path] = []
         if target.backend != "null":
-            shas = [
-                sha
-                for job in jobs.values()
+            files = [
+                prepared.file(self.store.folder, sha) for job in jobs.values()
                 for sha in (job.artifact, *prepared.data_of(job.artifact), *job.inputs.values())
-            ]
-            files = [prepared.file(self.store.folder, sha) for sha in shas if sha is not None]
+                if sha is not None
+            ]  # fmt: skip
         title = f"{group.target}: {len(group.trials)} trials"
         progress.group(title, state.budget_s, state.spent_s)
         while not state.stopped:

@@ -24,12 +24,12 @@ from profiler.jobs import make_job
 from profiler.progress import Progress, Silent
 from profiler.results import Results
 from profiler.schema.codec import DecodeError, decode, encode, nearest
+from profiler.schema.files import find_target
 from profiler.schema.plan import Trial
 from profiler.schema.target import Target
 from profiler.schema.wire import Trace, TraceRequest
-from profiler.session import Session
+from profiler.session import Session, open_session
 from profiler.store import write_atomic, writing
-from profiler.transport import connect
 
 SAME = ("cpu", "architecture", "onnxruntime")
 """Facts that must not differ between the rounds and the trace, or a warning says so."""
@@ -132,7 +132,9 @@ def _trace(results: Results, trials: Iterable[Trial], *, fresh: bool, progress: 
                 hint="explain a trial of another target",
             )
         progress.stage(f"connecting to {name}")
-        with Session(connect(target)) as session:
+        if target.transport == "ssh":  # results don't tell where it is
+            target = find_target(name, Path.cwd())
+        with open_session(target, progress.stage) as session:
             for trial in (t for t in wanted if t.target == name):
                 progress.stage(f"tracing {trial.id}")
                 _trace_one(results, trial, target, session)

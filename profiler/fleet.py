@@ -18,11 +18,6 @@ from profiler.schema.target import Target
 from profiler.session import Session
 
 
-def unavailable(error: EnvironmentMissing) -> dict[str, Any]:
-    """Facts of a target whose packages can't be had: its trials are excluded with this reason."""
-    return {"unavailable": error.message, "unavailable_hint": error.hint}
-
-
 def _machine(target: Target) -> str:
     """Targets with the same answer share a machine."""
     return "local" if target.ssh is None else f"ssh {target.ssh.host} {target.ssh.port}"
@@ -41,7 +36,8 @@ class Fleet:
         self.sessions: dict[str, Session] = {}
         self.lost: dict[str, Failure] = {}
         """target -> why it left the fleet"""
-        self._absent: dict[str, dict[str, Any]] = {}
+        self.missing: dict[str, EnvironmentMissing] = {}
+        """target -> why its own packages can't be had"""
 
     def __enter__(self) -> Fleet:
         try:
@@ -56,12 +52,8 @@ class Fleet:
             session.__exit__()
 
     def facts(self) -> dict[str, dict[str, Any]]:
-        """Target -> what its worker found, for those that were reached.
-
-        A target whose packages can't be had has the reason as its only fact.
-        """
-        reached = {n: self.sessions[n].facts for n in self._targets if n in self.sessions}
-        return {**reached, **self._absent}
+        """Target -> what its worker found, for those that were reached."""
+        return {n: self.sessions[n].facts for n in self._targets if n in self.sessions}
 
     def run(self, work: Callable[[str, Session], None]) -> None:
         """Do `work` on every machine at once; a target that fails is moved to `lost`."""
@@ -83,7 +75,7 @@ class Fleet:
         try:
             self.sessions[name] = self._open(self._targets[name]).__enter__()
         except EnvironmentMissing as error:
-            self._absent[name] = unavailable(error)
+            self.missing[name] = error
 
     def _each(self, names: list[str], work: Callable[[str], None]) -> None:
         def guarded(name: str) -> Optional[Failure]:

@@ -12,6 +12,7 @@ from typing import Any, Optional, TypeVar
 from profiler.errors import TransientError, TransportError, WorkerError
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream, Silence, pack
+from profiler.schema.target import Target
 from profiler.schema.wire import (
     PING_S,
     PROTOCOL,
@@ -21,8 +22,9 @@ from profiler.schema.wire import (
     Trace,
     TraceRequest,
 )
-from profiler.transport import payload
+from profiler.transport import connect, payload
 from profiler.transport.base import Pipe, Transport
+from profiler.transport.local import cache_folder
 
 Event = Callable[[dict[str, Any]], None]
 T = TypeVar("T")
@@ -47,8 +49,8 @@ class Session:
 
         None leaves the device as it is.
         """
-        self._plugin = plugin
-        self._transport, self._wheels, self._provided = transport, wheels, False
+        self._transport, self._plugin = transport, plugin
+        self._wheels, self._provided = wheels, False
         self._backoff_s = BACKOFF_S if backoff_s is None else backoff_s
         self._pipe: Optional[Pipe] = None
         self._writing = threading.Lock()
@@ -207,6 +209,22 @@ class Session:
                     raise WorkerError(f"{operation}: {message['error']}")
                 result: dict[str, Any] = message["result"]
                 return result
+
+
+def open_session(
+    target: Target, note: Callable[[str], None] = lambda text: None, *, provide: bool = True
+) -> Session:
+    """A session for a target, to be entered; `note` is told when packages are installed for it.
+
+    `provide=False` leaves a device that lacks numpy and onnxruntime as it is. Raises
+    EnvironmentMissing when a target's own packages can't be had, TransportError.
+    """
+    bring = provide and target.backend == "onnxruntime"
+    return Session(
+        connect(target, note),
+        plugin=target.plugin,
+        wheels=cache_folder() / "wheels" if bring else None,
+    )
 
 
 def _bare(facts: dict[str, Any]) -> bool:

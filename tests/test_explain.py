@@ -34,7 +34,7 @@ def test_every_trial_and_its_baseline(results: Results, monkeypatch: pytest.Monk
     def no_device(*_: object) -> None:
         raise AssertionError("a stored trace needs no device")
 
-    monkeypatch.setattr("profiler.explain.connect", no_device)
+    monkeypatch.setattr("profiler.explain.open_session", no_device)
     again = explain(Results.load(results.folder), "int8-dynamic")
     assert [one.trial for one in again] == [found["m/int8-dynamic"].trial]
     assert again[0].profile == found["m/int8-dynamic"].profile

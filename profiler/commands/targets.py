@@ -16,12 +16,12 @@ from profiler.schema.codec import DecodeError, encode
 from profiler.schema.files import find_target, known_targets, read_target
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
 from profiler.schema.target import NAME, Target, differences
-from profiler.session import Session
+from profiler.session import open_session
 from profiler.transport import connect
 
 
 def _facts(target: Target) -> dict[str, Any]:
-    with Session(connect(target)) as session:
+    with open_session(target, provide=False) as session:
         return session.facts
 
 

@@ -95,10 +95,10 @@ class Target:
     """CUDA and TensorRT: which GPU and how it is used (default: the first, without copies)"""
     python: Optional[str] = None
     """interpreter of the worker; default: the one that runs profiler, over ssh `python3`"""
-    runtime: Optional[Runtime] = None
-    """packages of its own; then `python` is what their environment is made with"""
     emulated: bool = False
     """a made-up device: its answers count, its times mean nothing for a real one"""
+    runtime: Optional[Runtime] = None
+    """packages of its own; then `python` is what their environment is made with"""
     cost: Optional[Cost] = None
     declares: Declared = field(default_factory=Declared)
 
@@ -121,13 +121,12 @@ class Target:
             raise DecodeError("plugin", 'a module, e.g. "onnxruntime_ep_openvino"', self.plugin)
         if self.device is not None and self.plugin is None:
             raise DecodeError("device", "a plugin beside it", self.device)
-        if self.ssh is not None and self.runtime is not None:
-            raise DecodeError(
-                "runtime", "no [runtime] beside [ssh]: a device has its own packages, or gets ours",
-                list(self.runtime.packages),
-            )  # fmt: skip
         if self.transport == "local" and self.ssh is not None:
             raise DecodeError("transport", '"ssh", as there is an [ssh] table', self.transport)
+        if self.transport == "ssh" and self.runtime is not None:
+            expected = "nothing: packages of its own are for local targets"
+            hint = "install them on the device and set `python` to the interpreter that has them"
+            raise DecodeError("runtime", expected, "a table", hint)
 
 
 def shareable(target: Target) -> Target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from profiler.errors import TransportError
 from profiler.schema.target import Target
 from profiler.transport.base import Transport
 
@@ -13,9 +14,14 @@ def connect(target: Target, note: Callable[[str], None] = lambda text: None) -> 
 
     Raises EnvironmentMissing when the target's own packages can't be had.
     """
-    if target.ssh is not None:
+    if target.transport == "ssh":
         from profiler.transport.ssh import SshTransport
 
+        if target.ssh is None:  # as results tell of it
+            raise TransportError(
+                f"{target.name}: the way to it is not known here",
+                hint=f"give the folder that holds targets/{target.name}.toml as working folder",
+            )
         return SshTransport(target.ssh, target.python)
     from profiler.transport.environment import environment_for
     from profiler.transport.local import LocalTransport, cache_folder

@@ -66,6 +66,7 @@ sys.stdout.write("\\n\\036profiler1 " + json.dumps({
 # The shell stays, to say how the worker ended: ssh's own 255 could as well be the link.
 SPAWN = f"""cd -- "$1" || exit 1
 umask 077
+XDG_CACHE_HOME="$PWD/cache"; export XDG_CACHE_HOME # onnxruntime leaves files there
 if [ -n "$4" ]; then PYTHONPATH="$PWD/packages/$4"; export PYTHONPATH; fi
 "$2" "$PWD/blobs/$3" serve "$PWD"
 printf '{_MARK}{{"ended": %d}}\\n' "$?"

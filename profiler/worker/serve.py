@@ -1,8 +1,8 @@
 """The supervisor: answers the host, starts runners, and never outlives the host.
 
 Operations: hello, facts, have (which blobs are missing), round, trace, bye. A reader thread
-watches the stream: its end, or silence where pings should be, ends the whole process group even in
-the middle of a round. A dead link does not always close the stream.
+watches the stream: its end, or silence where pings should be, ends the whole process group even
+in the middle of a round. A dead link does not always close the stream.
 """
 
 from __future__ import annotations
