@@ -305,6 +305,7 @@ class GroupState:
         self._failures: dict[str, list[str]] = {}
         self._predicted: set[str] = set()
         self._convergence = Convergence(group, study.measure.precision)
+        self._widest: Optional[float] = None
         for row in store.rows():
             if row["kind"] == "round" and row["group"] == group.index:
                 repetitions = tuple(decode(Repetition, r) for r in row["repetitions"])
@@ -339,6 +340,8 @@ class GroupState:
                 self._failures.setdefault(repetition.trial, []).append(repetition.reason or "")
         self.next_round = repetitions[0].round + 1
         self.spent_s += elapsed_s
+        # Once a round, not for every event: the host shares its cores with what it times.
+        self._widest = self._convergence.widest()
         self.stopped = self._stop()
         return self.stopped
 
@@ -367,6 +370,6 @@ class GroupState:
         else:
             most, left_s = self.measure.min_rounds, self.budget_s
         done = min(1.0, (self.next_round + in_round) / most)
-        half = self._convergence.widest()
+        half = self._widest
         width = f", ±{half * 100:.1f} %" if half is not None else ""
         progress.update(f"round {self.next_round + 1}{width}", done, left_s)

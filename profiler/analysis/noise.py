@@ -10,7 +10,9 @@ from profiler.schema.wire import Block, Repetition
 
 OTHER_SHARE = 0.15
 """Share of one CPU that others may use before a run counts as disturbed (see bench_noise)."""
-DELAY_SHARE = 0.01
+DELAY_SHARE = 0.05
+"""Of the CPU time used: a run whose threads fill all cores waits for 1 to 2 % when all is quiet."""
+STEAL_SHARE = 0.01
 BLOCK_SHARE = 0.1
 
 
@@ -31,14 +33,15 @@ def shares(repetitions: Sequence[Repetition]) -> Shares:
     """Over all blocks. A counter the kernel does not offer gives None."""
     blocks = [block for repetition in repetitions for block in repetition.blocks]
     wall_ns = sum(block.wall_ns for block in blocks) or 1
+    used_ns = max(wall_ns, sum(block.cpu_ns for block in blocks))
 
-    def share(name: str) -> float | None:
+    def share(name: str, whole_ns: int = wall_ns) -> float | None:
         values = [getattr(block, name) for block in blocks]
-        return None if not values or None in values else sum(values) / wall_ns
+        return None if not values or None in values else sum(values) / whole_ns
 
     return Shares(
         other_cpu=share("other_cpu_ns"),
-        run_delay=share("run_delay_ns"),
+        run_delay=share("run_delay_ns", used_ns),
         steal=share("steal_ns"),
         disturbed_blocks=sum(b.disturbed is not None for b in blocks) / max(1, len(blocks)),
     )
@@ -50,7 +53,7 @@ def disturbed(repetitions: Sequence[Repetition]) -> bool:
     return (
         (found.other_cpu or 0) > OTHER_SHARE
         or (found.run_delay or 0) > DELAY_SHARE
-        or (found.steal or 0) > DELAY_SHARE
+        or (found.steal or 0) > STEAL_SHARE
         or found.disturbed_blocks > BLOCK_SHARE
     )
 
@@ -60,7 +63,7 @@ def describe(repetitions: Sequence[Repetition]) -> str | None:
     if not disturbed(repetitions):
         return None
     found = shares(repetitions)
-    if (found.steal or 0) > DELAY_SHARE:
+    if (found.steal or 0) > STEAL_SHARE:
         return f"hypervisor took {found.steal:.0%}"
     if (found.other_cpu or 0) > OTHER_SHARE:
         return f"others used {found.other_cpu:.1f} CPU"

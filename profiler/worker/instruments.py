@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import resource
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,13 +106,29 @@ def proportional_bytes() -> Optional[int]:
     return parse_status_bytes(rollup, "Pss") if rollup else None
 
 
-def settle(limit_ns: int = 50_000_000) -> None:
-    """Wait until this process burns no CPU: thread pools spin for a while after a query."""
+def working_threads(own: int) -> int:
+    """Threads of this process, other than `own`, that run or want to run right now."""
+    busy = 0
+    for task in Path("/proc/self/task").iterdir():
+        if int(task.name) == own:
+            continue
+        stat = read_text(f"{task}/stat")
+        # The state follows the name, which may itself hold spaces and parentheses.
+        if stat and stat.rpartition(")")[2].split()[0] == "R":
+            busy += 1
+    return busy
+
+
+def settle(limit_ns: int = 200_000_000) -> None:
+    """Wait until no thread of this process works: thread pools spin for a while after a query.
+
+    Thread states are asked, because the CPU time of a thread that runs without pause is brought
+    up to date only at the kernel's ticks, some milliseconds apart.
+    """
+    own = threading.get_native_id()
     end = time.monotonic_ns() + limit_ns
-    before = time.process_time_ns()
-    while time.monotonic_ns() < end:
-        time.sleep(0.001)
-        now = time.process_time_ns()
-        if now - before < 200_000:
-            return
-        before = now
+    try:
+        while working_threads(own) and time.monotonic_ns() < end:
+            time.sleep(0.0005)
+    except OSError:
+        time.sleep(0.02)  # no /proc: longer than such pools spin

@@ -12,7 +12,8 @@ from profiler.schema.wire import Block
 
 TICK_NS = 10_000_000
 """/proc/stat counts in ticks of 10 ms, so a short block needs two of them to be sure."""
-RUN_DELAY_SHARE = 0.02
+RUN_DELAY_SHARE = 0.1
+"""of the CPU time used: threads that fill all cores wait for each other a little, always"""
 OTHER_SHARE = 0.5
 
 
@@ -21,7 +22,9 @@ def disturbance(block: Block) -> Optional[str]:
     wall_ns = max(1, block.wall_ns)
     if block.steal_ns is not None and block.steal_ns >= TICK_NS:
         return "the hypervisor took the CPU away"
-    if block.run_delay_ns is not None and block.run_delay_ns > RUN_DELAY_SHARE * wall_ns:
+    if block.run_delay_ns is not None and block.run_delay_ns > RUN_DELAY_SHARE * max(
+        block.cpu_ns, wall_ns
+    ):
         return "it waited for a CPU that others used"
     other = block.other_cpu_ns
     if other is not None and other >= 2 * TICK_NS and other > OTHER_SHARE * wall_ns:
