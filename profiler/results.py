@@ -23,12 +23,13 @@ from profiler.analysis.across import AcrossRuns
 from profiler.analysis.choose import Choice, choose
 from profiler.analysis.columns import COLUMNS
 from profiler.analysis.frontier import load_of, mark_frontier, usable_objectives
+from profiler.analysis.names import find_trial
 from profiler.analysis.quality import majority_share
 from profiler.analysis.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
 from profiler.planning import recipes
 from profiler.prepare import Prepared, recall
-from profiler.schema.codec import decode, encode, nearest
+from profiler.schema.codec import decode, encode
 from profiler.schema.plan import Plan, Trial
 from profiler.schema.study import Slo, Study
 from profiler.schema.target import Target
@@ -306,19 +307,13 @@ class Results:
         return pd.concat(parts, ignore_index=True)
 
     def _known(self, trial: str) -> str:
-        if trial in self.trials:
-            return trial
-        close = [name for name in self.trials if name.split("@")[0] == trial]
-        if len(close) == 1:
-            return close[0]
-        some = f"which of {', '.join(close)}?" if close else nearest(trial, self.trials)
-        hint = some or f"trials: {', '.join(list(self.trials)[:6])}"
-        raise InputError(f"there is no single trial called {trial!r} here", hint=hint)
+        return find_trial(trial, self.trials)
 
     def compare(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Comparison]:
         """p50 of a against b with a verdict, corrected for all pairs asked at once.
 
-        A trial may be named by its id, or by 'model/variant' where that is unambiguous. Raises
+        A trial may be named by its id, or by 'model/variant' and as many parts of the rest as make
+        it unambiguous, e.g. 'mlp/fp32/t2'. Raises
         InputError when a pair shares too few rounds.
         """
         known = [(self._known(a), self._known(b)) for a, b in pairs]

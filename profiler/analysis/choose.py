@@ -14,6 +14,10 @@ Separated = Callable[[str, str], bool]
 """Whether two trials' p50 differ beyond doubt (paired over rounds)."""
 
 
+TIE_SHARE = 0.05
+"""How much of the objective a cheaper trial may seem to cost and still count as tied."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """The recommendation. `trial` is None when nothing demonstrably keeps the limits."""
@@ -30,8 +34,9 @@ class Choice:
 def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separated) -> Choice:
     """Pick the trial that is best in `objective` among those which keep all limits.
 
-    Trials not separable from the best one are ties; among them the one that costs least wins: in
-    turn price, threads, memory as far as 5 % apart, file size, accuracy.
+    Best is the value that can be relied on: the bad end of the interval, so that a wide interval
+    wins nothing. Trials within 5 % of it that nothing separates from it are ties; of them the one
+    that costs least wins: in turn price, threads, memory in steps of 5 MB, file size, accuracy.
     """
     kept: list[Row] = []
     rejected: list[tuple[str, str]] = []
@@ -62,8 +67,13 @@ def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separate
             rejected=tuple(rejected),
             undecided=tuple(undecided),
         )
-    best = min(kept, key=lambda row: _signed(row, objective))
-    ties = [r for r in kept if r is best or not _apart(r, best, objective, separated)]
+    best = min(kept, key=lambda row: _relied_on(row, objective))
+    ties = [
+        row
+        for row in kept
+        if row is best
+        or (_near(row, best, objective) and not _apart(row, best, objective, separated))
+    ]
     chosen = min(ties, key=lambda row: _economy(row, objective))
     others = [str(r["trial"]) for r in ties if r is not chosen]
     worse = [
@@ -91,6 +101,20 @@ def _signed(row: Row, name: str) -> float:
     return found if METRICS[name].better == "lower" else -found
 
 
+def _relied_on(row: Row, name: str) -> float:
+    low, high = bounds(row, name)
+    lower = METRICS[name].better == "lower"
+    end = high if lower else low
+    if end is None:
+        return _signed(row, name)
+    return end if lower else -end
+
+
+def _near(row: Row, best: Row, name: str) -> bool:
+    """No worse than the best by more than the share that a tie may cost."""
+    return _signed(row, name) <= _signed(best, name) + TIE_SHARE * abs(_signed(best, name))
+
+
 def _apart(first: Row, second: Row, objective: str, separated: Separated) -> bool:
     if objective in ("p50", "p90", "p99"):
         return separated(str(first["trial"]), str(second["trial"]))
@@ -108,7 +132,7 @@ def _economy(row: Row, objective: str) -> tuple[float, ...]:
         return missing if found is None or found != found else float(found)
 
     memory = known("memory_peak_bytes")
-    # Resident sets of equal runs differ by a few per cent: steps of 5 % of the decade.
+    # Resident sets of equal runs differ by a few megabytes.
     steps = round(memory / 5e6) if memory != missing else missing
     accuracy = known("accuracy")
     return (

@@ -9,9 +9,10 @@ from profiler.analysis.choose import choose
 from profiler.analysis.converge import Convergence
 from profiler.analysis.cost import usd_per_million
 from profiler.analysis.frontier import mark_frontier, usable_objectives
+from profiler.analysis.names import find_trial
 from profiler.analysis.quality import classification, majority_share, predicted_classes, regression
 from profiler.analysis.samples import gather
-from profiler.errors import DataError
+from profiler.errors import DataError, InputError
 from profiler.schema.plan import Group, Trial
 from profiler.schema.study import Slo
 from profiler.schema.target import Cost, Target
@@ -184,6 +185,29 @@ def test_a_tie_goes_to_the_one_that_takes_less() -> None:
     assert (tied.trial, tied.ties) == ("one", ("two",))
     assert "nothing separates it from two" in tied.reason
     assert choose(rows, Slo(), "p50", separated=always).trial == "two"
+
+
+def test_a_wide_interval_neither_wins_nor_ties() -> None:
+    """Nothing separates anything from a trial that is not known; that is no reason to take it."""
+    rows = [
+        row("vague", 400, 0.9, p50_low_ns=100, p50_high_ns=900),
+        row("sure", 480, 0.9, p50_low_ns=475, p50_high_ns=485),
+        row("slow", 990, 0.9, p50_low_ns=985, p50_high_ns=995, threads=1, file_bytes=1),
+    ]
+    choice = choose(rows, Slo(), "p50", separated=never)
+    assert choice.trial in ("sure", "vague"), "a slow one is no tie"
+    assert choice.trial != "slow"
+    alone = choose(rows, Slo(), "p50", separated=always)
+    assert alone.trial == "sure"
+
+
+def test_trials_can_be_named_by_the_parts_that_tell_them_apart() -> None:
+    trials = ["m/a@cpu/single_stream/b1/t1", "m/a@cpu/single_stream/b1/t2", "n/a@cpu/x/b1/t1"]
+    assert find_trial("m/a/t2", trials) == trials[1]
+    assert find_trial("n/a", trials) == trials[2]
+    for wrong in ("m/a", "m/b", "m/a/t3"):
+        with pytest.raises(InputError):
+            find_trial(wrong, trials)
 
 
 def test_nothing_keeps_the_limits() -> None:
