@@ -46,6 +46,9 @@ def test_a_device_from_first_contact_to_no_trace(targets: Call, tmp_path: Path, 
     assert check.returncode == 0, check.stderr
     assert "declared cores 9" in check.stdout
     assert "declared cores 9" in targets().stdout, "alone it lists"
+    ready = json.loads(targets("check", "pi5", "--json").stdout)["ready"]
+    assert {finding["level"] for finding in ready} <= {"good", "note", "problem"}
+    assert any("load" in finding["text"] for finding in ready)
     assert folder.is_dir()
     assert targets("clean", "pi5").returncode == 0
     assert not folder.exists()

@@ -63,14 +63,20 @@ def list_all(*, json: bool) -> None:
 
 
 def check(name: str, *, json: bool) -> None:
-    """Connect to a target and print what is found there. Raises TransportError."""
+    """Connect to a target and print what is found there, and how ready it is for measuring.
+
+    Prints the commands that would help and runs none. Raises TransportError.
+    """
+    from profiler.analysis.stability import of_machine
     from profiler.brief import describe
+    from profiler.commands.check import print_findings
 
     target = find_target(name, Path.cwd())
     facts = _facts(target)
     other = differences(target, facts)
     if json:
-        look.print_json({"target": name, "facts": facts, "differences": other})
+        ready = encode(of_machine(facts))
+        look.print_json({"target": name, "facts": facts, "differences": other, "ready": ready})
         return
     console = look.console()
     for label, text in describe(name, facts).items():
@@ -79,6 +85,8 @@ def check(name: str, *, json: bool) -> None:
         console.print(f"differs       {text}", markup=False)
     if target.backend == "onnxruntime" and not (facts["numpy"] and facts["onnxruntime"]):
         console.print("numpy and onnxruntime are not there: a run brings them along", markup=False)
+    console.print()
+    print_findings(of_machine(facts))
 
 
 def add(name: str, address: str, options: Mapping[str, Any]) -> None:
