@@ -7,13 +7,10 @@ from collections.abc import Iterable, Mapping
 from profiler.schema.plan import Group, Trial
 from profiler.schema.study import MeasureSpec
 from profiler.schema.target import Target
+from profiler.schema.wire import MIN_SEGMENTS, SEGMENT_NS, SEGMENT_QUERIES
 
 _START_S = 0.35
 """Start of a runner, load of a small model and least warm-up (measured on a 2-core x86 VM)."""
-
-
-_SEGMENT_QUERIES, _SEGMENTS = 400, 2
-"""server: least queries of a segment of constant rate, and segments of a round"""
 
 
 def round_s(group: Group, measure: MeasureSpec) -> float:
@@ -26,8 +23,10 @@ def _measuring_s(trial: Trial, measure: MeasureSpec) -> float:
         return trial.starts * _START_S
     least = 1.25 * measure.round_time / 1e9
     if trial.scenario == "server":
-        segment_s = 1.0 if trial.rate is None else max(1.0, _SEGMENT_QUERIES / trial.rate)
-        return max(least, _SEGMENTS * segment_s)
+        segment_s = SEGMENT_NS / 1e9
+        if trial.rate is not None:
+            segment_s = max(segment_s, SEGMENT_QUERIES / trial.rate)
+        return max(least, MIN_SEGMENTS * segment_s)
     return least
 
 

@@ -13,6 +13,11 @@ PROTOCOL = 1
 SCHEMA_VERSION = 1
 MARKER = "\x1eprofiler1 "
 """Every protocol line starts with this; whatever else appears on the stream is not ours."""
+SEGMENT_NS = 1_000_000_000
+"""server: least length of a segment of constant rate"""
+SEGMENT_QUERIES = 400
+"""server: least queries of a segment; fewer don't bound a p99"""
+MIN_SEGMENTS = 2
 
 PING_S = 10.0
 """how often the host says that it is still there"""

@@ -120,7 +120,3 @@ class Child:
         self._log.unlink()
         if self._limit is not None:
             self._limit.close()
-
-    def pid(self) -> Optional[int]:
-        """Process id while it lives."""
-        return self._process.pid if self._process.poll() is None else None

@@ -19,10 +19,6 @@ from profiler.worker.openloop import WARM_SHARE, highest_rate, poisson_arrivals,
 if TYPE_CHECKING:
     from profiler.worker.runner import Runner
 
-SEGMENT_NS = 1_000_000_000
-"""server: least length of a segment of constant rate"""
-SEGMENT_QUERIES = 400
-
 
 def describe(
     before: instruments.Reading,

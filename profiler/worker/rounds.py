@@ -16,10 +16,20 @@ from pathlib import Path
 from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
-from profiler.schema.wire import Block, Energy, Job, Memory, Placement, Repetition, RoundRequest
+from profiler.schema.wire import (
+    MIN_SEGMENTS,
+    SEGMENT_NS,
+    SEGMENT_QUERIES,
+    Block,
+    Energy,
+    Job,
+    Memory,
+    Placement,
+    Repetition,
+    RoundRequest,
+)
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.child import Child, RunnerFailed
-from profiler.worker.drivers import SEGMENT_NS, SEGMENT_QUERIES
 from profiler.worker.noise import disturbance
 
 _IMPORT_TIMEOUT_NS = 120_000_000_000
@@ -27,7 +37,6 @@ LEAD_QUERIES = 2
 """Untimed queries at the head of a block: caches were used by others since the last one."""
 LEAD_SHARE = 0.1
 MAX_BLOCKS = 64
-MIN_SEGMENTS = 2
 SAY_EVERY_NS = 250_000_000
 
 
