@@ -52,6 +52,10 @@ class OrtBackend:
 
     providers: tuple[str, ...] = ()
 
+    def __init__(self) -> None:
+        # Without one, ONNX Runtime makes and destroys its own in every query: 0.45 µs.
+        self._run_options = ort.RunOptions()
+
     def load(self, job: Job, model: Optional[Path]) -> None:
         if model is None:
             raise ValueError("onnxruntime needs a model file")
@@ -110,19 +114,19 @@ class OrtBackend:
                     binding.bind_ortvalue_output(name, value)
 
     def run(self, first: int, count: int) -> None:
-        bindings, run = self._bindings, self._session.run_with_iobinding
+        bindings, run = self._bindings, self._session._sess.run_with_iobinding
         for i in range(first, first + count):
-            run(bindings[i % len(bindings)])
+            run(bindings[i % len(bindings)]._iobinding, self._run_options)
 
     def timed(self, first: int, out: Any) -> None:
-        bindings = self._bindings
+        bindings, options = self._bindings, self._run_options
         # The binding objects' own C++ call: the public wrapper adds a Python frame per query.
         run = self._session._sess.run_with_iobinding
         turns = [bindings[(first + i) % len(bindings)]._iobinding for i in range(len(out))]
         clock = time.perf_counter_ns
         for i, binding in enumerate(turns):
             start = clock()
-            run(binding, None)
+            run(binding, options)
             out[i] = clock() - start
 
     def end_trace(self) -> bytes:

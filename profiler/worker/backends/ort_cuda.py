@@ -182,7 +182,9 @@ class CudaBackend(OrtBackend):
         if not self._bindings:
             feed = self._feeds[index % len(self._feeds)]
             start = clock()
-            session.run(self._output_names, feed, None)  # returns arrays: all copies are done
+            session.run(
+                self._output_names, feed, self._run_options
+            )  # returns arrays: all copies are done
             return int(clock() - start)
         binding = self._bindings[index % len(self._bindings)]
         if self._gpu.cuda_graph:
@@ -191,7 +193,7 @@ class CudaBackend(OrtBackend):
             binding.synchronize_inputs()
         bound = binding._iobinding
         start = clock()
-        session.run_with_iobinding(bound, None)
+        session.run_with_iobinding(bound, self._run_options)
         bound.synchronize_outputs()
         return int(clock() - start)
 
