@@ -58,5 +58,6 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
         provider_options=target.provider_options,
         session_options={**target.session_options, **trial.session_options},
         optimization=trial.optimization,
+        arena=trial.arena,
         strict_provider=target.strict_provider,
     )

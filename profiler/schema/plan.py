@@ -26,6 +26,7 @@ class Trial:
     starts: int = 3
     optimization: str = "all"
     affinity: str = ""
+    arena: bool = True
     session_options: dict[str, str] = field(default_factory=dict)
     baseline: str
     """id of the trial with the untransformed variant in the same configuration"""

@@ -59,11 +59,13 @@ class SweepSpec:
     """graph optimization level"""
     affinity: tuple[str, ...] = ("",)
     """CPUs the process may use, e.g. ["0", "0-1"]; empty text: all"""
+    arena: tuple[bool, ...] = (True,)
+    """onnxruntime: whether freed memory is kept for the next query (true) or given back"""
     session_options: tuple[dict[str, str], ...] = ()
     """sets of ONNX Runtime session config entries, added to the target's own"""
 
     def __post_init__(self) -> None:
-        for key in ("optimization", "affinity"):
+        for key in ("optimization", "affinity", "arena"):
             if not getattr(self, key):
                 raise DecodeError(key, "at least one entry", [])
         for text in self.affinity:

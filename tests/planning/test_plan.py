@@ -117,3 +117,15 @@ def test_the_estimate_follows_budget_and_price() -> None:
     assert abs(slow.most_usd - slow.most_s / 3600 * 3.6) < 1e-9
     free = make_plan(study(), (Target(name="cpu"),), Known(facts=facts()))
     assert free.most_usd is None
+
+
+def test_the_arena_can_be_swept_where_there_is_one() -> None:
+    both = study(sweep={"arena": [True, False]})
+    plan = make_plan(both, (CPU,), Known(facts=facts()))
+    assert [(t.arena, t.id.endswith("/no-arena")) for t in plan.trials] == [
+        (True, False), (False, True), (True, False), (False, True)
+    ]  # fmt: skip
+    null = Target(name="cpu", backend="null", provider="null")
+    without = make_plan(both, (null,), Known(facts=facts()))
+    assert len(without.trials) == 2
+    assert all("no" in reason and "arena" in reason for reason in reasons(without))
