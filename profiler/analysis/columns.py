@@ -3,7 +3,7 @@
 COLUMNS = (
     "trial", "model", "variant", "recipe", "is_baseline", "target", "provider", "threads",
     "scenario", "batch", "concurrency", "gap_ns", "rate", "optimization", "affinity",
-    "arena",
+    "arena", "memory_limit",
     "status", "reason", "rounds", "queries",
     "p50_ns", "p50_low_ns", "p50_high_ns", "p50_note",
     "p90_ns", "p90_low_ns", "p90_high_ns", "p90_note",

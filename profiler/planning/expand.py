@@ -56,6 +56,7 @@ class Configuration:
     optimization: str = "all"
     affinity: str = ""
     arena: bool = True
+    memory_limit: str = ""
     session_options: dict[str, str] = field(default_factory=dict)
 
     def name(self) -> str:
@@ -73,6 +74,8 @@ class Configuration:
             parts.append(f"cpu-{self.affinity}")
         if not self.arena:
             parts.append("no-arena")
+        if self.memory_limit:
+            parts.append(f"mem-{self.memory_limit}")
         parts += [f"{key.split('.')[-1]}-{value}" for key, value in self.session_options.items()]
         return "/".join(parts)
 
@@ -127,13 +130,14 @@ def _configurations(
         sizes = scenario.batch
         if fixed is not None and scenario.kind != "offline":
             sizes = (fixed,)
-        for batch, concurrency, threads, optimization, affinity, arena, options in product(
+        for batch, concurrency, threads, optimization, affinity, arena, limit, options in product(
             sizes,
             scenario.concurrency,
             study.threads or (cores,),
             sweep.optimization,
             sweep.affinity,
             sweep.arena,
+            sweep.memory_limit,
             sweep.session_options or ({},),
         ):
             yield Configuration(
@@ -147,6 +151,7 @@ def _configurations(
                 optimization=optimization,
                 affinity=affinity,
                 arena=arena,
+                memory_limit=limit,
                 session_options=options,
             )
 
