@@ -176,6 +176,8 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     ratio_words = [f"{VERDICTS[v]} {v}" for v in VERDICTS if v in verdicts]
     if any(cell.startswith("~") for line in lines for cell in line.cells):
         ratio_words.append("~ no interval: too few rounds")
+    ended = dict.fromkeys(row["stopped"] for row in rows if row.get("stopped"))
+    ratio_words += [f"stopped: {why}" for why in ended]
     return Sheet(
         title=_title("Latency", group, among),
         columns=tuple(columns),
