@@ -132,6 +132,12 @@ def describe(name: str, facts: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _stops(results: Results) -> list[str]:
+    """What ended each group."""
+    why = results.stopped_by()
+    return [f"{g.target}, {len(g.trials)} trials: {why[g.index]}" for g in results.plan.groups]
+
+
 def settings(results: Results) -> dict[str, Any]:
     """How it was measured."""
     measure = results.study.measure
@@ -141,7 +147,8 @@ def settings(results: Results) -> dict[str, Any]:
         "rounds": f"{max(rounds, default=0)} of fresh processes, interleaved in random order",
         "interval": "95 %, across rounds; every query of a round belongs to one process",
         "precision asked": f"±{format_percent(measure.precision)}",
-        "stopped by": "; ".join(f"{t}: {why}" for t, why in results.stopped_by().items()),
+        "budget asked": f"{format_duration(measure.budget)} a group",
+        "stopped by": "; ".join(_stops(results)),
         "time measured": format_elapsed(sum(row["elapsed_s"] for row in results.rounds)),
         "round time": f"{format_duration(measure.round_time)} a trial",
         "equivalence": f"±{format_percent(measure.equivalence)} latency",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import profiler
 from profiler.prepare import Prepared
@@ -12,7 +12,13 @@ from profiler.schema.plan import Trial
 from profiler.schema.study import Study
 from profiler.schema.target import Target
 from profiler.schema.wire import GpuOptions, Job
-from profiler.units import parse_cpus
+from profiler.units import parse_cpus, parse_size
+
+
+def memory_limit_bytes(trial: Trial, target: Target, study: Study) -> Optional[int]:
+    """The swept limit, else the study's, but never more than the target allows; None: no limit."""
+    own = parse_size(trial.memory_limit) if trial.memory_limit else study.measure.memory_limit
+    return min(filter(None, (own, target.memory_limit)), default=None)
 
 
 def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> Job:
@@ -29,7 +35,7 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
         "slo_ns": study.slo.p99 if trial.scenario == "server" else None,
         "affinity": parse_cpus(trial.affinity),
         "starts": trial.starts,
-        "memory_limit_bytes": target.memory_limit or study.measure.memory_limit,
+        "memory_limit_bytes": memory_limit_bytes(trial, target, study),
     }
     if target.backend == "null":
         return Job(backend="null", backend_options=target.backend_options, **same)
@@ -58,5 +64,6 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
         provider_options=target.provider_options,
         session_options={**target.session_options, **trial.session_options},
         optimization=trial.optimization,
+        arena=trial.arena,
         strict_provider=target.strict_provider,
     )

@@ -16,6 +16,7 @@ from profiler.analysis import (
     relative,
     samples,
     slo,
+    stopped,
     summary,
 )
 from profiler.analysis.accuracy import Accuracy
@@ -103,13 +104,9 @@ class Results:
         done = {row["group"] for row in self.rounds if row["stopped"]}
         return done == {group.index for group in self.plan.groups}
 
-    def stopped_by(self) -> dict[str, str]:
-        """Target -> what ended its groups (precision, rounds, budget)."""
-        found: dict[str, list[str]] = {}
-        for row in self.rounds:
-            if row["stopped"]:
-                found.setdefault(row["target"], []).append(row["stopped"])
-        return {target: ", ".join(sorted(set(why))) for target, why in found.items()}
+    def stopped_by(self) -> dict[int, str]:
+        """Group -> what ended its measuring: precision, budget, rounds, a lost target."""
+        return stopped.reasons(self.plan, self.rounds, self.study.measure, self.lost)
 
     def facts(self) -> dict[str, dict[str, Any]]:
         """Target -> what its worker found in the last round."""
@@ -151,12 +148,14 @@ class Results:
             self.trials.values(), self.samples, delta=measure.equivalence, adaptive=self.adaptive
         )
         accuracy, facts = self._quality(), self.facts()
+        ended = stopped.of_trials(self.plan, self.stopped_by())
         errors = placement.output_errors(self.outputs, self.trials, self.study.targets[0])
         rows = []
         for trial in self.trials.values():
             row = {**_identity(trial), **summary.summarise(
                 trial, self.samples.get(trial.id), adaptive=self.adaptive,
                 slo_p99_ns=self.study.slo.p99)}  # fmt: skip
+            row["stopped"] = ended[trial.id]
             artifact = self.prepared.artifacts.get((trial.model, trial.variant))
             row.update(ratios.get(trial.id, {}))
             row.update(accuracy.get(trial.id, {}))

@@ -3,7 +3,8 @@
 COLUMNS = (
     "trial", "model", "variant", "recipe", "is_baseline", "target", "provider", "threads",
     "scenario", "batch", "concurrency", "gap_ns", "rate", "optimization", "affinity",
-    "status", "reason", "rounds", "queries",
+    "arena", "memory_limit",
+    "status", "reason", "stopped", "rounds", "queries",
     "p50_ns", "p50_low_ns", "p50_high_ns", "p50_note",
     "p90_ns", "p90_low_ns", "p90_high_ns", "p90_note",
     "p99_ns", "p99_low_ns", "p99_high_ns", "p99_note",

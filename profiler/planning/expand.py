@@ -55,6 +55,8 @@ class Configuration:
     starts: int = 3
     optimization: str = "all"
     affinity: str = ""
+    arena: bool = True
+    memory_limit: str = ""
     session_options: dict[str, str] = field(default_factory=dict)
 
     def name(self) -> str:
@@ -70,6 +72,10 @@ class Configuration:
             parts.append(f"opt-{self.optimization}")
         if self.affinity:
             parts.append(f"cpu-{self.affinity}")
+        if not self.arena:
+            parts.append("no-arena")
+        if self.memory_limit:
+            parts.append(f"mem-{self.memory_limit}")
         parts += [f"{key.split('.')[-1]}-{value}" for key, value in self.session_options.items()]
         return "/".join(parts)
 
@@ -124,12 +130,14 @@ def _configurations(
         sizes = scenario.batch
         if fixed is not None and scenario.kind != "offline":
             sizes = (fixed,)
-        for batch, concurrency, threads, optimization, affinity, options in product(
+        for batch, concurrency, threads, optimization, affinity, arena, limit, options in product(
             sizes,
             scenario.concurrency,
             study.threads or (cores,),
             sweep.optimization,
             sweep.affinity,
+            sweep.arena,
+            sweep.memory_limit,
             sweep.session_options or ({},),
         ):
             yield Configuration(
@@ -142,6 +150,8 @@ def _configurations(
                 starts=scenario.starts,
                 optimization=optimization,
                 affinity=affinity,
+                arena=arena,
+                memory_limit=limit,
                 session_options=options,
             )
 
@@ -232,6 +242,11 @@ def _exclude(
             )
     if target.backend == "torch" and (reason := _not_torch(model, variant, facts)) is not None:
         return Exclusion(trial=trial, reason=reason[0], hint=reason[1])
+    if not trial.arena and target.backend != "onnxruntime":
+        return Exclusion(
+            trial=trial,
+            reason=f"the arena is ONNX Runtime's; {target.backend} has none to switch off",
+        )
     if cores is not None and trial.threads > cores:
         return Exclusion(
             trial=trial,

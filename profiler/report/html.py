@@ -15,10 +15,11 @@ from profiler.errors import InputError
 from profiler.report import plots
 from profiler.report.cells import MARKS, Sheet, number_parts, split_note
 from profiler.report.frontier import frontier_panel
+from profiler.report.hardware import hardware_sheets
 from profiler.report.model import ReportInput
 from profiler.report.page import SCRIPT, STYLE
 from profiler.report.records import Group, Row, clean, groups, measured, records
-from profiler.report.sheets import hardware_sheets, missing_sheet, start_sheet
+from profiler.report.sheets import missing_sheet, start_sheet
 from profiler.report.tables import main_sheets
 from profiler.report.theme import DARK, LIGHT, NARROW, WIDE, Size, recoloured
 from profiler.units import format_size

@@ -108,6 +108,12 @@ def threads_name(row: Row) -> str:
     return "" if row.get("threads") is None else f"t{row['threads']}"
 
 
+def setting_name(row: Row) -> str:
+    """What the trial's id says beyond target, scenario, batch and threads: 'c4 mem-512MB'."""
+    parts = str(row.get("trial") or "").partition("@")[2].split("/")
+    return " ".join(parts[4:])
+
+
 def name(row: Row) -> str:
     """'convnet int8-dynamic t2'"""
     parts = (row.get("model") or "", row.get("variant") or "", threads_name(row))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from profiler.report.cells import (
     ENERGIES,
@@ -25,8 +26,18 @@ from profiler.report.cells import (
     signed,
     standing,
 )
-from profiler.report.records import Group, Row, group_name, groups, measured, threads_name
+from profiler.report.records import (
+    Group,
+    Row,
+    group_name,
+    groups,
+    measured,
+    setting_name,
+    threads_name,
+)
 from profiler.units import format_duration, format_size
+
+DOES_NOT_FIT: Final = "does not fit"
 
 
 def _values(rows: Sequence[Row], *columns: str) -> list[float]:
@@ -43,16 +54,23 @@ def baseline_name(rows: Sequence[Row]) -> str:
     return str(names.pop()) if len(names) == 1 else "baseline"
 
 
-def _identity(rows: Sequence[Row]) -> tuple[list[Column], Callable[[Row], list[str]]]:
-    """The columns that name a row. Threads only when they vary."""
+def identity_columns(rows: Sequence[Row]) -> tuple[list[Column], Callable[[Row], list[str]]]:
+    """The columns that name a row. Threads and other settings only when they vary."""
     vary = len({row.get("threads") for row in rows}) > 1
+    set_apart = len({setting_name(row) for row in rows}) > 1
     columns = [Column(title="model", number=False), Column(title="variant", number=False)]
     if vary:
         columns.append(Column(title="thr"))
+    if set_apart:
+        columns.append(Column(title="setting", number=False))
 
     def cells(row: Row) -> list[str]:
         named = [row.get("model") or MISSING, row.get("variant") or MISSING]
-        return [*named, threads_name(row).removeprefix("t") or MISSING] if vary else named
+        if vary:
+            named.append(threads_name(row).removeprefix("t") or MISSING)
+        if set_apart:
+            named.append(setting_name(row) or MISSING)
+        return named
 
     return columns, cells
 
@@ -62,6 +80,11 @@ def _title(what: str, group: Group, among: Sequence[Group]) -> str:
     only = next(iter(threads)) if len(threads) == 1 else None
     tail = "" if only is None else f", {only} thread{'s' if only != 1 else ''}"
     return f"{what}: {group_name(group, among)}{tail}"
+
+
+def out_of_memory(row: Row) -> bool:
+    """Whether it failed because the model did not fit, which is a result."""
+    return row.get("status") == "failed" and str(row.get("reason")).startswith("out of memory")
 
 
 def _standings(lines: Sequence[Line]) -> list[str]:
@@ -125,7 +148,7 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """p50 with its interval, p99 (offline: throughput), and p50 against the baseline."""
     rows, notes = group.rows, Notes()
     unit, unit_name = common_unit(_values(measured(rows), "p50_ns"))
-    columns, identity = _identity(rows)
+    columns, identity = identity_columns(rows)
     offline = group.scenario == "offline"
     base = baseline_name(rows)
     compared = _has(rows, "ratio")
@@ -140,7 +163,8 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     for row in rows:
         rank = standing(row)
         if rank in ("failed", "excluded"):
-            cells = [*identity(row), rank] + [""] * (4 if compared else 2)
+            word = DOES_NOT_FIT if out_of_memory(row) else rank
+            cells = [*identity(row), word] + [""] * (4 if compared else 2)
         else:
             third = _throughput(row) if offline else _p99_cell(row, unit, notes)
             cells = [*identity(row), _p50_cell(row, unit, notes), _half_width(row), third]
@@ -152,6 +176,8 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     ratio_words = [f"{VERDICTS[v]} {v}" for v in VERDICTS if v in verdicts]
     if any(cell.startswith("~") for line in lines for cell in line.cells):
         ratio_words.append("~ no interval: too few rounds")
+    ended = dict.fromkeys(row["stopped"] for row in rows if row.get("stopped"))
+    ratio_words += [f"stopped: {why}" for why in ended]
     return Sheet(
         title=_title("Latency", group, among),
         columns=tuple(columns),
@@ -238,7 +264,7 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """Accuracy, its loss against the baseline, memory, file size, cost and the SLO verdict."""
     rows, notes = measured(group.rows), Notes()
     digits = _points_digits(rows)
-    columns, identity = _identity(group.rows)
+    columns, identity = identity_columns(group.rows)
     makers: list[Callable[[Row], str]] = []
 
     def add(column: Column, maker: Callable[[Row], str]) -> None:
@@ -295,7 +321,7 @@ def _placed(share: float | None) -> str:
 
 def start_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """What happens once per process: loading, the first query, and memory by stage."""
-    columns, identity = _identity(group.rows)
+    columns, identity = identity_columns(group.rows)
     fields: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
         ("load", "load_ns", format_duration),
         ("first query", "first_query_ns", format_duration),
@@ -331,7 +357,8 @@ def missing_sheet(rows: Sequence[Row]) -> Sheet | None:
     among = groups(rows)
     lines = []
     for row in gone:
-        trial = " ".join(p for p in (row.get("variant") or "", threads_name(row)) if p)
+        named = (row.get("variant") or "", threads_name(row), setting_name(row))
+        trial = " ".join(filter(None, named))
         where = f", {group_name(groups([row])[0], among)}" if len(among) > 1 else ""
         cells = (
             row.get("model") or MISSING,
@@ -346,41 +373,3 @@ def missing_sheet(rows: Sequence[Row]) -> Sheet | None:
         columns=tuple(Column(title=t, number=False) for t in titles),
         lines=tuple(lines),
     )
-
-
-def hardware_sheets(rows: Sequence[Row]) -> list[Sheet]:
-    """p50 of each model and variant (rows) on each target and thread count (columns).
-
-    One sheet for each scenario and batch: their latencies are not comparable.
-    """
-    sheets = []
-    every = groups(rows)
-    for scenario, batch in dict.fromkeys((g.scenario, g.batch) for g in every):
-        part = [g for g in every if (g.scenario, g.batch) == (scenario, batch)]
-        providers = len({(g.target, g.provider) for g in part}) > len({g.target for g in part})
-        cells: dict[tuple[str, str], dict[str, str]] = {}
-        heads: dict[str, None] = {}
-        for group in part:
-            for row in group.rows:
-                where = [group.target, group.provider.removesuffix("ExecutionProvider")]
-                head = "\n".join([*where[: 1 + providers], threads_name(row)]).rstrip("\n")
-                heads[head] = None
-                key = (row.get("model") or MISSING, row.get("variant") or MISSING)
-                rank = standing(row)
-                value = (
-                    rank if rank in ("failed", "excluded") else format_duration(row.get("p50_ns"))
-                )
-                cells.setdefault(key, {})[head] = value
-        shown = f"{scenario}, batch {batch}" if batch not in (None, 1) else scenario
-        names = (Column(title="model", number=False), Column(title="variant", number=False))
-        sheets.append(
-            Sheet(
-                title=f"p50 by hardware: {shown}",
-                columns=(*names, *(Column(title=head) for head in heads)),
-                lines=tuple(
-                    Line(standing="plain", cells=(*key, *(row.get(h, MISSING) for h in heads)))
-                    for key, row in cells.items()
-                ),
-            )
-        )
-    return sheets

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from profiler.errors import InputError
 from profiler.report.cells import MARKS, Sheet, number_parts
+from profiler.report.hardware import hardware_sheets
+from profiler.report.offline import throughput_sheets
 from profiler.report.records import Group, Row, groups, records
 from profiler.report.sheets import (
-    hardware_sheets,
     latency_sheet,
     missing_sheet,
     quality_sheet,
@@ -104,14 +105,15 @@ def render(frame: pd.DataFrame, fmt: str, *, width: int = WIDTH) -> str:
 
 
 def main_sheets(rows: Sequence[Row]) -> list[Sheet]:
-    """Two sheets for each group that has something measured, one for each that has not."""
+    """Two sheets for each group that has something measured, one for each that has not; then the
+    best throughput where several batches or queries in flight were tried."""
     among = groups(rows)
     sheets = []
     for group in among:
         sheets.append(latency_sheet(group, among))
         if _measured_any(group):
             sheets.append(quality_sheet(group, among))
-    return sheets
+    return [*sheets, *throughput_sheets(rows)]
 
 
 def _measured_any(group: Group) -> bool:

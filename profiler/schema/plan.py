@@ -26,6 +26,9 @@ class Trial:
     starts: int = 3
     optimization: str = "all"
     affinity: str = ""
+    arena: bool = True
+    memory_limit: str = ""
+    """swept size it has to fit in; empty: the target's or the study's, if any"""
     session_options: dict[str, str] = field(default_factory=dict)
     baseline: str
     """id of the trial with the untransformed variant in the same configuration"""

@@ -59,11 +59,15 @@ class SweepSpec:
     """graph optimization level"""
     affinity: tuple[str, ...] = ("",)
     """CPUs the process may use, e.g. ["0", "0-1"]; empty text: all"""
+    arena: tuple[bool, ...] = (True,)
+    """onnxruntime: whether freed memory is kept for the next query (true) or given back"""
+    memory_limit: tuple[str, ...] = ("",)
+    """sizes that a trial has to fit in, e.g. ["256MB", "512MB"]; empty text: no limit of its own"""
     session_options: tuple[dict[str, str], ...] = ()
     """sets of ONNX Runtime session config entries, added to the target's own"""
 
     def __post_init__(self) -> None:
-        for key in ("optimization", "affinity"):
+        for key in ("optimization", "affinity", "arena", "memory_limit"):
             if not getattr(self, key):
                 raise DecodeError(key, "at least one entry", [])
         for text in self.affinity:
@@ -71,6 +75,11 @@ class SweepSpec:
                 parse_cpus(text)
             except ValueError as error:
                 raise DecodeError("affinity", str(error), text) from None
+        for text in filter(None, self.memory_limit):
+            try:
+                parse_size(text)
+            except ValueError:
+                raise DecodeError("memory_limit", "sizes such as '512MB'", text) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

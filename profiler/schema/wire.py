@@ -72,6 +72,8 @@ class Job:
     session_options: dict[str, str] = field(default_factory=dict)
     """ONNX Runtime session config entries, e.g. session.x64quantprecision."""
     optimization: str = "all"
+    arena: bool = True
+    """onnxruntime: keep freed memory of the CPU for the next query; off, it goes back each time"""
     threads: int = 1
     scenario: str = "single_stream"
     batch: int = 1
@@ -102,7 +104,7 @@ class Job:
     memory_limit_bytes: Optional[int] = None
     strict_provider: bool = False
     backend_options: dict[str, float] = field(default_factory=dict)
-    """null backend: sleep_ns, spin_ns, and faults for tests of the harness itself."""
+    """null backend: sleep_ns, spin_ns, a spike of memory, and faults for tests of the harness."""
     trace: bool = False
     """set by the runner for the session that records node by node; never one that is timed"""
 

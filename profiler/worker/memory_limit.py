@@ -28,6 +28,7 @@ class Limit:
             try:
                 if not (root / "cgroup.procs").exists() and not (root / "tasks").exists():
                     continue
+                _remove_orphans(root)
                 group.mkdir()
                 (group / key).write_text(str(limit_bytes))
                 if swap is not None and (group / swap).exists():
@@ -59,6 +60,14 @@ class Limit:
         """Remove the group; its process must have ended."""
         if self._group is not None:
             _remove(self._group)
+
+
+def _remove_orphans(root: Path) -> None:
+    """Groups of workers that were killed before they could clean up; `name` holds their pid."""
+    for group in root.glob("profiler-*-*"):
+        pid = group.name.split("-")[1]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            _remove(group)
 
 
 def _remove(group: Path) -> None:

@@ -1,8 +1,11 @@
 from typing import Any
 
+import pytest
+
+from profiler.jobs import memory_limit_bytes
 from profiler.planning import Known, make_plan, pack
 from profiler.planning.groups import MAX_RESIDENT
-from profiler.schema.codec import decode
+from profiler.schema.codec import DecodeError, decode
 from profiler.schema.study import Study
 from profiler.schema.target import Cost, Target
 
@@ -117,3 +120,31 @@ def test_the_estimate_follows_budget_and_price() -> None:
     assert abs(slow.most_usd - slow.most_s / 3600 * 3.6) < 1e-9
     free = make_plan(study(), (Target(name="cpu"),), Known(facts=facts()))
     assert free.most_usd is None
+
+
+def test_the_arena_can_be_swept_where_there_is_one() -> None:
+    both = study(sweep={"arena": [True, False]})
+    plan = make_plan(both, (CPU,), Known(facts=facts()))
+    assert [(t.arena, t.id.endswith("/no-arena")) for t in plan.trials] == [
+        (True, False), (False, True), (True, False), (False, True)
+    ]  # fmt: skip
+    null = Target(name="cpu", backend="null", provider="null")
+    without = make_plan(both, (null,), Known(facts=facts()))
+    assert len(without.trials) == 2
+    assert all("no" in reason and "arena" in reason for reason in reasons(without))
+
+
+def test_memory_limits_can_be_swept_and_never_exceed_the_targets() -> None:
+    swept = study(sweep={"memory_limit": ["", "256MB", "1GB"]}, measure={"memory_limit": "2GB"})
+    small = Target(name="cpu", memory_limit=512_000_000)
+    trials = make_plan(swept, (small,), Known(facts=facts())).trials
+    found = {t.id.partition("/t2")[2]: memory_limit_bytes(t, small, swept) for t in trials}
+    assert found == {"": 512_000_000, "/mem-256MB": 256_000_000, "/mem-1GB": 512_000_000}
+    plain = next(t for t in trials if not t.memory_limit)
+    assert memory_limit_bytes(plain, CPU, swept) == 2_000_000_000
+    assert memory_limit_bytes(plain, CPU, study()) is None
+
+
+def test_a_size_that_is_none_names_the_key() -> None:
+    with pytest.raises(DecodeError, match=r"memory_limit: expected sizes such as '512MB'"):
+        study(sweep={"memory_limit": ["much"]})

@@ -256,3 +256,47 @@ def test_time_between_hello_and_nothing_is_bounded(tmp_path: Path) -> None:
     with pytest.raises(TransportError, match=r"exit status 3.*no module named zlib"):
         Session(LocalTransport(python=str(fake), home=tmp_path / "h")).__enter__()
     assert time.monotonic() - start < 60
+
+
+def test_a_spike_of_one_query_is_in_the_peak(session: Session) -> None:
+    size = 64_000_000
+    spike = {"sleep_ns": 100_000.0, "spike_at": 20, "spike_bytes": float(size)}
+    found = measure(session, null("still", sleep_ns=100_000), null("spike", **spike))
+    grown = {name: one.memory.peak_bytes - one.memory.loaded_bytes for name, one in found.items()}
+    assert abs(grown["spike"] - grown["still"] - size) < 0.02 * size
+
+
+def test_without_the_arena_memory_goes_back_after_each_query(
+    session: Session, tmp_path: Path
+) -> None:
+    """One operator makes one tensor of 64 MB; the arena holds more than that."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    rows, width = 16_000, 1000
+    graph = helper.make_graph(
+        [
+            helper.make_node("Expand", ["x", "shape"], ["big"]),
+            helper.make_node("Slice", ["big", "start", "end", "axis"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, width])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [
+            numpy_helper.from_array(np.array(value, np.int64), name)
+            for name, value in (("shape", [rows, width]), ("start", [0]), ("end", [1]),
+                                ("axis", [0]))
+        ],
+    )  # fmt: skip
+    model, data = tmp_path / "m.onnx", tmp_path / "x.npy"
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), model)
+    np.save(data, np.ones((2, width), np.float32))
+    session.stage([model, data])
+    sha = {p: hashlib.sha256(p.read_bytes()).hexdigest() for p in (model, data)}
+    jobs = [
+        Job(trial=name, artifact=sha[model], inputs={"x": sha[data]}, arena=name == "on")
+        for name in ("on", "off")
+    ]
+    found = measure(session, *jobs)
+    grown = {name: one.memory.peak_bytes - one.memory.loaded_bytes for name, one in found.items()}
+    assert 64e6 <= grown["off"] < 1.1 * 64e6
+    assert grown["on"] > grown["off"]

@@ -160,3 +160,15 @@ def test_a_thread_pool_is_quiet_before_the_next_runner_works(make_model: Any) ->
         instruments.settle()
         assert instruments.working_threads(own) == 0
     assert spun > 0, "the pool never spun: this test shows nothing here"
+
+
+def test_groups_of_workers_that_were_killed_are_removed(tmp_path: Path) -> None:
+    import os
+
+    from profiler.worker.memory_limit import _remove_orphans
+
+    dead, alive = tmp_path / "profiler-999999999-runner-0", tmp_path / f"profiler-{os.getpid()}-r"
+    dead.mkdir()
+    alive.mkdir()
+    _remove_orphans(tmp_path)
+    assert list(tmp_path.iterdir()) == [alive]

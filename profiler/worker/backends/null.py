@@ -1,18 +1,30 @@
 """The null backend: no model, so that what is measured is the harness itself.
 
 `sleep_ns` and `spin_ns` make queries of a known length. The faults rehearse what a broken model
-or device does: `crash_at`, `hang_at` and `allocate_at` name the query at which it happens.
+or device does: `crash_at`, `hang_at` and `allocate_at` name the query at which it happens. At query
+`spike_at` the process holds `spike_bytes` more for as long as it takes to touch their pages.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
 from profiler.schema.wire import Job, Placement
+
+
+def spike(size: int) -> None:
+    """Map `size` bytes, touch every page once and give them back: a peak known to the page."""
+    with mmap.mmap(-1, size) as pages:
+        with suppress(AttributeError, OSError):  # a kernel or Python without huge pages
+            pages.madvise(mmap.MADV_NOHUGEPAGE)  # they would round the size up
+        for offset in range(0, size, mmap.PAGESIZE):
+            pages[offset] = 1
 
 
 class NullBackend:
@@ -27,11 +39,14 @@ class NullBackend:
         self._crash_at = int(options.get("crash_at", -1))
         self._hang_at = int(options.get("hang_at", -1))
         self._allocate_at = int(options.get("allocate_at", -1))
+        self._spike_at = int(options.get("spike_at", -1))
+        self._spike_bytes = int(options.get("spike_bytes", 0))
         self._count = 0
         self._plain = not any((self._sleep_s, self._spin_ns, *self._faults()))
 
     def _faults(self) -> tuple[bool, ...]:
-        return tuple(at >= 0 for at in (self._crash_at, self._hang_at, self._allocate_at))
+        named = (self._crash_at, self._hang_at, self._allocate_at, self._spike_at)
+        return tuple(at >= 0 for at in named)
 
     def placement(self) -> Optional[Placement]:
         return None
@@ -51,6 +66,8 @@ class NullBackend:
         if self._count - 1 == self._allocate_at:
             held = [b"x" * 2**27 for _ in range(4096)]  # written, so really resident
             del held
+        if self._count - 1 == self._spike_at:
+            spike(self._spike_bytes)
         if self._sleep_s:
             time.sleep(self._sleep_s)
         if self._spin_ns:

@@ -64,6 +64,7 @@ class OrtBackend:
         options.inter_op_num_threads = 1
         options.graph_optimization_level = _OPTIMIZATION[job.optimization]
         options.log_severity_level = 3
+        options.enable_cpu_mem_arena = job.arena
         if job.concurrency > 1:
             # Several queries share the pool: spinning threads would take the others' cores.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
