@@ -77,9 +77,14 @@ def environment_key(packages: tuple[str, ...], extra_index: Optional[str], versi
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+def nvidia_driver() -> bool:
+    """Whether this machine has NVIDIA's driver; needs no package."""
+    return any(Path(sign).exists() for sign in _NVIDIA_SIGNS)
+
+
 def require_driver(target: Target) -> None:
     """Don't fetch gigabytes for a GPU that is not there. Raises EnvironmentMissing."""
-    if target.provider in NVIDIA and not any(Path(sign).exists() for sign in _NVIDIA_SIGNS):
+    if target.provider in NVIDIA and not nvidia_driver():
         raise EnvironmentMissing(
             f"{target.provider}: this machine has no NVIDIA driver (no /dev/nvidia0)",
             hint="run it on a machine with an NVIDIA GPU and driver; there"
