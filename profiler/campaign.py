@@ -21,6 +21,7 @@ from profiler.analysis.converge import Convergence
 from profiler.errors import EnvironmentMissing, InputError, Interrupted
 from profiler.fleet import Fleet
 from profiler.jobs import make_job
+from profiler.places import cache_folder
 from profiler.planning import Known, go_on, make_plan, recipes
 from profiler.prepare import Prepared, input_hashes, prepare
 from profiler.progress import Progress, Silent
@@ -34,7 +35,6 @@ from profiler.schema.variant import AUTO
 from profiler.schema.wire import Job, Repetition, RoundRequest
 from profiler.session import Session, open_session
 from profiler.store import Store
-from profiler.transport.local import cache_folder
 
 STABLE = ("error",)
 """Reasons which trying again can't mend."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Optional, TypeVar
 
 from profiler.errors import TransientError, TransportError, WorkerError
+from profiler.places import cache_folder
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream, Silence, pack
 from profiler.schema.target import Target
@@ -24,7 +25,6 @@ from profiler.schema.wire import (
 )
 from profiler.transport import connect, payload
 from profiler.transport.base import Pipe, Transport
-from profiler.transport.local import cache_folder
 
 Event = Callable[[dict[str, Any]], None]
 T = TypeVar("T")

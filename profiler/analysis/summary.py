@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis import gpu, noise, placement
+from profiler.analysis import gpu, known_failures, noise, placement
 from profiler.analysis.samples import Samples, Taken
 from profiler.schema.plan import Trial
 
@@ -24,7 +24,7 @@ def summarise(
     whose p99 keeps `slo_p99_ns`.
     """
     if samples is None or not samples.taken:
-        return _failed(samples)
+        return _failed(samples, trial.provider)
     from profiler.statistics.intervals import quantile_interval, round_interval
 
     taken = list(samples.taken.values())
@@ -99,8 +99,9 @@ def _failures(samples: Samples) -> str | None:
     return f"{len(samples.failures)} of {total} repetitions failed: {first.reason}"
 
 
-def _failed(samples: Samples | None) -> dict[str, Any]:
+def _failed(samples: Samples | None, provider: str) -> dict[str, Any]:
     if samples is None or not samples.failures:
         return {"status": "pending", "reason": "not measured yet"}
     last = samples.failures[-1]
-    return {"status": "failed", "reason": f"{last.reason}: {last.detail}"}
+    reason = known_failures.explained(f"{last.reason}: {last.detail}", provider)
+    return {"status": "failed", "reason": reason}

@@ -4,15 +4,17 @@ They are shaped to disagree about quantization: `mlp` is bound by reading weight
 (partly depthwise) convolutions, `attention` by many small matrix products. `linear` is the row
 that says what a model without a hidden layer reaches.
 
-Training is seeded and runs on two threads whatever the machine has: the order of a floating-point
+Training is seeded and runs on one thread whatever the machine has: the order of a floating-point
 sum depends on the number of threads, and the same weights must come back when a study is resumed.
+They are kept after the first time, since a torch target calls these functions in every process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,36 +46,47 @@ def _reproducible() -> Iterator[None]:
 def _trained(
     build: Callable[[], nn.Module], *, epochs: int, peak_rate: float, decay: float = 0.01
 ) -> nn.Module:
-    """Build and train on the rows marked 'train': AdamW, one-cycle rate, shifted images."""
-    import torch
-    from torch.nn import functional
+    """Build and train on the rows marked 'train', shifted at random; or restore what was kept."""
 
+    from profiler.demo import weights
     from profiler.demo.data import columns
 
     found = columns()
+    recipe = [build.__qualname__, epochs, peak_rate, decay]
+    key = weights.key_of(recipe, found, Path(__file__))
+    with _reproducible():
+        module = build()
+        if not weights.restore(module, key):
+            _train(module.train(), found, epochs=epochs, peak_rate=peak_rate, decay=decay)
+            weights.remember(module, key)
+    return module.eval()
+
+
+def _train(
+    module: nn.Module, found: dict[str, Any], *, epochs: int, peak_rate: float, decay: float
+) -> None:
+    """AdamW, one-cycle rate, cross-entropy; torch must be seeded."""
+    import torch
+    from torch.nn import functional
+
     rows = found["split"] == "train"
     images = torch.from_numpy(found["images"][rows])
     labels = torch.from_numpy(found["labels"][rows])
     padded = functional.pad(images, (_SHIFT,) * 4)
     side, steps = images.shape[-1], -(-len(images) // _BATCH)
-    with _reproducible():
-        module = build().train()
-        optimizer = torch.optim.AdamW(
-            module.parameters(), lr=peak_rate, weight_decay=decay, fused=True
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=peak_rate, epochs=epochs, steps_per_epoch=steps
-        )
-        for _ in range(epochs):
-            for batch in torch.randperm(len(images)).split(_BATCH):
-                top, left = torch.randint(0, 2 * _SHIFT + 1, (2,)).tolist()
-                shifted = padded[batch, :, top : top + side, left : left + side]
-                loss = functional.cross_entropy(module(shifted), labels[batch])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-    return module.eval()
+    optimizer = torch.optim.AdamW(module.parameters(), lr=peak_rate, weight_decay=decay, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=peak_rate, epochs=epochs, steps_per_epoch=steps
+    )
+    for _ in range(epochs):
+        for batch in torch.randperm(len(images)).split(_BATCH):
+            top, left = torch.randint(0, 2 * _SHIFT + 1, (2,)).tolist()
+            shifted = padded[batch, :, top : top + side, left : left + side]
+            loss = functional.cross_entropy(module(shifted), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
 
 
 def linear(epochs: int = 12) -> nn.Module:

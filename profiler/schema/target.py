@@ -14,6 +14,7 @@ from profiler.units import parse_size
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _GPU = re.compile(r"[0-9]{1,3}|(GPU|MIG)-[0-9a-fA-F-]{8,64}")
+_DATE = re.compile(r"20\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Provider = str
@@ -27,8 +28,14 @@ class Cost:
 
     usd_per_hour: float
     as_of: str
+    """the day (or month, or year) of the price: 2026-06-17, 2026-06 or 2026"""
+    source: Optional[str] = None
+    """who said so; a price is never measured"""
 
     def __post_init__(self) -> None:
+        if not _DATE.fullmatch(self.as_of):
+            raise DecodeError("as_of", 'a date such as "2026-06-17", or its month or year',
+                              self.as_of)  # fmt: skip
         if self.usd_per_hour < 0:
             raise DecodeError("usd_per_hour", "a price of 0 or more", self.usd_per_hour)
 

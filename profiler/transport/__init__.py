@@ -23,7 +23,8 @@ def connect(target: Target, note: Callable[[str], None] = lambda text: None) -> 
                 hint=f"give the folder that holds targets/{target.name}.toml as working folder",
             )
         return SshTransport(target.ssh, target.python)
+    from profiler.places import cache_folder
     from profiler.transport.environment import environment_for
-    from profiler.transport.local import LocalTransport, cache_folder
+    from profiler.transport.local import LocalTransport
 
     return LocalTransport(environment_for(target, cache_folder() / "environments", note))

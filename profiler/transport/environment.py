@@ -33,6 +33,8 @@ _INSTALLED = """
 from importlib.metadata import distributions
 print("\\n".join(sorted(d.metadata["Name"] + "==" + d.version for d in distributions())))
 """
+_UV_SOURCES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_FIND_LINKS", "UV_CONFIG_FILE")
+"""Variables by which uv is told where packages come from."""
 INSTALL_TIMEOUT_S = 3600.0
 
 
@@ -75,9 +77,14 @@ def environment_key(packages: tuple[str, ...], extra_index: Optional[str], versi
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+def nvidia_driver() -> bool:
+    """Whether this machine has NVIDIA's driver; needs no package."""
+    return any(Path(sign).exists() for sign in _NVIDIA_SIGNS)
+
+
 def require_driver(target: Target) -> None:
     """Don't fetch gigabytes for a GPU that is not there. Raises EnvironmentMissing."""
-    if target.provider in NVIDIA and not any(Path(sign).exists() for sign in _NVIDIA_SIGNS):
+    if target.provider in NVIDIA and not nvidia_driver():
         raise EnvironmentMissing(
             f"{target.provider}: this machine has no NVIDIA driver (no /dev/nvidia0)",
             hint="run it on a machine with an NVIDIA GPU and driver; there"
@@ -121,7 +128,11 @@ def _make(place: Path, python: str, packages: tuple[str, ...], target: Target, n
     index = target.runtime.extra_index if target.runtime else None
     try:
         uv = shutil.which("uv")
-        if uv is None or not _with_uv(uv, building, python, packages, index):
+        if (
+            uv is None
+            or _only_pip_knows(python)
+            or not _with_uv(uv, building, python, packages, index)
+        ):
             _with_pip(building, python, packages, index, target)
         installed = _installed(building)
         _one_base(target, installed)
@@ -133,6 +144,23 @@ def _make(place: Path, python: str, packages: tuple[str, ...], target: Target, n
     finally:
         shutil.rmtree(building, ignore_errors=True)
     note(f"{target.name}: environment ready")
+
+
+def _only_pip_knows(python: str) -> bool:
+    """Whether pip was told where packages come from and uv was not: uv reads no pip settings.
+
+    Without this, uv would ask the public index where somebody has set another one.
+    """
+    if any(os.environ.get(name) for name in _UV_SOURCES):
+        return False
+    try:
+        done = subprocess.run(
+            [python, "-m", "pip", "config", "list"],
+            check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return re.search(r"\.(index-url|extra-index-url|find-links|no-index)=", done.stdout) is not None
 
 
 def _with_uv(

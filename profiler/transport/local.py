@@ -10,13 +10,8 @@ from pathlib import Path
 from typing import Optional
 
 from profiler.errors import TransportError
+from profiler.places import cache_folder
 from profiler.transport.process import ProcessPipe, last_lines
-
-
-def cache_folder() -> Path:
-    """Where blobs and built variants are kept between runs (XDG base directory rule)."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "profiler"
 
 
 def _explain(code: Optional[int], stderr: str) -> TransportError:

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "profiler"
 
 # A room may import rooms of a lower number. Rooms of the same number don't know each other.
 LEVELS = {
-    "errors": 0, "units": 0,
+    "errors": 0, "units": 0, "places": 0,
     "schema": 1,
     "statistics": 2, "worker": 2, "progress": 2,
     "planning": 3, "sources": 3, "data": 3, "analysis": 3, "transport": 3, "demo": 3,

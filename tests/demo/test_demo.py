@@ -73,8 +73,10 @@ def accuracy(module):
     return float((scores.argmax(1).numpy() == found["labels"][rows]).mean())
 
 
-def test_linear_learns_and_repeats():
-    first, second = models.linear(epochs=2), models.linear(epochs=2)
+def test_linear_learns_and_repeats(monkeypatch, tmp_path):
+    first = models.linear(epochs=2)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # trained again, not restored
+    second = models.linear(epochs=2)
     assert not first.training
     assert accuracy(first) > 0.8
     for one, other in zip(first.parameters(), second.parameters(), strict=True):

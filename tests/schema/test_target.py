@@ -22,7 +22,7 @@ def test_every_shipped_target_can_be_read_and_says_what_it_is(path: Path) -> Non
 
 
 def test_targets_that_nobody_ran_say_so() -> None:
-    ran = {"openvino-cpu", "openvino-cpu-bf16", "openvino-plugin", "cuda-with-copies"}
+    ran = {"openvino-cpu", "openvino-cpu-bf16", "openvino-plugin"}
     for path in SHIPPED:
         target = read_target(path)
         accelerated = target.backend == "onnxruntime" and target.provider != "CPUExecutionProvider"
@@ -30,9 +30,24 @@ def test_targets_that_nobody_ran_say_so() -> None:
             assert "ot run by us" in path.read_text(), path.name
 
 
+def test_devices_and_prices_that_nobody_checked_say_so() -> None:
+    priced = 0
+    for path in SHIPPED:
+        target = read_target(path)
+        if target.ssh is not None:
+            assert "Declared, not measured here" in target.description, path.name
+        if target.cost is not None:
+            priced += 1
+            assert target.cost.source, path.name
+            assert "not\n# checked" in path.read_text() or "not checked" in path.read_text()
+    assert priced == 2
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
+        ({"cost": {"usd_per_hour": 1.0, "as_of": "last summer"}}, "a date"),
+        ({"cost": {"usd_per_hour": 1.0, "as_of": "2026-13"}}, "a date"),
         ({"plugin": "os; rm"}, "a module"),
         ({"device": "GPU"}, "a plugin beside it"),
         ({"device": "TPU", "plugin": "x"}, "CPU"),

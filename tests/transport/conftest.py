@@ -6,7 +6,8 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,3 +87,31 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     process.wait()
     drain.join()
     process.stderr.close()
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """wheels(name, version, requires=None) writes a package; pip finds those and no others."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+
+    def make(name: str, version: str = "1.0", requires: str | None = None) -> None:
+        module = name.replace("-", "_")
+        info = f"{module}-{version}.dist-info"
+        needs = f"Requires-Dist: {requires}\n" if requires else ""
+        with zipfile.ZipFile(folder / f"{module}-{version}-py3-none-any.whl", "w") as archive:
+            archive.writestr(f"{module}.py", f"VERSION = {version!r}\n")
+            archive.writestr(
+                f"{info}/METADATA",
+                f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
+            )
+            archive.writestr(
+                f"{info}/WHEEL",
+                "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            )
+            archive.writestr(f"{info}/RECORD", "")
+
+    return make

@@ -2,7 +2,6 @@
 
 import subprocess
 import threading
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,32 +20,10 @@ def target(*packages: str, **more: object) -> Target:
 
 
 @pytest.fixture
-def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """wheel(name, version, requires=None): a package pip finds, and nothing else is found."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+def wheel(wheels: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Packages that pip finds, and nothing else is found."""
     monkeypatch.setattr(environment.shutil, "which", lambda name: None)  # pip, not uv
-
-    def make(name: str, version: str = "1.0", requires: str | None = None) -> None:
-        module = name.replace("-", "_")
-        info = f"{module}-{version}.dist-info"
-        needs = f"Requires-Dist: {requires}\n" if requires else ""
-        with zipfile.ZipFile(folder / f"{module}-{version}-py3-none-any.whl", "w") as archive:
-            archive.writestr(f"{module}.py", f"VERSION = {version!r}\n")
-            archive.writestr(
-                f"{info}/METADATA",
-                f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
-            )
-            archive.writestr(
-                f"{info}/WHEEL",
-                "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-            )
-            archive.writestr(f"{info}/RECORD", "")
-
-    return make
+    return wheels
 
 
 def test_an_environment_is_made_once_and_used_again(

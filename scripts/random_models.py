@@ -1,18 +1,23 @@
-"""ResNet-50 and BERT-base with random weights, for scripts/gpu_check. Nothing is downloaded.
+"""ResNet-50 and BERT-base from transformers' configs, random weights, and studies of them.
 
-The fp16 ones are for the plain torch loop; the study makes its own fp16 variant.
-
-`tiny` in the name of a callable is the same network with few and narrow layers, for rehearsing.
+For scripts that compare providers. Nothing is downloaded. The fp16 ones are for a plain torch loop;
+a study makes its own fp16 variant. `tiny` is the same network with few and narrow layers.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 SEQUENCE = 128
+FAMILIES = ("resnet50", "bert")
 
 
 class Vision(nn.Module):
@@ -39,7 +44,9 @@ class Text(nn.Module):
         super().__init__()
         from transformers import BertConfig, BertForSequenceClassification
 
-        self.inner = BertForSequenceClassification(BertConfig(**changes)).eval()
+        config = BertConfig(**changes)
+        config._attn_implementation = "eager"  # the one that every exporter takes
+        self.inner = BertForSequenceClassification(config).eval()
         if half:
             self.inner.half()
 
@@ -85,9 +92,47 @@ def tiny_bert_fp16() -> nn.Module:
     return Text(True, **_SMALL_TEXT)
 
 
-def rows(family: str, count: int, side: int, seed: int = 7) -> dict[str, Any]:
+def rows(family: str, count: int, side: int = 224, seed: int = 7) -> dict[str, Any]:
     """Input rows by name as numpy arrays: noise pixels, or random tokens."""
     generator = torch.Generator().manual_seed(seed)
     if family == "resnet50":
         return {"pixel_values": torch.randn(count, 3, side, side, generator=generator).numpy()}
     return {"input_ids": torch.randint(0, 30_000, (count, SEQUENCE), generator=generator).numpy()}
+
+
+def write_study(
+    folder: Path,
+    family: str,
+    *,
+    targets: Sequence[str],
+    variants: Sequence[str],
+    batches: Sequence[int],
+    budget: str,
+    count: int,
+    threads: int | None = None,
+    side: int = 224,
+    tiny: bool = False,
+    round_time: str = "500ms",
+) -> Path:
+    """A study of one family on `count` unlabelled rows, 8 of which calibrate; its path.
+
+    Random weights have no accuracy: agreement with the baseline takes its place.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(Path(__file__), folder / "random_models.py")
+    made = rows(family, count, side)
+    np.savez(folder / "rows.npz", **made)
+    (name,) = made
+    cores = "" if threads is None else f"threads = [{threads}]\n"
+    source = f"random_models:{'tiny_' if tiny else ''}{family}"
+    path = folder / "study.toml"
+    path.write_text(
+        f'name = "{family}"\ntargets = {json.dumps(list(targets))}\n{cores}'
+        f'scenarios = [{{ kind = "offline", batch = {list(batches)} }}]\n'
+        'objectives = ["p50", "memory"]\n'
+        f'[[models]]\nname = "{family}"\ntorch = "{source}"\n'
+        f"variants = {json.dumps(list(variants))}\n"
+        f'[data]\nfile = "rows.npz"\ninputs = {{ {name} = "{name}" }}\ncalibration_rows = 8\n'
+        f'[measure]\nbudget = "{budget}"\nquery_timeout = "120s"\nround_time = "{round_time}"\n'
+    )
+    return path
