@@ -18,7 +18,14 @@ from typing import Any, Optional
 import profiler
 from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
-from profiler.errors import EnvironmentMissing, InputError, Interrupted
+from profiler.errors import (
+    EnvironmentMissing,
+    InputError,
+    Interrupted,
+    ProfilerError,
+    TransportError,
+    WorkerError,
+)
 from profiler.fleet import Fleet
 from profiler.jobs import make_job
 from profiler.planning import Known, go_on, make_plan, recipes
@@ -69,19 +76,25 @@ def run(
 
 
 def find_facts(targets: tuple[Target, ...]) -> dict[str, dict[str, Any]]:
-    """Target -> what its worker found. Measures nothing."""
-    found = {}
+    """Target -> what its worker found, or why it can't be asked. Measures nothing.
+
+    Raises the TransportError of the first target when none can be reached.
+    """
+    found, lost = {}, []
     for target in targets:
         try:
             with open_session(target) as session:
                 found[target.name] = session.facts
-        except EnvironmentMissing as error:
+        except (EnvironmentMissing, TransportError, WorkerError) as error:
             found[target.name] = unavailable(error)
+            lost.append(error)
+    if len(lost) == len(targets) and isinstance(lost[0], TransportError):
+        raise lost[0]
     return found
 
 
-def unavailable(error: EnvironmentMissing) -> dict[str, Any]:
-    """Facts of a target whose packages can't be had: its trials are excluded with this reason."""
+def unavailable(error: ProfilerError) -> dict[str, Any]:
+    """Facts of a target that can't be used now: its trials are excluded with this reason."""
     return {"unavailable": error.message, "unavailable_hint": error.hint}
 
 

@@ -29,7 +29,7 @@ from profiler.schema.wire import (
     RoundRequest,
 )
 from profiler.worker.blobs import BlobFolder
-from profiler.worker.child import Child, RunnerFailed
+from profiler.worker.child import NO_SPACE, Child, RunnerFailed
 from profiler.worker.noise import disturbance
 
 _IMPORT_TIMEOUT_NS = 120_000_000_000
@@ -107,6 +107,8 @@ class Round:
         try:
             step(slot)
         except RunnerFailed as failed:
+            if failed.reason == NO_SPACE:  # the round is to be done again, not the trial blamed
+                raise
             slot.failed = failed
             if slot.child is not None:
                 slot.child.kill()

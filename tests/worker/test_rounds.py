@@ -256,3 +256,26 @@ def test_time_between_hello_and_nothing_is_bounded(tmp_path: Path) -> None:
     with pytest.raises(TransportError, match=r"exit status 3.*no module named zlib"):
         Session(LocalTransport(python=str(fake), home=tmp_path / "h")).__enter__()
     assert time.monotonic() - start < 60
+
+
+def test_a_full_disk_is_not_the_trials_fault(tmp_path: Path) -> None:
+    """The round fails as a whole, to be done again; a trial called failed would be given up."""
+    import errno
+
+    from profiler.worker.blobs import BlobFolder
+    from profiler.worker.child import NO_SPACE, RunnerFailed
+    from profiler.worker.rounds import Round
+    from profiler.worker.runner import failure
+
+    told = failure(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert told["reason"] == NO_SPACE
+    assert failure(OSError(errno.EIO, "x"))["reason"] == "error"
+    request = RoundRequest(jobs=(null("t"),), round=0, seed=0)
+    measured = Round(request, tmp_path, BlobFolder(tmp_path / "out"), lambda event: None)
+
+    def full(slot: object) -> None:
+        raise RunnerFailed(NO_SPACE, told["detail"])
+
+    with pytest.raises(RunnerFailed, match="No space left"):
+        measured._try(measured.slots[0], full)
+    assert measured.slots[0].failed is None
