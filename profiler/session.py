@@ -65,6 +65,7 @@ class Session:
         self._stopped = threading.Event()
         self._next_id = 0
         self._staged: set[str] = set()
+        self._hashed: dict[tuple[Path, int, int, int], str] = {}
         self._out = ""
         self.facts: dict[str, Any] = {}
 
@@ -166,12 +167,20 @@ class Session:
 
     def stage(self, files: Iterable[Path]) -> None:
         """Bring files to the device that are not there yet; each is named by its content."""
-        shas = {_sha(path): path for path in files}
+        shas = {self._sha_once(path): path for path in files}
         wanted = [sha for sha in shas if sha not in self._staged]
         if wanted:
             for sha in self._ask("have", shas=wanted)["missing"]:
                 self._transport.stage(shas[sha], sha)
             self._staged.update(wanted)
+
+    def _sha_once(self, path: Path) -> str:
+        """A file's hash, computed again only when the file has changed: this comes every round."""
+        state = path.stat()
+        key = (path, state.st_size, state.st_mtime_ns, state.st_ino)
+        if key not in self._hashed:
+            self._hashed[key] = _sha(path)
+        return self._hashed[key]
 
     def round(self, request: RoundRequest, event: Event) -> tuple[Repetition, ...]:
         """Run one round on the device; events tell how far it is."""

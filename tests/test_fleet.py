@@ -202,3 +202,23 @@ def test_a_worker_killed_while_nobody_listened_is_told_and_tried_again() -> None
     session._pipe = Dead()  # type: ignore[assignment]
     with pytest.raises(TransientError, match="killed on the device"):
         session._ask("have", shas=[])
+
+
+def test_files_are_hashed_once_and_when_they_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from profiler.session import Session
+    from profiler.transport.local import LocalTransport
+
+    model, hashed = tmp_path / "model", []
+    real = profiler.session._sha
+    monkeypatch.setattr(profiler.session, "_sha", lambda path: hashed.append(path) or real(path))
+    model.write_bytes(b"one")
+    with Session(LocalTransport(home=tmp_path / "home")) as session:
+        for _ in range(3):
+            session.stage([model])
+        assert hashed == [model]
+        model.write_bytes(b"other")
+        session.stage([model])
+        assert hashed == [model, model]
+        assert len(session._staged) == 2
