@@ -102,10 +102,29 @@ class Session:
 
     def _open(self) -> None:
         data, sha = payload.build()
-        with tempfile.TemporaryDirectory() as folder:
-            archive = Path(folder) / "worker.pyz"
-            archive.write_bytes(data)
-            self._transport.stage(archive, sha)
+        try:
+            self._begin(sha)
+        except TransportError as error:
+            # Most devices have the worker from last time: asking first would cost the others, too.
+            if type(error) is not TransportError:
+                raise
+            self._let_go()
+            with tempfile.TemporaryDirectory() as folder:
+                archive = Path(folder) / "worker.pyz"
+                archive.write_bytes(data)
+                self._transport.stage(archive, sha)
+            self._begin(sha)
+        if self._wheels is not None and _bare(self.facts) and not self._provided:
+            self._provided = True
+            self._let_go()
+            self._transport.provide(self._wheels)
+            self._open()
+
+    def _begin(self, sha: str) -> None:
+        """Start the worker that lies on the device and get to know it.
+
+        Raises a plain TransportError when it is not there, or not whole.
+        """
         self._pipe = pipe = self._transport.spawn(sha)
         try:
             hello = self._ask("hello")
@@ -114,11 +133,6 @@ class Session:
             self._out = hello["out"]
             threading.Thread(target=self._ping, args=(pipe,), daemon=True).start()
             self.facts = {**self._ask("facts", plugin=self._plugin), "worker": sha}
-            if self._wheels is not None and _bare(self.facts) and not self._provided:
-                self._provided = True
-                self._let_go()
-                self._transport.provide(self._wheels)
-                self._open()
         except BaseException:
             self._let_go()
             raise

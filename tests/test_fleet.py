@@ -222,3 +222,33 @@ def test_files_are_hashed_once_and_when_they_change(
         session.stage([model])
         assert hashed == [model, model]
         assert len(session._staged) == 2
+
+
+def test_a_warm_device_is_not_sent_the_worker_again_unless_it_is_damaged(tmp_path: Path) -> None:
+    from profiler.session import Session
+    from profiler.transport.local import LocalTransport
+
+    sent: list[str] = []
+
+    class Counted(LocalTransport):
+        def stage(self, path: Path, sha: str) -> None:
+            sent.append(sha)
+            super().stage(path, sha)
+
+    def visit() -> None:
+        with Session(Counted(home=tmp_path / "device")) as session:
+            assert session.facts["worker"] == sent[0]
+
+    visit()
+    assert len(sent) == 1
+    visit()
+    assert len(sent) == 1
+    blob = tmp_path / "device" / "blobs" / sent[0]
+    whole = blob.read_bytes()
+    blob.write_bytes(whole[:1000])
+    visit()
+    assert len(sent) == 2
+    blob.write_bytes(whole + b"#")  # a zip that still runs, but is another one
+    visit()
+    assert len(sent) == 3
+    assert blob.read_bytes() == whole

@@ -229,7 +229,6 @@ class SshTransport:
 
     def spawn(self, worker_sha: str) -> ProcessPipe:
         """Start the worker; when it ends, the device says how."""
-        self.probe()
         return self._shell(SPAWN, self.spec.folder, self.python, worker_sha, self._packages)
 
     def fetch(self, folder: str, sha: str, to: Path) -> None:
