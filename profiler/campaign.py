@@ -385,4 +385,5 @@ class GroupState:
         done = min(1.0, (self.next_round + in_round) / most)
         half = self._widest
         width = f", ±{half * 100:.1f} %" if half is not None else ""
-        progress.update(f"round {self.next_round + 1}{width}", done, left_s)
+        cooling = ", waiting until it is cooler" if "cooling" in event else ""
+        progress.update(f"round {self.next_round + 1}{width}{cooling}", done, left_s)
