@@ -18,7 +18,14 @@ from typing import Any, Optional
 import profiler
 from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
-from profiler.errors import EnvironmentMissing, InputError, Interrupted
+from profiler.errors import (
+    EnvironmentMissing,
+    InputError,
+    Interrupted,
+    ProfilerError,
+    TransportError,
+    WorkerError,
+)
 from profiler.fleet import Fleet
 from profiler.jobs import make_job
 from profiler.places import cache_folder
@@ -69,19 +76,25 @@ def run(
 
 
 def find_facts(targets: tuple[Target, ...]) -> dict[str, dict[str, Any]]:
-    """Target -> what its worker found. Measures nothing."""
-    found = {}
+    """Target -> what its worker found, or why it can't be asked. Measures nothing.
+
+    Raises the TransportError of the first target when none can be reached.
+    """
+    found, lost = {}, []
     for target in targets:
         try:
             with open_session(target) as session:
                 found[target.name] = session.facts
-        except EnvironmentMissing as error:
+        except (EnvironmentMissing, TransportError, WorkerError) as error:
             found[target.name] = unavailable(error)
+            lost.append(error)
+    if len(lost) == len(targets) and isinstance(lost[0], TransportError):
+        raise lost[0]
     return found
 
 
-def unavailable(error: EnvironmentMissing) -> dict[str, Any]:
-    """Facts of a target whose packages can't be had: its trials are excluded with this reason."""
+def unavailable(error: ProfilerError) -> dict[str, Any]:
+    """Facts of a target that can't be used now: its trials are excluded with this reason."""
     return {"unavailable": error.message, "unavailable_hint": error.hint}
 
 
@@ -372,4 +385,5 @@ class GroupState:
         done = min(1.0, (self.next_round + in_round) / most)
         half = self._widest
         width = f", ±{half * 100:.1f} %" if half is not None else ""
-        progress.update(f"round {self.next_round + 1}{width}", done, left_s)
+        cooling = ", waiting until it is cooler" if "cooling" in event else ""
+        progress.update(f"round {self.next_round + 1}{width}{cooling}", done, left_s)

@@ -32,6 +32,7 @@ Output = Annotated[
     Optional[Path], typer.Option("--output", "-o", help="Results folder.", metavar="FOLDER")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Target = Annotated[Optional[list[str]], typer.Option(help="Target; may be given several times.")]
 
 
 @app.callback()
@@ -46,9 +47,7 @@ def options(
 def run(
     what: Annotated[Path, typer.Argument(help="A study (.toml) or a model (.onnx).")],
     output: Output = None,
-    target: Annotated[
-        Optional[list[str]], typer.Option(help="Target; may be given several times.")
-    ] = None,
+    target: Target = None,
     budget: Annotated[Optional[str], typer.Option(help="Time for each group, e.g. 30s.")] = None,
     precision: Annotated[Optional[str], typer.Option(help="Half-width to reach, e.g. 1%.")] = None,
     shape: Annotated[
@@ -81,13 +80,16 @@ def run(
 @app.command()
 def demo(
     output: Output = None,
+    target: Target = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Train small models on scikit-learn's digits, profile their variants, draw the frontier."""
     from profiler.commands import measure
 
-    study = measure.study_from(measure.demo_study(Path("profiler-demo")), targets=[], limits={})
+    study = measure.study_from(
+        measure.demo_study(Path("profiler-demo")), targets=target or [], limits={}
+    )
     measure.run(study, output or Path("results") / study.name, quiet=quiet, json=json)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
@@ -30,8 +32,12 @@ Event = Callable[[dict[str, Any]], None]
 T = TypeVar("T")
 _ANSWER_S = 120.0
 _STOP_S = 3.0
+_LAST_WORDS_S = 1.0
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """Waits between attempts after the link broke: two minutes, a reboot of a small board."""
+FIRST_ATTEMPTS = 3
+"""Attempts at the first connection: a device that was never there is more likely off or misnamed
+than about to come back, and somebody is waiting for the answer."""
 
 
 class Session:
@@ -44,25 +50,28 @@ class Session:
         plugin: Optional[str] = None,
         backoff_s: Optional[tuple[float, ...]] = None,
         wheels: Optional[Path] = None,
+        note: Callable[[str], None] = lambda text: None,
     ) -> None:
         """`wheels` is a cache folder: a device without numpy or onnxruntime gets them from there.
 
-        None leaves the device as it is.
+        None leaves the device as it is. `note` is told when the first connection is tried again.
         """
         self._transport, self._plugin = transport, plugin
         self._wheels, self._provided = wheels, False
         self._backoff_s = BACKOFF_S if backoff_s is None else backoff_s
+        self._note = note
         self._pipe: Optional[Pipe] = None
         self._writing = threading.Lock()
         self._stopped = threading.Event()
         self._next_id = 0
         self._staged: set[str] = set()
+        self._hashed: dict[tuple[Path, int, int, int], str] = {}
         self._out = ""
         self.facts: dict[str, Any] = {}
 
     def __enter__(self) -> Session:
         try:
-            self._open()
+            self._try(lambda: None, self._note, self._backoff_s[: FIRST_ATTEMPTS - 1])
         except BaseException:
             self._transport.close()
             raise
@@ -93,10 +102,29 @@ class Session:
 
     def _open(self) -> None:
         data, sha = payload.build()
-        with tempfile.TemporaryDirectory() as folder:
-            archive = Path(folder) / "worker.pyz"
-            archive.write_bytes(data)
-            self._transport.stage(archive, sha)
+        try:
+            self._begin(sha)
+        except TransportError as error:
+            # Most devices have the worker from last time: asking first would cost the others, too.
+            if type(error) is not TransportError:
+                raise
+            self._let_go()
+            with tempfile.TemporaryDirectory() as folder:
+                archive = Path(folder) / "worker.pyz"
+                archive.write_bytes(data)
+                self._transport.stage(archive, sha)
+            self._begin(sha)
+        if self._wheels is not None and _bare(self.facts) and not self._provided:
+            self._provided = True
+            self._let_go()
+            self._transport.provide(self._wheels)
+            self._open()
+
+    def _begin(self, sha: str) -> None:
+        """Start the worker that lies on the device and get to know it.
+
+        Raises a plain TransportError when it is not there, or not whole.
+        """
         self._pipe = pipe = self._transport.spawn(sha)
         try:
             hello = self._ask("hello")
@@ -105,11 +133,6 @@ class Session:
             self._out = hello["out"]
             threading.Thread(target=self._ping, args=(pipe,), daemon=True).start()
             self.facts = {**self._ask("facts", plugin=self._plugin), "worker": sha}
-            if self._wheels is not None and _bare(self.facts) and not self._provided:
-                self._provided = True
-                self._let_go()
-                self._transport.provide(self._wheels)
-                self._open()
         except BaseException:
             self._let_go()
             raise
@@ -137,7 +160,12 @@ class Session:
 
         `work` must stage what it needs. Raises the last TransientError when nothing helped.
         """
-        for wait_s in (*self._backoff_s, None):
+        return self._try(work, tell, self._backoff_s)
+
+    def _try(
+        self, work: Callable[[], T], tell: Callable[[str], None], waits_s: tuple[float, ...]
+    ) -> T:
+        for wait_s in (*waits_s, None):
             try:
                 if self._pipe is None:
                     self._open()
@@ -153,12 +181,20 @@ class Session:
 
     def stage(self, files: Iterable[Path]) -> None:
         """Bring files to the device that are not there yet; each is named by its content."""
-        shas = {_sha(path): path for path in files}
+        shas = {self._sha_once(path): path for path in files}
         wanted = [sha for sha in shas if sha not in self._staged]
         if wanted:
             for sha in self._ask("have", shas=wanted)["missing"]:
                 self._transport.stage(shas[sha], sha)
             self._staged.update(wanted)
+
+    def _sha_once(self, path: Path) -> str:
+        """A file's hash, computed again only when the file has changed: this comes every round."""
+        state = path.stat()
+        key = (path, state.st_size, state.st_mtime_ns, state.st_ino)
+        if key not in self._hashed:
+            self._hashed[key] = _sha(path)
+        return self._hashed[key]
 
     def round(self, request: RoundRequest, event: Event) -> tuple[Repetition, ...]:
         """Run one round on the device; events tell how far it is."""
@@ -191,7 +227,11 @@ class Session:
         assert pipe is not None
         self._next_id += 1
         with self._writing:
-            pipe.send(pack({"id": self._next_id, "op": operation, "args": arguments}))
+            try:
+                pipe.send(pack({"id": self._next_id, "op": operation, "args": arguments}))
+            except TransportError:
+                self._last_words(pipe)
+                raise
         while True:
             try:
                 message = pipe.reader.read(timeout_s)
@@ -206,15 +246,28 @@ class Session:
                     event(message["event"])
             elif message.get("id") == self._next_id:
                 if not message["ok"]:
-                    raise WorkerError(f"{operation}: {message['error']}")
+                    raise _failed(operation, message["error"])
                 result: dict[str, Any] = message["result"]
                 return result
+
+    @staticmethod
+    def _last_words(pipe: Pipe) -> None:
+        """Nobody reads what is sent: raise what the device said about it, if it did."""
+        try:
+            while True:
+                message = pipe.reader.read(_LAST_WORDS_S)
+                if "ended" in message:
+                    raise _ended(message["ended"], pipe)
+        except (EndOfStream, Silence):
+            return
 
 
 def open_session(
     target: Target, note: Callable[[str], None] = lambda text: None, *, provide: bool = True
 ) -> Session:
-    """A session for a target, to be entered; `note` is told when packages are installed for it.
+    """A session for a target, to be entered.
+
+    `note` is told when packages are installed for it and when the connection is tried again.
 
     `provide=False` leaves a device that lacks numpy and onnxruntime as it is. Raises
     EnvironmentMissing when a target's own packages can't be had, TransportError.
@@ -224,6 +277,7 @@ def open_session(
         connect(target, note),
         plugin=target.plugin,
         wheels=cache_folder() / "wheels" if bring else None,
+        note=note,
     )
 
 
@@ -239,6 +293,12 @@ def _ended(status: int, pipe: Pipe) -> TransportError:
             hint="its memory may be too small for so many models at once: see dmesg there",
         )
     return TransportError(f"the worker ended with status {status}: {pipe.failure().message}")
+
+
+def _failed(operation: str, error: str) -> WorkerError:
+    full = os.strerror(errno.ENOSPC) in error
+    hint = "free some space there, then give the same command: it goes on from there"
+    return WorkerError(f"{operation}: {error}", hint=hint if full else None)
 
 
 def _sha(path: Path) -> str:

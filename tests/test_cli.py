@@ -144,3 +144,19 @@ def test_options_of_models_are_refused_for_studies(profiler: Run, make_study) ->
     refused(profiler("run", make_study(), "--threads", "2"), "--threads", "write it in the study")
     refused(profiler("run", make_study(), "--target", "local-cpy"), 'did you mean "local-cpu"?')
     refused(profiler("run", make_study(), "--budget", "soon"), "budget", "'5ms'")
+
+
+def test_a_device_that_is_not_there_is_exit_code_3(
+    profiler: Run, make_study, stub: Callable[..., None], tmp_path: Path
+) -> None:
+    stub("name")
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "device.toml").write_text('transport = "ssh"\n[ssh]\nhost = "device"\n')
+    plain = make_study(targets='["device"]')
+    refused(profiler("run", plain, "-o", "out"), "no address", "hint:", code=3)
+    auto = make_study('variants = ["auto"]', targets='["device"]')
+    refused(profiler("run", auto, "-o", "out2"), "no address", "hint:", code=3)
+    refused(profiler("plan", auto), "no address", code=3)
+    refused(profiler("targets", "check", "device"), "no address", code=3)
+    refused(profiler("targets", "add", "new", "--ssh", "me@device"), "no address", code=3)
+    assert not (tmp_path / "targets" / "new.toml").exists()

@@ -131,6 +131,18 @@ class RoundRequest:
 
 
 @dataclass(frozen=True)
+class Thermal:
+    """Heat right after a block; None where the device does not offer it."""
+
+    celsius: Optional[float] = None
+    """hottest of the processor's zones"""
+    mhz: Optional[tuple[int, ...]] = None
+    """clock of each group of cores that shares one"""
+    throttled: Optional[tuple[str, ...]] = None
+    """what limits the clock, or did since the block before"""
+
+
+@dataclass(frozen=True)
 class Block:
     """A run of consecutive queries of one job, with what the machine did meanwhile."""
 
@@ -154,6 +166,7 @@ class Block:
     disturbed: Optional[str] = None
     """what contaminated the block; it stays in the record and was measured once more"""
     gpu: Optional[GpuReading] = None
+    thermal: Optional[Thermal] = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Optional
 from profiler.errors import TransportError
 from profiler.schema.lines import LineReader
 
+_PIPE_BYTES = 1 << 20
 Explain = Callable[[Optional[int], str], TransportError]
 """(exit status or None while it runs, what it wrote to stderr) -> the error to raise"""
 
@@ -53,6 +55,8 @@ class ProcessPipe:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        with contextlib.suppress(OSError):  # fewer turns of a large transfer; some systems refuse
+            fcntl.fcntl(self._stdin.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self.reader = LineReader(self._stdout.fileno())
 
     def send(self, data: bytes) -> None:

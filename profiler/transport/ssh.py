@@ -22,14 +22,13 @@ from typing import Any, Optional
 from profiler.errors import TransientError, TransportError
 from profiler.schema.lines import EndOfStream, Silence
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
-from profiler.transport import ssh_errors
+from profiler.transport import frames, ssh_errors
 from profiler.transport.process import ProcessPipe
 
 CONNECT_TIMEOUT_S = 15
 OLDEST_PYTHON = (3, 9)
 _ANSWER_S = 60.0
 _SLOWEST_DISK_BYTES_PER_S = 2_000_000
-_PIECE_BYTES = 1 << 18
 _SOCKET_PATH_LIMIT = 80
 """The kernel allows 108 characters; ssh appends a random suffix of 17 while it connects."""
 
@@ -221,13 +220,7 @@ class SshTransport:
         try:
             with path.open("rb") as file:
                 file.seek(offset)
-                piece = file.read(_PIECE_BYTES)
-                pays = len(zlib.compress(piece, 1)) < 0.9 * len(piece)
-                squeeze = zlib.compressobj(1 if pays else 0)
-                while piece:
-                    pipe.send(squeeze.compress(piece))
-                    piece = file.read(_PIECE_BYTES)
-                pipe.send(squeeze.flush())
+                frames.send(file, pipe.send)
                 pipe.finish()
         except TransportError:
             # The device may have said why it stopped listening, e.g. a full disk.
@@ -236,7 +229,6 @@ class SshTransport:
 
     def spawn(self, worker_sha: str) -> ProcessPipe:
         """Start the worker; when it ends, the device says how."""
-        self.probe()
         return self._shell(SPAWN, self.spec.folder, self.python, worker_sha, self._packages)
 
     def fetch(self, folder: str, sha: str, to: Path) -> None:

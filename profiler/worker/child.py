@@ -13,6 +13,8 @@ from profiler.schema.lines import EndOfStream, LineReader, Silence, pack
 from profiler.worker.instruments import read_text
 from profiler.worker.memory_limit import Limit
 
+NO_SPACE = "no space"
+"""Reason of a failure that is the device's, not the trial's: its disk is full."""
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
 

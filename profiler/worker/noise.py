@@ -26,6 +26,8 @@ def disturbance(block: Block) -> Optional[str]:
         block.cpu_ns, wall_ns
     ):
         return "it waited for a CPU that others used"
+    if block.thermal is not None and block.thermal.throttled:
+        return f"the processor was held back: {', '.join(block.thermal.throttled)}"
     other = block.other_cpu_ns
     if other is not None and other >= 2 * TICK_NS and other > OTHER_SHARE * wall_ns:
         return "other processes were busy"

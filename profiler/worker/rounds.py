@@ -29,8 +29,9 @@ from profiler.schema.wire import (
     RoundRequest,
 )
 from profiler.worker.blobs import BlobFolder
-from profiler.worker.child import Child, RunnerFailed
+from profiler.worker.child import NO_SPACE, Child, RunnerFailed
 from profiler.worker.noise import disturbance
+from profiler.worker.thermal import Thermometer
 
 _IMPORT_TIMEOUT_NS = 120_000_000_000
 LEAD_QUERIES = 2
@@ -86,6 +87,8 @@ class Round:
         self.request, self.home, self.out, self.say = request, home, out, say
         self.order = random.Random(request.seed)
         self.slots = [Slot(job) for job in request.jobs]
+        self.heat = Thermometer()
+        self.said: dict[str, Any] = {}
 
     def run(self) -> tuple[Repetition, ...]:
         """All repetitions of the round, in the order of the request."""
@@ -107,6 +110,8 @@ class Round:
         try:
             step(slot)
         except RunnerFailed as failed:
+            if failed.reason == NO_SPACE:  # the round is to be done again, not the trial blamed
+                raise
             slot.failed = failed
             if slot.child is not None:
                 slot.child.kill()
@@ -167,7 +172,8 @@ class Round:
             if now_ns - said_ns > SAY_EVERY_NS:
                 said_ns = now_ns
                 trial = slot.job.trial
-                self.say({"stage": "measure", "trial": trial, "done": position, "of": len(turns)})
+                self.said = {"stage": "measure", "trial": trial, "done": position, "of": len(turns)}
+                self.say(self.said)
             if slot.failed is not None:
                 continue
             cold = slot.job.scenario == "cold_start"
@@ -197,6 +203,7 @@ class Round:
         lead = max(LEAD_QUERIES, int(slot.per_block * LEAD_SHARE))
         if slot.job.scenario == "server":
             lead = 0  # the segment fills its queue itself
+        self.heat.wait(lambda celsius: self.say({**self.said, "cooling": celsius}))
         expected_ns = int((lead + slot.per_block) * slot.period_ns)
         reply = slot.child.ask(
             "block",
@@ -206,6 +213,7 @@ class Round:
             count=slot.per_block,
         )
         block = decode(Block, reply["block"])
+        block = replace(block, thermal=self.heat.read())
         slot.blocks.append(replace(block, disturbed=disturbance(block)))
         slot.latencies.extend(reply["latencies"])
         slot.services.extend(reply.get("services", ()))

@@ -5,8 +5,12 @@ It answers commands and otherwise blocks on a read, so that a paused runner burn
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import errno
 import gc
 import os
+import signal
 import time
 from array import array
 from dataclasses import replace
@@ -21,6 +25,7 @@ from profiler.worker import instruments, nvml
 from profiler.worker.backends import Backend, make
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.channel import Channel
+from profiler.worker.child import NO_SPACE
 from profiler.worker.drivers import make_driver
 from profiler.worker.energy import Account
 
@@ -29,6 +34,8 @@ LEVEL = 0.02
 LEVEL_BLOCKS = 4
 TURN = 5
 """Queries of a turn while tracing."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+_PR_SET_PDEATHSIG = 1
 
 
 class Runner:
@@ -184,11 +191,21 @@ def failure(error: BaseException) -> dict[str, Any]:
         sign in low
         for sign in ("bad_alloc", "bad allocation", "failed to allocate memory", "out of memory")
     )
-    return {"ok": False, "reason": "out of memory" if memory else "error", "detail": text[:2000]}
+    reason = "out of memory" if memory else "error"
+    if isinstance(error, OSError) and error.errno in FULL:
+        reason = NO_SPACE
+    return {"ok": False, "reason": reason, "detail": text[:2000]}
+
+
+def end_with_parent() -> None:
+    """A supervisor killed while we compute can't tell us; its next one would measure beside us."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main(home: Path) -> None:
     """Serve commands until the supervisor says goodbye or goes away."""
+    end_with_parent()
     channel = Channel.take_over_stdio()
     runner: Optional[Runner] = None
     try:

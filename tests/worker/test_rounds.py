@@ -300,3 +300,26 @@ def test_without_the_arena_memory_goes_back_after_each_query(
     grown = {name: one.memory.peak_bytes - one.memory.loaded_bytes for name, one in found.items()}
     assert 64e6 <= grown["off"] < 1.1 * 64e6
     assert grown["on"] > grown["off"]
+
+
+def test_a_full_disk_is_not_the_trials_fault(tmp_path: Path) -> None:
+    """The round fails as a whole, to be done again; a trial called failed would be given up."""
+    import errno
+
+    from profiler.worker.blobs import BlobFolder
+    from profiler.worker.child import NO_SPACE, RunnerFailed
+    from profiler.worker.rounds import Round
+    from profiler.worker.runner import failure
+
+    told = failure(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert told["reason"] == NO_SPACE
+    assert failure(OSError(errno.EIO, "x"))["reason"] == "error"
+    request = RoundRequest(jobs=(null("t"),), round=0, seed=0)
+    measured = Round(request, tmp_path, BlobFolder(tmp_path / "out"), lambda event: None)
+
+    def full(slot: object) -> None:
+        raise RunnerFailed(NO_SPACE, told["detail"])
+
+    with pytest.raises(RunnerFailed, match="No space left"):
+        measured._try(measured.slots[0], full)
+    assert measured.slots[0].failed is None
