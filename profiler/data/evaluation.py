@@ -1,4 +1,4 @@
-"""An evaluation set in memory: inputs, labels, and which rows calibrate or evaluate."""
+"""An evaluation set, in memory or mapped: inputs, labels, and which rows calibrate or evaluate."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from profiler.data.mapped import chunks
 
 Array = np.ndarray[Any, Any]
 
@@ -65,5 +67,6 @@ def content_sha(inputs: dict[str, Array], labels: Array | None, rows: dict[str, 
     digest = hashlib.sha256()
     for name, value in parts:
         digest.update(json.dumps([name, value.dtype.str, list(value.shape)]).encode() + b"\n")
-        digest.update(np.ascontiguousarray(value).data)
+        for piece in chunks(value):
+            digest.update(np.ascontiguousarray(value[piece]).data)
     return digest.hexdigest()

@@ -9,7 +9,9 @@ import numpy as np
 
 from profiler.data import leakage
 from profiler.data.evaluation import Column, EvaluationSet, content_sha
+from profiler.data.images import completed
 from profiler.data.load import load_columns
+from profiler.data.mapped import chunks, room_for
 from profiler.data.split import split
 from profiler.errors import DataError
 from profiler.schema.study import DataSpec
@@ -25,6 +27,8 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
     Rows in messages count from 0. Raises DataError.
     """
     path = folder / spec.file
+    if path.is_dir():
+        spec = completed(spec, folder)
     columns = load_columns(spec, folder)
     inputs = _inputs(spec, columns, path)
     if not inputs:
@@ -85,7 +89,11 @@ def _inputs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, 
                 f"{path}: data.inputs.{name}: expected columns of one shape to stack, "
                 f"got {shapes or 'an empty list'}"
             )
-        inputs[name] = np.stack(parts, axis=1)
+        shape = (len(parts[0]), len(parts), *parts[0].shape[1:])
+        stacked = room_for(parts[0], shape, np.result_type(*parts))
+        for piece in chunks(stacked):
+            np.stack([part[piece] for part in parts], axis=1, out=stacked[piece])
+        inputs[name] = stacked
     return inputs
 
 
@@ -100,7 +108,10 @@ def _some(rows: Array) -> str:
 def _finite(value: Array, where: str) -> None:
     if value.dtype.kind != "f":
         return
-    bad = np.flatnonzero(~np.isfinite(value).reshape(len(value), -1).all(axis=1))
+    fine = np.ones(len(value), dtype=bool)
+    for piece in chunks(value):
+        fine[piece] = np.isfinite(value[piece]).reshape(len(value[piece]), -1).all(axis=1)
+    bad = np.flatnonzero(~fine)
     if len(bad):
         raise DataError(
             f"{where}: expected finite numbers, got NaN or Inf in {_some(bad)}",

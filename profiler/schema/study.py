@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Optional, Union, cast, get_args
 
 from profiler.schema.codec import DecodeError
+from profiler.schema.images import ImageSpec
 from profiler.schema.target import NAME
 from profiler.schema.variant import VariantSpec
 from profiler.units import parse_cpus, parse_duration, parse_fraction, parse_size
@@ -117,9 +118,13 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSpec:
-    """The evaluation set: a .npz, .csv or .parquet file with named columns."""
+    """The evaluation set: a .npz, .csv or .parquet file with named columns, or a folder."""
 
     file: str
+    """a folder holds one .npy file a column, mapped instead of loaded; or pictures in subfolders
+    named by their class, which give the columns image, class and file"""
+    images: Optional[ImageSpec] = None
+    """how the pictures of such a folder are prepared"""
     labels: Optional[str] = None
     """column of class numbers (classification) or values (regression)"""
     inputs: dict[str, Union[str, tuple[str, ...]]] = field(default_factory=dict)
