@@ -47,7 +47,7 @@ def load_images(path: Path, spec: DataSpec, wanted: list[str]) -> dict[str, Arra
     The pictures lie in a temporary file, not in memory. Rows are sorted by class, then file name.
     Raises DataError naming the file.
     """
-    if not any(path.iterdir()):
+    if all(entry.name.startswith(".") for entry in path.iterdir()):
         raise DataError(
             f"{path}: data.file: expected pictures in subfolders named by their class, or .npy "
             "files, got an empty folder",
