@@ -45,6 +45,8 @@ class Evaluation:
     """sha of the predicted rows' numbers in the data file, counted from 0"""
     slices: dict[str, str] = field(default_factory=dict)
     """slice column -> sha of its values as text"""
+    pairs: dict[str, str] = field(default_factory=dict)
+    """embedding with scored pairs: sha of pairs and of similarity"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +203,9 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             numbers=_keep(store, evaluation_set.judged),
             slices={
                 n: _keep(store, v[evaluation_set.judged]) for n, v in evaluation_set.slices.items()
+            },
+            pairs={
+                n: _keep(store, v[evaluation_set.judged]) for n, v in evaluation_set.pairs.items()
             },
             task=study.data.task,
             classes=study.data.classes,

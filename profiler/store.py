@@ -107,6 +107,16 @@ def keep_array(folder: Path, values: Any, rows: Any = None) -> str:
     return sha
 
 
+def read_array(path: Path) -> Any:
+    """An array that was kept. Raises ResultsError."""
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: can't be read ({error})") from None
+
+
 class Store:
     """A results folder. Open it with `create`, `resume` or `read`."""
 

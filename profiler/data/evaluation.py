@@ -31,7 +31,8 @@ class EvaluationSet:
     inputs: dict[str, Array]
     """model input -> [rows, ...]; see `bind` for the model's dtypes"""
     labels: Array | None
-    """classification: int64 [rows]; regression: float64 [rows] or [rows, targets]"""
+    """classification: int64 [rows]; regression: float64 [rows] or [rows, targets];
+    embedding: int64 [rows], equal for rows that belong together"""
     calibration: Array
     """int64, ascending row numbers; disjoint from `evaluation`"""
     evaluation: Array
@@ -45,6 +46,8 @@ class EvaluationSet:
     """slice column -> text [rows]"""
     confirmation: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     """int64, ascending row numbers; only the chosen variant is judged on them"""
+    pairs: dict[str, Array] = field(default_factory=dict)
+    """embedding with scored pairs: pairs (int64 [rows]) and similarity (float64 [rows])"""
     named: bool = True
     """whether the study names the inputs; otherwise they are simply all other columns"""
 

@@ -30,6 +30,9 @@ def wanted_columns(spec: DataSpec) -> dict[str, str]:
         wanted[spec.split] = "data.split"
     if spec.groups is not None:
         wanted.setdefault(spec.groups, "data.groups")
+    if spec.pairs is not None and spec.similarity is not None:
+        wanted.setdefault(spec.pairs, "data.pairs")
+        wanted.setdefault(spec.similarity, "data.similarity")
     for column in spec.slices:
         wanted.setdefault(column, "data.slices")
     return wanted

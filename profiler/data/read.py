@@ -41,7 +41,8 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
     labels = None if spec.labels is None else _labels(spec, columns[spec.labels], path)
     rows = len(next(iter(inputs.values())))
     column = None if spec.split is None else columns[spec.split]
-    groups = None if spec.groups is None else columns[spec.groups].astype(np.str_)
+    grouped = spec.groups or spec.pairs  # the two rows of a pair belong together
+    groups = None if grouped is None else columns[grouped].astype(np.str_)
     parts = split(spec, column, rows, labels, seed, str(path), groups)
     if not spec.allow_duplicates:
         leakage.check(inputs, parts.named(), str(path))
@@ -59,7 +60,41 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
         ),
         named=bool(spec.inputs),
         slices={name: _slice(columns[name], f"{path}: data.slices") for name in spec.slices},
+        pairs=_pairs(spec, columns, path),
     )
+
+
+def _pairs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
+    """The pair of each row as a number, and its similarity; empty without pairs."""
+    if spec.pairs is None or spec.similarity is None:
+        return {}
+    pairs, scores = columns[spec.pairs], columns[spec.similarity]
+    for key, column in (("pairs", pairs), ("similarity", scores)):
+        if column.ndim != 1:
+            raise DataError(
+                f"{path}: data.{key}: expected one value per row, got shape {list(column.shape)}"
+            )
+    if scores.dtype.kind not in "biuf":
+        raise DataError(f"{path}: data.similarity: expected numbers, got text")
+    _finite(scores, f"{path}: data.similarity")
+    names, numbers, count = np.unique(pairs, return_inverse=True, return_counts=True)
+    if (count != 2).any():
+        name, times = names[count != 2][0], count[count != 2][0]
+        raise DataError(
+            f'{path}: data.pairs: expected each value in two rows, got "{name}" in {times}',
+            hint="a pair is two rows with the same value in this column",
+        )
+    scores = scores.astype(np.float64)
+    order = np.argsort(numbers, kind="stable")
+    apart = np.flatnonzero(scores[order[::2]] != scores[order[1::2]])
+    if len(apart):
+        rows = sorted(order[2 * apart[0] : 2 * apart[0] + 2].tolist())
+        raise DataError(
+            f"{path}: data.similarity: rows {rows[0]} and {rows[1]} are one pair and have two "
+            "scores",
+            hint="give both rows of a pair the same score",
+        )
+    return {"pairs": numbers.astype(np.int64), "similarity": scores}
 
 
 def _slice(column: Array, where: str) -> Array:
@@ -75,7 +110,7 @@ def _slice(column: Array, where: str) -> Array:
 
 def _inputs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
     if not spec.inputs:
-        other = {spec.labels, spec.split, spec.groups, *spec.slices}
+        other = {spec.labels, spec.split, spec.groups, spec.pairs, spec.similarity, *spec.slices}
         return {name: value for name, value in columns.items() if name not in other}
     inputs = {}
     for name, chosen in spec.inputs.items():
@@ -122,6 +157,10 @@ def _finite(value: Array, where: str) -> None:
 def _labels(spec: DataSpec, column: Array, path: Path) -> Array:
     """Labels as int64 [rows] (classification) or float64 (regression)."""
     where = f"{path}: data.labels"
+    if spec.task == "embedding":
+        if column.ndim != 1:
+            raise DataError(f"{where}: expected one label per row, got {list(column.shape)}")
+        return np.unique(column, return_inverse=True)[1].astype(np.int64)
     if column.dtype.kind not in "biuf":
         what = "whole numbers" if spec.task == "classification" else "numbers"
         raise DataError(
