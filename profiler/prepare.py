@@ -6,7 +6,6 @@ What was made is recorded in the results folder, so that a resumed run makes not
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from profiler.schema.codec import decode, encode
 from profiler.schema.study import ModelSpec, Study
 from profiler.schema.variant import VariantSpec
 from profiler.sources.keep import sha_of
-from profiler.store import ARTIFACTS, Store, write_atomic
+from profiler.store import ARTIFACTS, Store, keep_array
 
 if TYPE_CHECKING:
     from profiler.data import EvaluationSet
@@ -46,6 +45,8 @@ class Evaluation:
     """sha of the predicted rows' numbers in the data file, counted from 0"""
     slices: dict[str, str] = field(default_factory=dict)
     """slice column -> sha of its values as text"""
+    pairs: dict[str, str] = field(default_factory=dict)
+    """embedding with scored pairs: sha of pairs and of similarity"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +92,22 @@ def input_hashes(study: Study) -> dict[str, str]:
         if name is None:
             continue
         path = study.folder / name
+        if study.data is not None and name == study.data.file and path.is_dir():
+            hashes[name] = _folder_sha(path)
+            continue
         for file in _files(path):
             if file.is_file():
                 shown = name if file == path else f"{name}: {file.name}"
                 hashes[shown] = sha_of(file)
     return hashes
+
+
+def _folder_sha(folder: Path) -> str:
+    """One hash over the names and contents of all files below a folder of data."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{file.relative_to(folder)}\0{sha_of(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def _files(path: Path) -> list[Path]:
@@ -142,6 +154,8 @@ def recall(recorded: dict[str, Any]) -> Prepared:
 
 
 def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
+    import numpy as np
+
     from profiler import data
 
     evaluation_set: Optional[EvaluationSet] = None
@@ -164,8 +178,10 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
                 inputs[f"{model.name}#{size}"] = {n: _keep(store, v) for n, v in made.items()}
         else:
             _check_labels(study, baseline, evaluation_set)
-            rows, calibration = _rows(model, baseline, evaluation_set)
-            inputs[model.name] = {name: _keep(store, values) for name, values in rows.items()}
+            bound = data.bind(evaluation_set, baseline.inputs, shapes=model.shapes)
+            judged, calibrating = evaluation_set.judged, evaluation_set.calibration
+            inputs[model.name] = {n: _keep(store, v, judged) for n, v in bound.items()}
+            calibration = {n: np.asarray(v[calibrating]) for n, v in bound.items()}
         for spec in study.variants_of(model):
             if spec.recipe == "fp32":
                 artifacts[(model.name, spec.name)] = baseline
@@ -188,6 +204,9 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             slices={
                 n: _keep(store, v[evaluation_set.judged]) for n, v in evaluation_set.slices.items()
             },
+            pairs={
+                n: _keep(store, v[evaluation_set.judged]) for n, v in evaluation_set.pairs.items()
+            },
             task=study.data.task,
             classes=study.data.classes,
             output=study.data.output,
@@ -205,13 +224,15 @@ def _baseline(
     evaluation_set: EvaluationSet | None,
     progress: Progress,
 ) -> Artifact:
+    import numpy as np
+
     from profiler.sources import load_baseline
 
     progress.stage(f"{'reading' if model.onnx else 'exporting'} {model.name}")
     rows = None
     if evaluation_set is not None:
         chosen = evaluation_set.evaluation[:PARITY_ROWS]
-        rows = {name: values[chosen] for name, values in evaluation_set.inputs.items()}
+        rows = {n: np.asarray(v[chosen]) for n, v in evaluation_set.inputs.items()}
     try:
         return load_baseline(
             model, folder=study.folder, out=store.folder / "artifacts", rows=rows, seed=study.seed
@@ -280,19 +301,6 @@ def _synthetic(baseline: Artifact, model: ModelSpec, batch: int, seed: int) -> d
     return {name: np.stack([q[name] for q in queries]) for name in first}
 
 
-def _rows(
-    model: ModelSpec, baseline: Artifact, evaluation_set: EvaluationSet
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Input rows for timing and predictions, and the calibration rows."""
-    from profiler import data
-
-    bound = data.bind(evaluation_set, baseline.inputs, shapes=model.shapes)
-    return (
-        {name: values[evaluation_set.judged] for name, values in bound.items()},
-        {name: values[evaluation_set.calibration] for name, values in bound.items()},
-    )
-
-
 def _variant(
     baseline: Artifact,
     spec: VariantSpec,
@@ -308,15 +316,6 @@ def _variant(
                  seed=seed, cache=cache)  # fmt: skip
 
 
-def _keep(store: Store, values: Any) -> str:
-    """Store an array by content; returns its sha."""
-    import numpy as np
-
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(values), allow_pickle=False)
-    data = buffer.getvalue()
-    sha = hashlib.sha256(data).hexdigest()
-    path = store.folder / "outputs" / f"{sha}.npy"
-    if not path.exists():
-        write_atomic(path, data)
-    return sha
+def _keep(store: Store, values: Any, rows: Any = None) -> str:
+    """Store an array, or the `rows` of it, by content; returns its sha."""
+    return keep_array(store.folder / "outputs", values, rows)

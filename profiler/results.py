@@ -35,7 +35,7 @@ from profiler.schema.plan import Plan, Trial
 from profiler.schema.study import Slo, Study
 from profiler.schema.target import Target
 from profiler.schema.wire import Repetition
-from profiler.store import ARTIFACTS, Store
+from profiler.store import ARTIFACTS, Store, read_array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,6 +225,8 @@ class Results:
             labels=None if evaluation.labels is None else self._array(evaluation.labels)[part],
             numbers=self._array(evaluation.numbers)[part],
             slices={name: self._array(sha)[part] for name, sha in evaluation.slices.items()},
+            pairs={name: self._array(sha)[part] for name, sha in evaluation.pairs.items()},
+            top_k=data.top_k,
             costs=data.costs,
             margin=self.study.measure.margin,
             seed=self.study.seed,
@@ -268,13 +270,7 @@ class Results:
         return {} if self.prepared.evaluation is None else self.accuracy.rows()
 
     def _array(self, sha: str) -> Any:
-        import numpy as np
-
-        path = self.folder / "outputs" / f"{sha}.npy"
-        try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{path}: can't be read ({error})") from None
+        return read_array(self.folder / "outputs" / f"{sha}.npy")
 
     def majority_share(self) -> float | None:
         """Accuracy of always answering the most frequent class; None without labelled classes."""

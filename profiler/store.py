@@ -17,6 +17,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from typing import Any, Optional
 from profiler.errors import ResultsError
 from profiler.schema.wire import SCHEMA_VERSION
 
+_PIECE_BYTES = 4 * 2**20
 META, ARTIFACTS, ROWS = "meta.json", "artifacts.json", "rows.jsonl"
 
 
@@ -64,6 +66,55 @@ def write_atomic(path: Path, data: bytes) -> None:
         except OSError:
             partial.unlink(missing_ok=True)
             raise
+
+
+def keep_array(folder: Path, values: Any, rows: Any = None) -> str:
+    """Write values (or their `rows`) to folder/<sha>.npy, in pieces; returns the sha of the file.
+
+    Arrays that are mapped from a file and larger than memory pass through. Raises ResultsError.
+    """
+    import numpy as np
+
+    count = len(values) if rows is None else len(rows)
+    step = max(1, _PIECE_BYTES * max(1, len(values)) // max(1, values.nbytes))
+    header = {
+        "descr": np.lib.format.dtype_to_descr(values.dtype),
+        "fortran_order": False,
+        "shape": (count, *values.shape[1:]),
+    }
+    digest = hashlib.sha256()
+    partial = folder / f"array-{os.getpid()}.part"
+    with writing(partial):
+        try:
+            with partial.open("wb") as file:
+                head = io.BytesIO()
+                np.lib.format.write_array_header_1_0(head, header)
+                digest.update(head.getvalue())
+                file.write(head.getvalue())
+                for start in range(0, count, step):
+                    chosen = slice(start, min(start + step, count))
+                    piece = np.ascontiguousarray(values[chosen if rows is None else rows[chosen]])
+                    data = piece.tobytes()
+                    digest.update(data)
+                    file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            sha = digest.hexdigest()
+            partial.replace(folder / f"{sha}.npy")
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+    return sha
+
+
+def read_array(path: Path) -> Any:
+    """An array that was kept. Raises ResultsError."""
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: can't be read ({error})") from None
 
 
 class Store:

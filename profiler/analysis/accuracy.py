@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis import agreement, damage, quality, task_metrics
+from profiler.analysis import agreement, damage, embedding, quality, task_metrics
 from profiler.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ class Accuracy:
     numbers: Array
     """(rows,) number of each row in the data file"""
     slices: Mapping[str, Array] = field(default_factory=dict)
+    pairs: Mapping[str, Array] = field(default_factory=dict)
+    """embedding: pairs and similarity, both (rows,)"""
+    top_k: Sequence[int] = (task_metrics.TOP,)
     costs: Sequence[Sequence[float]] = ()
     margin: float = 0.01
     seed: int = 0
@@ -44,18 +47,49 @@ class Accuracy:
         near = agreement.agreement(self.outputs, self.baselines, self._classes)
         for trial, columns in near.items():
             found[trial].update(columns)
-        if self.labels is None:
-            return found
-        if self._classes:
-            judged = quality.classification(self.outputs, self.baselines, self.labels, self.margin)
-        else:
-            judged = quality.regression(self.outputs, self.baselines, self.labels, self.seed)
-        for trial, columns in judged.items():
+        for trial, columns in self._judged().items():
             found[trial].update(columns)
             found[trial].update(self._cost(trial))
             cells = [cell for cell in self.damage(trial) if cell.damaged]
             found[trial]["damaged"] = "; ".join(map(words, cells)) or None
         return found
+
+    def _judged(self) -> dict[str, dict[str, Any]]:
+        """Trial -> accuracy, its loss and the verdict; empty where nothing says what is right."""
+        labels, name = self.labels, "accuracy_is"
+        if self.task == "embedding" and labels is not None:
+            asked = embedding.queries(labels)
+            if asked.any():
+                right = {
+                    t: embedding.nearest_right(o, labels)[asked] for t, o in self.outputs.items()
+                }
+                judged = quality.by_rows(right, self.baselines, self.margin)
+                return {t: {**row, name: "nearest row has its label"} for t, row in judged.items()}
+        if self.pairs:
+            rows = embedding.pair_rows(self.pairs["pairs"])
+            truth = self.pairs["similarity"][rows[:, 0]]
+            values = {
+                t: embedding.pair_cosine(o, self.pairs["pairs"]) for t, o in self.outputs.items()
+            }
+            judged = quality.by_metric(
+                embedding.spearman, values, truth, self.baselines, self.margin, self.seed
+            )
+            return {t: {**row, name: "Spearman"} for t, row in judged.items()}
+        if labels is None or self.task == "embedding":
+            return {}
+        if self._classes:
+            return quality.classification(self.outputs, self.baselines, labels, self.margin)
+        judged = quality.regression(self.outputs, self.baselines, labels, self.margin, self.seed)
+        return {t: {**row, name: "R²"} for t, row in judged.items()}
+
+    def _right(self, output: Array) -> Array | None:
+        """Whether each row is answered right, boolean (rows,); None where that has no meaning."""
+        if self.labels is None or self.task == "regression":
+            return None
+        if self._classes:
+            right: Array = quality.predicted_classes(output) == self.labels
+            return right
+        return embedding.nearest_right(output, self.labels)
 
     def _base(self, trial: str) -> Array | None:
         """The baseline's output; None for a baseline itself."""
@@ -64,7 +98,7 @@ class Accuracy:
 
     def _cost(self, trial: str) -> dict[str, Any]:
         """Mean cost of a decision, and how much more than the baseline's with a paired interval."""
-        if not self.costs or self.labels is None:
+        if not self.costs or self.labels is None or not self._classes:
             return {}
         import numpy as np
 
@@ -94,28 +128,37 @@ class Accuracy:
         import numpy as np
 
         base = self._base(trial)
-        if base is None or self.labels is None or not self._classes:
+        if base is None or self.labels is None:
             return []
-        right = [
-            quality.predicted_classes(output) == self.labels
-            for output in (base, self.outputs[trial])
-        ]
+        before, after = self._right(base), self._right(self.outputs[trial])
+        if before is None or after is None:
+            return []
         groups = {"class": self.labels.astype(np.str_), **self.slices}
         tested = {}
         for name, values in groups.items():
             known, counts = np.unique(values, return_counts=True)
             large = np.isin(values, known[counts >= LEAST_ROWS])
             tested[name] = np.where(large, values, "(small)")
-        cells = damage.damage(right[0], right[1], tested)
+        cells = damage.damage(before, after, tested)
         return [cell for cell in cells if cell.value != "(small)"]
 
     def metrics(self, trial: str) -> dict[str, Any]:
-        """Task metrics of one trial; empty without labels."""
+        """Task metrics of one trial; empty without labels or scored pairs."""
+        output = self.outputs[trial]
+        if self.task == "embedding":
+            found: dict[str, Any] = {}
+            if self.labels is not None:
+                found.update(embedding.retrieval(output, self.labels, self.top_k))
+            if self.pairs:
+                rows = embedding.pair_rows(self.pairs["pairs"])
+                cosine = embedding.pair_cosine(output, self.pairs["pairs"])
+                found["spearman"] = embedding.spearman(cosine, self.pairs["similarity"][rows[:, 0]])
+            return found
         if self.labels is None:
             return {}
         if self._classes:
-            return task_metrics.classification(self.outputs[trial], self.labels)
-        return task_metrics.regression(self.outputs[trial], self.labels)
+            return task_metrics.classification(output, self.labels, self.top_k)
+        return task_metrics.regression(output, self.labels)
 
     def flips(self, trial: str) -> list[dict[str, Any]]:
         """Rows whose class differs from the baseline's. Raises InputError for another task."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from profiler.errors import DataError
@@ -35,24 +35,28 @@ def classification(
     labels: Array,
     margin: float,
 ) -> dict[str, dict[str, Any]]:
-    """Trial -> accuracy columns.
+    """Trial -> accuracy columns; outputs: trial -> predictions, rows in the order of `labels`."""
+    right = {trial: predicted_classes(output) == labels for trial, output in outputs.items()}
+    return by_rows(right, baselines, margin)
 
-    outputs: trial -> predictions, rows in the order of `labels`; baselines: trial -> its baseline.
-    Accuracy has a Wilson interval. `drop` is paired against the trial's own baseline, `gap`
-    against the most accurate baseline of all models (statistics.paired.non_inferiority): a choice
-    between models must not hide that one of them is poor from the start.
+
+def by_rows(
+    right: Mapping[str, Array], baselines: Mapping[str, str], margin: float
+) -> dict[str, dict[str, Any]]:
+    """Trial -> accuracy columns from boolean (rows,), whether each row is answered right.
+
+    baselines: trial -> its baseline. Accuracy has a Wilson interval. `drop` is paired against the
+    trial's own baseline, `gap` against the most accurate baseline of all models
+    (statistics.paired.non_inferiority): a choice between models must not hide that one of them is
+    poor from the start.
     """
-
     from profiler.statistics.paired import non_inferiority, proportion_interval
 
-    classes = {trial: predicted_classes(output) for trial, output in outputs.items()}
-    right = {trial: predicted == labels for trial, predicted in classes.items()}
     floats = [trial for trial in right if baselines[trial] == trial]
     best = max(floats, key=lambda trial: right[trial].sum(), default=None)
     found: dict[str, dict[str, Any]] = {}
-    for trial in classes:
-        correct = right[trial]
-        interval = proportion_interval(int(correct.sum()), len(labels))
+    for trial, correct in right.items():
+        interval = proportion_interval(int(correct.sum()), len(correct))
         row: dict[str, Any] = {
             "accuracy": interval.value,
             "accuracy_low": interval.low,
@@ -63,9 +67,9 @@ def classification(
             row.update(gap=gap.drop, gap_low=gap.low, gap_high=gap.high)
             if trial == best:
                 row.update(gap_low=0.0, gap_high=0.0)
-        base = classes.get(baselines[trial])
+        base = right.get(baselines[trial])
         if base is not None and baselines[trial] != trial:
-            verdict = non_inferiority(right[baselines[trial]], correct, margin)
+            verdict = non_inferiority(base, correct, margin)
             row.update(
                 drop=verdict.drop,
                 drop_low=verdict.low,
@@ -98,26 +102,47 @@ def regression(
     outputs: Mapping[str, Array],
     baselines: Mapping[str, str],
     labels: Array,
+    margin: float,
     seed: int,
 ) -> dict[str, dict[str, Any]]:
-    """Trial -> R² as `accuracy`, and its paired loss, with BCa bootstrap intervals."""
+    """Trial -> R² as `accuracy`, and its paired loss (`by_metric`)."""
     import numpy as np
 
-    from profiler.statistics.paired import bca_interval
-
-    truth = labels.astype(float)
+    truth = labels.reshape(len(labels), -1)[:, 0].astype(float)
     values = {
         trial: np.asarray(output, dtype=float).reshape(len(truth), -1)[:, 0]
         for trial, output in outputs.items()
     }
+    return by_metric(_r2, values, truth, baselines, margin, seed)
+
+
+def by_metric(
+    metric: Callable[[Array, Array], float],
+    values: Mapping[str, Array],
+    truth: Array,
+    baselines: Mapping[str, str],
+    margin: float,
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Trial -> accuracy columns of `metric(values, truth)`, higher is better.
+
+    values: trial -> (rows, …), paired by row. BCa bootstrap intervals over rows, also of the loss
+    against the trial's baseline (`drop`) and the best of them (`gap`). The verdict is that
+    interval against the margin, in units of the metric (statistics.verdict).
+    """
+    import numpy as np
+
+    from profiler.statistics.paired import bca_interval
+    from profiler.statistics.verdict import interval_verdict
+
     floats = [trial for trial in values if baselines[trial] == trial]
-    best = max(floats, key=lambda trial: _r2(values[trial], truth), default=None)
+    best = max(floats, key=lambda trial: metric(values[trial], truth), default=None)
 
     def loss(trial: str, against: str) -> tuple[float, float | None, float | None]:
-        if trial == against or np.array_equal(values[trial], values[against]):
+        if trial == against or np.array_equal(values[trial], values[against], equal_nan=True):
             return 0.0, 0.0, 0.0
         found = bca_interval(
-            lambda base, variant, true: _r2(base, true) - _r2(variant, true),
+            lambda base, variant, true: metric(base, true) - metric(variant, true),
             [values[against], values[trial], truth],
             seed=seed,
         )
@@ -125,7 +150,7 @@ def regression(
 
     rows: dict[str, dict[str, Any]] = {}
     for trial, predicted in values.items():
-        interval = bca_interval(_r2, [predicted, truth], seed=seed)
+        interval = bca_interval(metric, [predicted, truth], seed=seed)
         row: dict[str, Any] = {
             "accuracy": interval.value,
             "accuracy_low": interval.low,
@@ -135,6 +160,10 @@ def regression(
             row.update(zip(("gap", "gap_low", "gap_high"), loss(trial, best), strict=True))
         base = baselines[trial]
         if base in values and base != trial:
-            row.update(zip(("drop", "drop_low", "drop_high"), loss(trial, base), strict=True))
+            drop, low, high = loss(trial, base)
+            verdict, needed = interval_verdict(drop, low, high, len(truth), margin)
+            row.update(
+                drop=drop, drop_low=low, drop_high=high, quality=verdict, quality_n_needed=needed
+            )
         rows[trial] = row
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from profiler.analysis.agreement import probabilities
@@ -16,8 +17,8 @@ BINS = 15
 TOP = 5
 
 
-def classification(output: Array, labels: Array) -> dict[str, Any]:
-    """top1, f1_macro, f1_micro; with scores (rows, classes) also top5, auc_pr, brier and ece.
+def classification(output: Array, labels: Array, top_k: Sequence[int] = (TOP,)) -> dict[str, Any]:
+    """top1, f1_macro, f1_micro; with scores (rows, classes) also auc_pr, brier, ece and top<k>.
 
     auc_pr is the mean over classes of average precision, brier the mean squared distance to the
     one-hot label. `per_class` maps class -> precision, recall, n; `confusion` has labels in rows.
@@ -47,8 +48,10 @@ def classification(output: Array, labels: Array) -> dict[str, Any]:
     shares = probabilities(output)
     classes = np.arange(shares.shape[1])
     truth = labels[:, None] == classes
-    if len(classes) > TOP:
-        found["top5"] = float(metrics.top_k_accuracy_score(labels, shares, k=TOP, labels=classes))
+    for k in top_k:
+        if 1 < k < len(classes):
+            share = metrics.top_k_accuracy_score(labels, shares, k=k, labels=classes)
+            found[f"top{k}"] = float(share)
     there = truth.any(axis=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from profiler.data.evaluation import EvaluationSet
+from profiler.data.mapped import chunks, scratch
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor
 from profiler.schema.codec import nearest
@@ -32,8 +33,20 @@ def bind(
     for tensor in inputs:
         where = f"{data.file}: data.inputs.{tensor.name}"
         value = _fitted(_find(data, tensor, inputs, where), tensor, sizes, where)
-        bound[tensor.name] = _cast(value, tensor.dtype, where)
+        bound[tensor.name] = _converted(value, tensor.dtype, where)
     return bound
+
+
+def _converted(value: Array, dtype: str, where: str) -> Array:
+    """A mapped array is converted in pieces, and stays mapped."""
+    if not isinstance(value, np.memmap) or str(value.dtype) == dtype:
+        return _cast(value, dtype, where)
+    made: Array | None = None
+    for piece in chunks(value):
+        part = _cast(value[piece], dtype, where)
+        made = scratch(value.shape, part.dtype) if made is None else made
+        made[piece] = part
+    return value if made is None else made
 
 
 def _find(data: EvaluationSet, tensor: Tensor, inputs: tuple[Tensor, ...], where: str) -> Array:

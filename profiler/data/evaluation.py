@@ -1,4 +1,4 @@
-"""An evaluation set in memory: inputs, labels, and which rows calibrate or evaluate."""
+"""An evaluation set, in memory or mapped: inputs, labels, and which rows calibrate or evaluate."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from profiler.data.mapped import chunks
 
 Array = np.ndarray[Any, Any]
 
@@ -29,7 +31,8 @@ class EvaluationSet:
     inputs: dict[str, Array]
     """model input -> [rows, ...]; see `bind` for the model's dtypes"""
     labels: Array | None
-    """classification: int64 [rows]; regression: float64 [rows] or [rows, targets]"""
+    """classification: int64 [rows]; regression: float64 [rows] or [rows, targets];
+    embedding: int64 [rows], equal for rows that belong together"""
     calibration: Array
     """int64, ascending row numbers; disjoint from `evaluation`"""
     evaluation: Array
@@ -43,6 +46,8 @@ class EvaluationSet:
     """slice column -> text [rows]"""
     confirmation: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     """int64, ascending row numbers; only the chosen variant is judged on them"""
+    pairs: dict[str, Array] = field(default_factory=dict)
+    """embedding with scored pairs: pairs (int64 [rows]) and similarity (float64 [rows])"""
     named: bool = True
     """whether the study names the inputs; otherwise they are simply all other columns"""
 
@@ -65,5 +70,6 @@ def content_sha(inputs: dict[str, Array], labels: Array | None, rows: dict[str, 
     digest = hashlib.sha256()
     for name, value in parts:
         digest.update(json.dumps([name, value.dtype.str, list(value.shape)]).encode() + b"\n")
-        digest.update(np.ascontiguousarray(value).data)
+        for piece in chunks(value):
+            digest.update(np.ascontiguousarray(value[piece]).data)
     return digest.hexdigest()

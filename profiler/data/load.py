@@ -1,4 +1,4 @@
-"""Reading columns of a .npz, .csv or .parquet file as numpy arrays. Nothing is unpickled."""
+"""Reading columns of a file or a folder as numpy arrays. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from profiler.data.images import is_image_folder, load_images
 from profiler.errors import DataError
 from profiler.schema.codec import nearest
 from profiler.schema.study import DataSpec
@@ -29,6 +30,9 @@ def wanted_columns(spec: DataSpec) -> dict[str, str]:
         wanted[spec.split] = "data.split"
     if spec.groups is not None:
         wanted.setdefault(spec.groups, "data.groups")
+    if spec.pairs is not None and spec.similarity is not None:
+        wanted.setdefault(spec.pairs, "data.pairs")
+        wanted.setdefault(spec.similarity, "data.similarity")
     for column in spec.slices:
         wanted.setdefault(column, "data.slices")
     return wanted
@@ -46,17 +50,26 @@ def load_columns(spec: DataSpec, folder: Path) -> dict[str, Array]:
         ".csv": _csv,
         ".parquet": _parquet,
     }
-    reader = readers.get(path.suffix.lower())
+    if is_image_folder(path):
+        columns = load_images(path, spec, list(wanted_columns(spec)))
+        _check_lengths(path, columns)
+        return columns
+    if spec.images is not None:
+        raise DataError(
+            f"{path}: data.images: expected a folder of pictures beside it in data.file, got "
+            f"{'a folder of .npy files' if path.is_dir() else 'no such folder'}",
+            hint="remove [data.images], or name the folder that holds the subfolders",
+        )
+    reader = _npy_folder if path.is_dir() else readers.get(path.suffix.lower())
     if reader is None:
         raise DataError(
-            f"{path}: data.file: expected a .npz, .csv or .parquet file, got "
+            f"{path}: data.file: expected a .npz, .csv or .parquet file or a folder, got "
             f'"{path.suffix or path.name}"',
             hint="np.savez(file, images=..., labels=...) writes one",
         )
-    if not path.is_file():
-        what = "a folder" if path.is_dir() else "no such file"
+    if not path.exists():
         raise DataError(
-            f"{path}: data.file: expected a data file, got {what}",
+            f"{path}: data.file: expected a data file, got no such file",
             hint="the path is relative to the study file",
         )
     try:
@@ -117,6 +130,23 @@ def _archive(path: Path, file: BinaryIO, spec: DataSpec) -> dict[str, Array]:
                     f'{path}: column "{name}" is cut short or damaged',
                     hint="write or copy the file again",
                 ) from None
+    return columns
+
+
+def _npy_folder(path: Path, spec: DataSpec) -> dict[str, Array]:
+    """One .npy file a column. They are mapped: no file is read as a whole."""
+    files = {file.stem: file for file in sorted(path.glob("*.npy"))}
+    columns = {}
+    for name in _select(path, spec, files):
+        try:
+            columns[name] = np.load(files[name], mmap_mode="r", allow_pickle=False)
+        except ValueError as error:
+            objects = "object" in str(error).lower()
+            raise DataError(
+                f"{files[name]}: expected an array of numbers or text, got "
+                + ("pickled Python objects" if objects else "something else or a part of a file"),
+                hint="write it with np.save(file, array), with a plain dtype such as float32",
+            ) from None
     return columns
 
 

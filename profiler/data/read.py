@@ -9,7 +9,9 @@ import numpy as np
 
 from profiler.data import leakage
 from profiler.data.evaluation import Column, EvaluationSet, content_sha
+from profiler.data.images import completed
 from profiler.data.load import load_columns
+from profiler.data.mapped import chunks, room_for
 from profiler.data.split import split
 from profiler.errors import DataError
 from profiler.schema.study import DataSpec
@@ -25,6 +27,8 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
     Rows in messages count from 0. Raises DataError.
     """
     path = folder / spec.file
+    if path.is_dir():
+        spec = completed(spec, folder)
     columns = load_columns(spec, folder)
     inputs = _inputs(spec, columns, path)
     if not inputs:
@@ -37,7 +41,8 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
     labels = None if spec.labels is None else _labels(spec, columns[spec.labels], path)
     rows = len(next(iter(inputs.values())))
     column = None if spec.split is None else columns[spec.split]
-    groups = None if spec.groups is None else columns[spec.groups].astype(np.str_)
+    grouped = spec.groups or spec.pairs  # the two rows of a pair belong together
+    groups = None if grouped is None else columns[grouped].astype(np.str_)
     parts = split(spec, column, rows, labels, seed, str(path), groups)
     if not spec.allow_duplicates:
         leakage.check(inputs, parts.named(), str(path))
@@ -55,7 +60,41 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
         ),
         named=bool(spec.inputs),
         slices={name: _slice(columns[name], f"{path}: data.slices") for name in spec.slices},
+        pairs=_pairs(spec, columns, path),
     )
+
+
+def _pairs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
+    """The pair of each row as a number, and its similarity; empty without pairs."""
+    if spec.pairs is None or spec.similarity is None:
+        return {}
+    pairs, scores = columns[spec.pairs], columns[spec.similarity]
+    for key, column in (("pairs", pairs), ("similarity", scores)):
+        if column.ndim != 1:
+            raise DataError(
+                f"{path}: data.{key}: expected one value per row, got shape {list(column.shape)}"
+            )
+    if scores.dtype.kind not in "biuf":
+        raise DataError(f"{path}: data.similarity: expected numbers, got text")
+    _finite(scores, f"{path}: data.similarity")
+    names, numbers, count = np.unique(pairs, return_inverse=True, return_counts=True)
+    if (count != 2).any():
+        name, times = names[count != 2][0], count[count != 2][0]
+        raise DataError(
+            f'{path}: data.pairs: expected each value in two rows, got "{name}" in {times}',
+            hint="a pair is two rows with the same value in this column",
+        )
+    scores = scores.astype(np.float64)
+    order = np.argsort(numbers, kind="stable")
+    apart = np.flatnonzero(scores[order[::2]] != scores[order[1::2]])
+    if len(apart):
+        rows = sorted(order[2 * apart[0] : 2 * apart[0] + 2].tolist())
+        raise DataError(
+            f"{path}: data.similarity: rows {rows[0]} and {rows[1]} are one pair and have two "
+            "scores",
+            hint="give both rows of a pair the same score",
+        )
+    return {"pairs": numbers.astype(np.int64), "similarity": scores}
 
 
 def _slice(column: Array, where: str) -> Array:
@@ -71,7 +110,7 @@ def _slice(column: Array, where: str) -> Array:
 
 def _inputs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
     if not spec.inputs:
-        other = {spec.labels, spec.split, spec.groups, *spec.slices}
+        other = {spec.labels, spec.split, spec.groups, spec.pairs, spec.similarity, *spec.slices}
         return {name: value for name, value in columns.items() if name not in other}
     inputs = {}
     for name, chosen in spec.inputs.items():
@@ -85,7 +124,11 @@ def _inputs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, 
                 f"{path}: data.inputs.{name}: expected columns of one shape to stack, "
                 f"got {shapes or 'an empty list'}"
             )
-        inputs[name] = np.stack(parts, axis=1)
+        shape = (len(parts[0]), len(parts), *parts[0].shape[1:])
+        stacked = room_for(parts[0], shape, np.result_type(*parts))
+        for piece in chunks(stacked):
+            np.stack([part[piece] for part in parts], axis=1, out=stacked[piece])
+        inputs[name] = stacked
     return inputs
 
 
@@ -100,7 +143,10 @@ def _some(rows: Array) -> str:
 def _finite(value: Array, where: str) -> None:
     if value.dtype.kind != "f":
         return
-    bad = np.flatnonzero(~np.isfinite(value).reshape(len(value), -1).all(axis=1))
+    fine = np.ones(len(value), dtype=bool)
+    for piece in chunks(value):
+        fine[piece] = np.isfinite(value[piece]).reshape(len(value[piece]), -1).all(axis=1)
+    bad = np.flatnonzero(~fine)
     if len(bad):
         raise DataError(
             f"{where}: expected finite numbers, got NaN or Inf in {_some(bad)}",
@@ -111,6 +157,10 @@ def _finite(value: Array, where: str) -> None:
 def _labels(spec: DataSpec, column: Array, path: Path) -> Array:
     """Labels as int64 [rows] (classification) or float64 (regression)."""
     where = f"{path}: data.labels"
+    if spec.task == "embedding":
+        if column.ndim != 1:
+            raise DataError(f"{where}: expected one label per row, got {list(column.shape)}")
+        return np.unique(column, return_inverse=True)[1].astype(np.int64)
     if column.dtype.kind not in "biuf":
         what = "whole numbers" if spec.task == "classification" else "numbers"
         raise DataError(

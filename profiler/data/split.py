@@ -106,7 +106,7 @@ def split(
             )
     parts = Parts(calibration=calibration, evaluation=evaluation, confirmation=confirmation)
     if groups is not None:
-        _check_groups(parts, groups, f'{file}: data.groups: column "{spec.groups}"')
+        _check_groups(parts, groups, f'{file}: data.groups: column "{spec.groups or spec.pairs}"')
     if spec.evaluation_rows is not None and spec.evaluation_rows < len(evaluation):
         fewer = draw(evaluation, spec.evaluation_rows, strata, seed)
         parts = dataclasses.replace(parts, evaluation=fewer)

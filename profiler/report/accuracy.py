@@ -9,17 +9,19 @@ from profiler.report.cells import MISSING, Column, Line, Sheet, figure, percent_
 from profiler.report.records import Row, clean
 
 _SHARES = {
-    "top1": "top-1 %", "top5": "top-5 %", "f1_macro": "macro F1 %", "f1_micro": "micro F1 %",
-    "auc_pr": "AUC-PR %", "ece": "ECE %",
+    "f1_macro": "macro F1 %", "f1_micro": "micro F1 %", "auc_pr": "AUC-PR %", "ece": "ECE %",
 }  # fmt: skip
-_NUMBERS = {"brier": "Brier", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
+_RANKED = (("top", "top-{} %"), ("recall@", "recall@{} %"), ("ndcg@", "nDCG@{} %"))
+"""metrics of the k best, in the order of k: start of the key, title"""
+_NUMBERS = {"brier": "Brier", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "spearman": "Spearman"}
 _COSTS = {"decision_cost": "cost/decision"}
 
 
 def metrics_sheet(found: Mapping[str, Mapping[str, Any]], rows: Sequence[Row]) -> Sheet | None:
     """Task metrics of each trial; None without labels."""
     by_trial = {str(row["trial"]): row for row in rows}
-    shares = [key for key in _SHARES if any(key in m for m in found.values())]
+    names = {**_ranked(found), **_SHARES}
+    shares = [key for key in names if any(key in m for m in found.values())]
     numbers = [key for key in _NUMBERS if any(key in m for m in found.values())]
     if not shares and not numbers:
         return None
@@ -33,7 +35,7 @@ def metrics_sheet(found: Mapping[str, Mapping[str, Any]], rows: Sequence[Row]) -
                   for key in numbers]  # fmt: skip
         cells += [figure(row.get(key)) for key in costs]
         lines.append(Line(standing=standing(row), cells=tuple(cells)))
-    titles = [_SHARES[k] for k in shares] + [_NUMBERS[k] for k in numbers]
+    titles = [names[k] for k in shares] + [_NUMBERS[k] for k in numbers]
     titles += [_COSTS[k] for k in costs]
     legend = ("ECE: calibration error, bins of equal mass",) if "ece" in shares else ()
     return Sheet(
@@ -42,6 +44,17 @@ def metrics_sheet(found: Mapping[str, Mapping[str, Any]], rows: Sequence[Row]) -
         lines=tuple(lines),
         legend=legend,
     )
+
+
+def _ranked(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Key -> title of the metrics that name a k."""
+    keys = {key for metrics in found.values() for key in metrics}
+    titles = {}
+    for start, title in _RANKED:
+        numbers = [key.removeprefix(start) for key in keys if key.startswith(start)]
+        for k in sorted((k for k in numbers if k.isdecimal()), key=int):
+            titles[f"{start}{k}"] = title.format(k)
+    return titles
 
 
 def agreement_sheet(rows: Sequence[Row]) -> Sheet | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Optional, Union, cast, get_args
 
 from profiler.schema.codec import DecodeError
+from profiler.schema.images import ImageSpec
 from profiler.schema.target import NAME
 from profiler.schema.variant import VariantSpec
 from profiler.units import parse_cpus, parse_duration, parse_fraction, parse_size
@@ -126,14 +127,26 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSpec:
-    """The evaluation set: a .npz, .csv or .parquet file with named columns."""
+    """The evaluation set: a .npz, .csv or .parquet file with named columns, or a folder."""
 
     file: str
+    """a folder holds one .npy file a column, mapped instead of loaded; or pictures in subfolders
+    named by their class, which give the columns image, class and file"""
+    images: Optional[ImageSpec] = None
+    """how the pictures of such a folder are prepared"""
     labels: Optional[str] = None
     """column of class numbers (classification) or values (regression)"""
     inputs: dict[str, Union[str, tuple[str, ...]]] = field(default_factory=dict)
     """model input -> column, or list of columns that are stacked; default: the same names"""
-    task: Literal["classification", "regression"] = "classification"
+    task: Literal["classification", "regression", "embedding"] = "classification"
+    """embedding: rows with equal labels are to be found near each other"""
+    pairs: Optional[str] = None
+    """embedding: column whose value two rows share that were compared by people"""
+    similarity: Optional[str] = None
+    """embedding: column with the score of a row's pair, higher is more alike"""
+    top_k: tuple[int, ...] = (5,)
+    """classification: also right when the class is among the k best; embedding: recall among the k
+    nearest"""
     classes: Optional[int] = None
     """number of classes; default: what the model's output says"""
     output: Optional[str] = None
@@ -162,6 +175,14 @@ class DataSpec:
             raise DecodeError("calibration_rows", "1 or more", self.calibration_rows)
         if self.evaluation_rows is not None and self.evaluation_rows < 1:
             raise DecodeError("evaluation_rows", "1 or more", self.evaluation_rows)
+        if (self.pairs is None) != (self.similarity is None) or (
+            self.pairs is not None and self.task != "embedding"
+        ):
+            raise DecodeError(
+                "pairs", 'both pairs and similarity, for task = "embedding"', self.pairs
+            )
+        if not self.top_k or min(self.top_k) < 1:
+            raise DecodeError("top_k", "numbers of 1 or more", list(self.top_k))
         if self.costs:
             if self.task != "classification" or self.labels is None:
                 raise DecodeError("costs", "labels and the task classification", self.task)

@@ -59,12 +59,12 @@ def test_missing_file(tmp_path):
 
 def test_folder_instead_of_file(tmp_path):
     (tmp_path / "d.npz").mkdir()
-    assert "got a folder" in failure(DataSpec(file="d.npz"), tmp_path)
+    assert "got an empty folder" in failure(DataSpec(file="d.npz"), tmp_path)
 
 
 def test_unknown_format(tmp_path):
     text = failure(DataSpec(file="d.xlsx"), tmp_path)
-    assert 'expected a .npz, .csv or .parquet file, got ".xlsx"' in text
+    assert 'expected a .npz, .csv or .parquet file or a folder, got ".xlsx"' in text
 
 
 def test_missing_column_suggests(tmp_path):

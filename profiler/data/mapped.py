@@ -1,0 +1,47 @@
+"""Arrays larger than memory: they stay in a file, and are looked at in pieces."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from profiler.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+CHUNK_BYTES = 4 * 2**20
+
+
+def chunks(value: Array) -> Iterator[slice]:
+    """Slices of rows that together are the array, some 4 MiB each."""
+    row_bytes = max(1, value.nbytes // max(1, len(value)))
+    step = max(1, CHUNK_BYTES // row_bytes)
+    for start in range(0, len(value), step):
+        yield slice(start, min(start + step, len(value)))
+
+
+def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array in a temporary file that has no name and goes when the array does.
+
+    Raises DataError where the disk is too full; a mapping that finds out later would kill us.
+    """
+    size = int(np.prod(shape)) * dtype.itemsize
+    with tempfile.TemporaryFile(prefix="profiler-data-") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, max(1, size))
+        except OSError as error:
+            raise DataError(
+                f"{tempfile.gettempdir()}: no room for {size / 2**20:.0f} MiB of prepared data "
+                f"({error.strerror})",
+                hint="free some space, or let TMPDIR name a folder on a larger disk",
+            ) from None
+        return np.memmap(file, dtype=dtype, mode="r+", shape=shape)
+
+
+def room_for(like: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An empty array that lies where `like` lies: in memory or in a file."""
+    return scratch(shape, dtype) if isinstance(like, np.memmap) else np.empty(shape, dtype)
