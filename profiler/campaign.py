@@ -18,7 +18,13 @@ from typing import Any, Optional
 import profiler
 from profiler import fingerprint, raw
 from profiler.analysis.converge import Convergence
-from profiler.errors import EnvironmentMissing, InputError, Interrupted
+from profiler.errors import (
+    EnvironmentMissing,
+    InputError,
+    Interrupted,
+    TransportError,
+    WorkerError,
+)
 from profiler.fleet import Fleet
 from profiler.jobs import make_job
 from profiler.planning import Known, go_on, make_plan, recipes
@@ -34,6 +40,7 @@ from profiler.schema.variant import AUTO
 from profiler.schema.wire import Job, Repetition, RoundRequest
 from profiler.session import Session, open_session
 from profiler.store import Store
+from profiler.stress import visit
 from profiler.transport.local import cache_folder
 
 STABLE = ("error",)
@@ -124,6 +131,7 @@ class Campaign:
             found = find_facts(tuple(self.targets.values()))
             self.study = recipes.resolve(self.study, self.targets, found)
         prepared = prepare(self.study, self.store, cache_folder() / "variants", self.progress)
+        visit.check(self.study, prepared, self.store.folder)
         self.progress.stage(f"connecting to {', '.join(self.targets)}")
         with Fleet(self.targets, lambda t: open_session(t, self.progress.stage)) as fleet:
             if fleet.lost and not fleet.sessions:
@@ -144,13 +152,32 @@ class Campaign:
             reached = set(fleet.lost)
             fleet.run(lambda name, session: self._visit(name, session, plan, prepared))
             self._record_lost(fleet, plan, known=reached)
+            left = set(fleet.lost)  # stress begins when nothing is timed any more, on no target
+            if self.study.stress is not None:
+                fleet.run(lambda n, s: None if n in left else self._stress(n, s, plan, prepared))
+
+    def _lane(self, name: str) -> Progress:
+        return self.progress.lane(name) if len(self.targets) > 1 else self.progress
 
     def _visit(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
         """All groups of one target, one after the other."""
-        progress = self.progress.lane(name) if len(self.targets) > 1 else self.progress
+        progress = self._lane(name)
         for group in plan.groups:
             if group.target == name:
                 self._measure(group, prepared, session, progress)
+
+    def _stress(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
+        target, trials = self.targets[name], visit.measured(plan, name, self.store)
+        if target.backend == "null" or not trials:
+            return
+        jobs = {t.id: make_job(t, target, prepared, self.study) for t in trials}
+        try:
+            visit.Visit(session, jobs, trials, study=self.study, prepared=prepared,
+                        store=self.store, append=self._append, progress=self._lane(name)
+                        ).run()  # fmt: skip
+        except (TransportError, WorkerError) as error:
+            self._lost(name, error)
+            raise
 
     def _record_lost(self, fleet: Fleet, plan: Plan, known: Collection[str] = ()) -> None:
         """A target that left is a row with the reason, until a round of it is recorded again."""
@@ -160,10 +187,11 @@ class Campaign:
                 for group in plan.groups if group.target == name
             ):  # fmt: skip
                 continue
-            self.progress.note(f"{name}: {error.message}")
-            self.store.append(
-                {"kind": "lost", "target": name, "reason": error.message, "hint": error.hint}
-            )
+            self._lost(name, error)
+
+    def _lost(self, name: str, error: TransportError | WorkerError) -> None:
+        self.progress.note(f"{name}: {error.message}")
+        self._append({"kind": "lost", "target": name, "reason": error.message, "hint": error.hint})
 
     def _plan(self, prepared: Prepared, facts: dict[str, dict[str, Any]]) -> Plan:
         known = Known(
@@ -185,11 +213,7 @@ class Campaign:
         jobs = {t.id: make_job(t, target, prepared, self.study) for t in group.trials}
         files: list[Path] = []
         if target.backend != "null":
-            files = [
-                prepared.file(self.store.folder, sha) for job in jobs.values()
-                for sha in (job.artifact, *prepared.data_of(job.artifact), *job.inputs.values())
-                if sha is not None
-            ]  # fmt: skip
+            files = prepared.files(self.store.folder, jobs.values())
         title = f"{group.target}: {len(group.trials)} trials"
         progress.group(title, state.budget_s, state.spent_s)
         while not state.stopped:

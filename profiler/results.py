@@ -28,13 +28,14 @@ from profiler.analysis.quality import majority_share
 from profiler.analysis.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
 from profiler.planning import recipes
-from profiler.prepare import Prepared, recall
+from profiler.prepare import Prepared, array, recall
 from profiler.schema.codec import decode, encode
 from profiler.schema.plan import Plan, Trial
 from profiler.schema.study import Slo, Study
 from profiler.schema.target import Target
 from profiler.schema.wire import Repetition
 from profiler.store import ARTIFACTS, Store
+from profiler.stress.read import Stress, read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,8 +94,7 @@ class Results:
     @cached_property
     def lost(self) -> dict[str, dict[str, Any]]:
         """Target -> its row with reason and hint, where the last we know is that it failed."""
-        rows = [row for row in self._store.rows() if row["kind"] in ("round", "lost")]
-        last = {row["target"]: row for row in rows}
+        last = {row["target"]: row for row in self._store.rows()}
         return {name: row for name, row in last.items() if row["kind"] == "lost"}
 
     @property
@@ -161,6 +161,7 @@ class Results:
             row.update(ratios.get(trial.id, {}))
             row.update(accuracy.get(trial.id, {}))
             row.update(errors.get(trial.id, {}))
+            row.update(self.stress.columns(trial.id))
             target = self.targets[trial.target]
             # torch runs the source; the ONNX file of its baseline is not what it loads
             row["file_bytes"] = artifact.bytes if artifact and target.backend != "torch" else None
@@ -200,6 +201,13 @@ class Results:
                     found[trial] = self._array(named[name])
                     break
         return found
+
+    @cached_property
+    def stress(self) -> Stress:
+        """Extra loss on perturbed rows, and what the failure probes brought."""
+        timed = [trial for trial, taken in self.samples.items() if taken.taken]
+        return read(self._store.rows(), self.trials, timed, self.outputs, self.prepared,
+                    self.study, self.folder)  # fmt: skip
 
     @cached_property
     def accuracy(self) -> Accuracy:
@@ -269,13 +277,7 @@ class Results:
         return {} if self.prepared.evaluation is None else self.accuracy.rows()
 
     def _array(self, sha: str) -> Any:
-        import numpy as np
-
-        path = self.folder / "outputs" / f"{sha}.npy"
-        try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{path}: can't be read ({error})") from None
+        return array(self.folder, sha)
 
     def majority_share(self) -> float | None:
         """Accuracy of always answering the most frequent class; None without labelled classes."""
