@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -206,8 +207,8 @@ class Results:
     def stress(self) -> Stress:
         """Extra loss on perturbed rows, and what the failure probes brought."""
         timed = [trial for trial, taken in self.samples.items() if taken.taken]
-        return read(self._store.rows(), self.trials, timed, self.outputs, self.prepared,
-                    self.study, self.folder)  # fmt: skip
+        rows = self._store.rows()
+        return read(rows, self.trials, timed, self.outputs, self.prepared, self.study, self.folder)
 
     @cached_property
     def accuracy(self) -> Accuracy:
@@ -383,7 +384,9 @@ class Results:
             delta=self.study.measure.equivalence,
             adaptive=self.adaptive,
         )
-        return choose(rows, limits, available[0] if available else "p50", separated=separated)
+        found = choose(rows, limits, available[0] if available else "p50", separated=separated)
+        breaks = self.stress.warnings(found.trial) if found.trial else ()
+        return replace(found, warnings=tuple(f"under stress: {text}" for text in breaks))
 
 
 def _identity(trial: Trial) -> dict[str, Any]:

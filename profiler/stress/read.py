@@ -46,8 +46,13 @@ class Stress:
     def warnings(self, trial: str) -> list[str]:
         """How a trial breaks, in words; empty when nothing shows that it does."""
         own = self.of(trial)
-        found = [analysis.words(point) for point in analysis.broken(self.points, own)]
-        found += [
+        broken = [analysis.words(point) for point in analysis.broken(self.points, own)]
+        return [*broken, *self.mishaps(trial)]
+
+    def mishaps(self, trial: str) -> list[str]:
+        """Rows that could not be answered, and probes that ended badly."""
+        own = self.of(trial)
+        found = [
             f"{f.perturbation} {f.severity}: {f.reason}" for f in self.failures if f.trial == own
         ]
         found += [

@@ -8,9 +8,11 @@ import pytest
 from onnx import helper, numpy_helper
 
 from profiler.campaign import run
+from profiler.commands import look
 from profiler.errors import InputError, Interrupted, StudyError
 from profiler.schema.study import Study
 from profiler.stress.visit import Visit
+from profiler.worker.probes import CASES
 
 STRESS = """
 [stress]
@@ -93,7 +95,7 @@ def fragile(folder):
     onnx.save(model, folder / "fragile.onnx")
 
 
-def test_a_variant_that_breaks_is_found_and_told(make_study, tmp_path):
+def test_a_variant_that_breaks_is_found_and_told(make_study, tmp_path, capsys):
     path = make_study(
         'variants = ["fp32", { name = "fragile", file = "fragile.onnx" }]\n'
         '[stress]\nperturbations = ["scaled"]\nseverities = [1, 5]\nprobes = false\n'
@@ -109,6 +111,64 @@ def test_a_variant_that_breaks_is_found_and_told(make_study, tmp_path):
     base = next(r for r in results.rows if r["is_baseline"])
     assert base["stress_broken"] is None
     assert results.stress.warnings(base["trial"]) == []
+
+    look.stress(results, json=False)
+    told = capsys.readouterr().out
+    assert "Accuracy under stress, %: m on local-cpu, fp32" in told
+    assert "Loss beyond the baseline under the same stress, points: m on local-cpu" in told
+    assert "↓" in told
+    assert "scaled from severity 5" in " ".join(told.split())
+    look.stress(results, json=True)
+    points = json.loads(capsys.readouterr().out)["points"]
+    assert {p["verdict"] for p in points if p["trial"] == row["trial"] and p["severity"] == 5} == {
+        "worse"
+    }
+    page = look.write(results, tmp_path / "report")["report.html"].read_text()
+    assert "<h2>Stress: m on local-cpu</h2>" in page
+    assert 'id="stress-0"' in page
+    assert "scaled from severity 5" in page
+
+
+def test_the_choice_says_when_it_breaks_under_stress(make_study, tmp_path, capsys):
+    path = make_study(
+        'variants = [{ name = "fragile", file = "fragile.onnx" }]\nobjectives = ["size"]\n'
+        '[stress]\nperturbations = ["scaled"]\nseverities = [5]\nprobes = false\n'
+    )
+    fragile(tmp_path)
+    results = run(path, tmp_path / "out")
+    trial = next(t for t in results.trials if "fragile" in t)
+    rows = [r for r in results._measured if r["trial"] == trial]
+    results.__dict__["_measured"] = rows  # whatever wins: this one alone is left
+    assert results.choose().trial == trial
+    look.choose(results, {}, None, json=False)
+    assert "warning under stress: scaled from severity 5" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    look.choose(results, {}, None, json=True)
+    assert "scaled" in json.loads(capsys.readouterr().out)["warnings"][0]
+
+
+def test_probes_need_no_data(make_study, tmp_path, capsys):
+    path = make_study("[stress]\n", data=False)
+    results = run(path, tmp_path / "out")
+    probes = {row["case"]: row for row in results.stress.probes}
+    assert set(probes) == set(CASES)
+    assert probes["wrong_shape"]["outcome"] == "error"
+    assert probes["wrong_dtype"]["outcome"] == "error"
+    assert probes["nan"]["outcome"] == "NaN out"
+    assert probes["oversize_batch"]["outcome"] == "answer"
+    assert results.stress.points == ()
+    look.stress(results, json=False)
+    told = capsys.readouterr().out
+    assert "Failure probes: m on local-cpu" in told
+    assert "(an ordinary query)" in told
+
+
+def test_a_folder_without_stress_says_what_to_do(make_study, tmp_path):
+    results = run(make_study(), tmp_path / "out")
+    with pytest.raises(InputError, match="nothing was stressed") as caught:
+        look.stress(results, json=False)
+    assert "[stress]" in caught.value.hint
 
 
 def test_what_was_answered_is_kept_when_stopped(make_study, tmp_path, monkeypatch):
