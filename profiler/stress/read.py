@@ -33,6 +33,8 @@ class Stress:
     """rows as recorded: trial, case, outcome, detail, wall_ns, plain_ns"""
     answered_by: Mapping[str, str] | None = None
     """trial -> the trial of the same recipe that was asked"""
+    baselines: Mapping[str, str] | None = None
+    """trial that was asked -> the one asked for its baseline"""
     margin: float = 0.01
 
     def of(self, trial: str) -> str:
@@ -55,16 +57,23 @@ class Stress:
         found = [
             f"{f.perturbation} {f.severity}: {f.reason}" for f in self.failures if f.trial == own
         ]
-        found += [
-            f"asked for {row['case'].replace('_', ' ')}: {row['outcome']} ({row['detail']})"
-            for row in self.probes
-            if row["trial"] == own and row["outcome"] in BAD
-        ]
+        base = (self.baselines or {}).get(own)
+        plain = {row["case"]: row["outcome"] for row in self.probes if row["trial"] == base}
+        for row in (row for row in self.probes if row["trial"] == own):
+            case, outcome = row["case"], row["outcome"]
+            if outcome in BAD:
+                found.append(f"asked for {case.replace('_', ' ')}: {outcome} ({row['detail']})")
+            elif case in HIDDEN and outcome == "answer" and plain.get(case) in SHOWN:
+                what = f"an input of {HIDDEN[case]} gets a finite answer"
+                found.append(f"{what}; its baseline's: {plain[case]}")
         return found
 
 
 BAD = ("wrong answer", "crash", "timeout", "out of memory")
 """Outcomes of a probe that nobody may ship unaware; an error is what a bad query should get."""
+HIDDEN = {"nan": "NaN", "inf": "infinity"}
+SHOWN = ("NaN out", "error")
+"""Rounding to 8 bits can turn NaN into a number: whoever looks for NaN in answers looks in vain."""
 
 
 def read(
@@ -116,5 +125,6 @@ def read(
         ),
         probes=tuple(dict(r) for r in rows if r["kind"] == "probe"),
         answered_by=first,
+        baselines=baselines,
         margin=margin,
     )

@@ -54,7 +54,7 @@ def probe(backend: Backend, rows: Feed, batch: int, stack: bool, case: str) -> d
         low = str(error).lower()
         memory = isinstance(error, MemoryError) or "allocate memory" in low or "bad_alloc" in low
         outcome = "out of memory" if memory else "error"
-        detail: Optional[str] = f"{type(error).__name__}: {error}"[:500]
+        detail: Optional[str] = _told(error)
     else:
         wall_ns = time.perf_counter_ns() - start
         if case == "oversize_batch":
@@ -159,7 +159,12 @@ def _after(backend: Backend, feed: Feed, expected: Feed) -> Optional[str]:
     try:
         return _off(backend.call(feed), expected)
     except Exception as error:
-        return f"{type(error).__name__}: {error}"[:300]
+        return _told(error)
+
+
+def _told(error: Exception) -> str:
+    """An exception in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def _overload(backend: Backend, feed: Feed, expected: Feed, plain_ns: int) -> dict[str, Any]:
@@ -172,8 +177,7 @@ def _overload(backend: Backend, feed: Feed, expected: Feed, plain_ns: int) -> di
         try:
             found = backend.call(feed)
         except Exception as error:
-            text = f"{type(error).__name__}: {error}"[:300]
-            return time.perf_counter_ns() - start, text, None
+            return time.perf_counter_ns() - start, _told(error), None
         return time.perf_counter_ns() - start, None, _off(found, expected)
 
     with ThreadPoolExecutor(threads) as pool:
