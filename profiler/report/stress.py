@@ -169,49 +169,53 @@ def draw(
     room = 0.05 * (high - low)
     low, high = low - room, high + room
     columns = min(len(names), 3 if size.legend == "right" else 1)
-    width = (size.width - 60 * (columns - 1)) // columns
-    title = "loss beyond baseline (points)" if section.labelled else "answered differently (%)"
-    y_axis = alt.Axis(values=list(ticks(low, high, log=False, most=4)), labelExpr=PLAIN)
+    width = (size.width - 45 * (columns - 1)) // columns
+    title = "extra loss (points)" if section.labelled else "differently (%)"
+    y_axis = alt.Axis(values=list(ticks(low, high, log=False, most=4)), labelExpr=PLAIN,
+                      labelOverlap=False)  # fmt: skip
     severities = _severities(points)
     domain = alt.Scale(domain=[severities[0] - 0.2, severities[-1] + 0.2], nice=False)
     x_axis = alt.Axis(values=severities, format="d")
-    x = alt.X("severity:Q", title="severity", axis=x_axis, scale=domain)
     palette = alt.Scale(domain=variants, range=colours(variants, theme))
-    colour = alt.Color("variant:N", title="variant", scale=palette)
-
-    def y(field_name: str) -> Any:
-        return alt.Y(f"{field_name}:Q", title=title, axis=y_axis,
-                     scale=fixed_scale(low, high, log=False))  # fmt: skip
-
+    colour = alt.Color("variant:N", title="variant", scale=palette,
+                       legend=alt.Legend(symbolOpacity=1))  # fmt: skip
     tooltip = [
         alt.Tooltip(f"{key}:N", title=key) for key in ("variant", "severity", "text", "verdict")
     ]
-    panels = []
-    for name in names:
+
+    def panel(number: int, name: str) -> Any:
+        """Axes are named where they stand at the edge: at the left, and below the last ones."""
+        below = "severity" if number + columns >= len(names) else None
+        x = alt.X("severity:Q", title=below, axis=x_axis, scale=domain)
+
+        def y(column: str) -> Any:
+            return alt.Y(f"{column}:Q", title=None if number % columns else title, axis=y_axis,
+                         scale=fixed_scale(low, high, log=False))  # fmt: skip
+
         base = alt.Chart(alt.InlineData(values=[d for d in data if d["perturbation"] == name]))
-        level = alt.Chart(alt.InlineData(values=[{"y": margin if section.labelled else 0.0}]))
-        panels.append(
-            alt.layer(
-                level.mark_rule(color=theme.muted, strokeDash=[4, 3]).encode(y=alt.Y("y:Q")),
-                base.mark_area(opacity=0.13).encode(
-                    x=x, y=y("low"), y2="high:Q", color=colour, tooltip=tooltip
-                ),
-                base.mark_line(strokeWidth=1.5).encode(x=x, y=y("loss"), color=colour),
-                base.mark_point(filled=True, opacity=1).encode(
-                    x=x, y=y("loss"), color=colour, tooltip=tooltip,
-                    size=alt.condition("datum.verdict == 'worse'", alt.value(90), alt.value(22)),
-                ),
-            ).properties(
-                width=width,
-                height=120,
-                title=alt.TitleParams(text=name.replace("_", " "), fontSize=size.font,
-                                      fontWeight="normal", offset=4, frame="group"),
-            )
+        level = alt.Chart(alt.InlineData(values=[{"loss": margin if section.labelled else 0.0}]))
+        return alt.layer(
+            level.mark_rule(color=theme.muted, strokeDash=[4, 3]).encode(y=y("loss")),
+            base.mark_area(opacity=0.13).encode(
+                x=x, y=y("low"), y2="high:Q", color=colour, tooltip=tooltip
+            ),
+            base.mark_line(strokeWidth=1.5).encode(x=x, y=y("loss"), color=colour),
+            base.mark_point(filled=True, opacity=1).encode(
+                x=x, y=y("loss"), color=colour, tooltip=tooltip,
+                size=alt.condition("datum.verdict == 'worse'", alt.value(90), alt.value(22)),
+            ),
+        ).properties(
+            width=width,
+            height=110,
+            title=alt.TitleParams(text=name.replace("_", " "), fontSize=size.font,
+                                  fontWeight="normal", offset=4, frame="group"),
         )  # fmt: skip
+
+    panels = [panel(number, name) for number, name in enumerate(names)]
     told = f"{section.name}; bands hold together with 95 %"
     if section.labelled:
         told += f"; dashed: the margin, {margin:g} points; large: worse than that"
-    return alt.concat(*panels, columns=columns, spacing=24).properties(
+    return alt.concat(*panels, columns=columns, spacing=16).properties(
         title=alt.TitleParams(
             text=size.lines("What does a variant lose beyond its baseline under stress?",
                             size.font + 3),
