@@ -12,7 +12,9 @@ from profiler.analysis.metrics import METRICS
 from profiler.analysis.slo import limits
 from profiler.report.cells import Column, Line, Sheet
 from profiler.report.model import ReportInput
+from profiler.report.stress import StressSection
 from profiler.results import Results
+from profiler.schema.plan import Trial
 from profiler.schema.target import differences
 from profiler.units import format_duration, format_elapsed, format_percent, format_size
 
@@ -35,6 +37,7 @@ def brief(results: Results) -> ReportInput:
         objectives=axes(results),
         limits=limits(study.slo),
         equivalence=study.measure.equivalence,
+        stress=stress_sections(results),
         sheets=(*accuracy_sheets(results), reproducibility_sheet(results)),
     )
 
@@ -66,6 +69,42 @@ def accuracy_sheets(results: Results) -> tuple[Sheet, ...]:
         sheets.damage_sheet({t: found.damage(t) for t in known}),
     )
     return tuple(sheet for sheet in made if sheet is not None)
+
+
+def stress_sections(results: Results) -> tuple[StressSection, ...]:
+    """One section for each model on each target that was stressed."""
+    found = results.stress
+    asked = {p.trial for p in found.points} | {r["trial"] for r in found.probes}
+    asked |= {f.trial for f in found.failures}
+    trials = [t for name, t in results.trials.items() if name in asked]
+    sections = []
+    for model, target in dict.fromkeys((t.model, t.target) for t in trials):
+        own = [t for t in trials if (t.model, t.target) == (model, target)]
+        names = {t.id: t.variant for t in sorted(own, key=lambda t: not t.is_baseline)}
+        if len(set(names.values())) < len(names):  # a sweep: its settings tell recipes apart
+            names = {t.id: _recipe_name(t) for t in own}
+        evaluation = results.prepared.evaluation
+        sections.append(
+            StressSection(
+                name=f"{model} on {target}",
+                variants=names,
+                points=[p for p in found.points if p.trial in names],
+                probes=[r for r in found.probes if r["trial"] in names],
+                margin=found.margin,
+                labelled=evaluation is not None and evaluation.labels is not None,
+                notes=[
+                    f"{names[trial]}: {text}"
+                    for trial in names
+                    for text in found.mishaps(trial)
+                ],
+            )
+        )  # fmt: skip
+    return tuple(sections)
+
+
+def _recipe_name(trial: Trial) -> str:
+    options = (f"{key.rsplit('.', 1)[-1]}={value}" for key, value in trial.session_options.items())
+    return " ".join([trial.variant, trial.provider, trial.optimization, *options])
 
 
 def axes(results: Results) -> tuple[str, str]:
@@ -192,6 +231,12 @@ def warnings(results: Results) -> list[str]:
         f"{row['trial']}: damaged more than the rest: {row['damaged']}"
         for row in results.rows
         if row["damaged"]
+    ]
+    found += [
+        f"{trial} under stress: {text}"
+        for trial, own in (results.stress.answered_by or {}).items()
+        if trial == own
+        for text in results.stress.warnings(trial)
     ]
     wide = [
         row["trial"] for row in results.rows

@@ -9,15 +9,14 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import profiler
 from profiler import fingerprint, raw
-from profiler.analysis.converge import Convergence
 from profiler.errors import (
     EnvironmentMissing,
     InputError,
@@ -27,6 +26,7 @@ from profiler.errors import (
     WorkerError,
 )
 from profiler.fleet import Fleet
+from profiler.group_state import GroupState
 from profiler.jobs import make_job
 from profiler.places import cache_folder
 from profiler.planning import Known, go_on, make_plan, recipes
@@ -42,10 +42,7 @@ from profiler.schema.variant import AUTO
 from profiler.schema.wire import Job, Repetition, RoundRequest
 from profiler.session import Session, open_session
 from profiler.store import Store
-
-STABLE = ("error",)
-"""Reasons which trying again can't mend."""
-FAILURES_ALLOWED = 2
+from profiler.stress import visit
 
 
 def run(
@@ -137,6 +134,7 @@ class Campaign:
             found = find_facts(tuple(self.targets.values()))
             self.study = recipes.resolve(self.study, self.targets, found)
         prepared = prepare(self.study, self.store, cache_folder() / "variants", self.progress)
+        visit.check(self.study, prepared, self.store.folder)
         self.progress.stage(f"connecting to {', '.join(self.targets)}")
         with Fleet(self.targets, lambda t: open_session(t, self.progress.stage)) as fleet:
             if fleet.lost and not fleet.sessions:
@@ -157,13 +155,32 @@ class Campaign:
             reached = set(fleet.lost)
             fleet.run(lambda name, session: self._visit(name, session, plan, prepared))
             self._record_lost(fleet, plan, known=reached)
+            left = set(fleet.lost)  # stress begins when nothing is timed any more, on no target
+            if self.study.stress is not None:
+                fleet.run(lambda n, s: None if n in left else self._stress(n, s, plan, prepared))
+
+    def _lane(self, name: str) -> Progress:
+        return self.progress.lane(name) if len(self.targets) > 1 else self.progress
 
     def _visit(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
         """All groups of one target, one after the other."""
-        progress = self.progress.lane(name) if len(self.targets) > 1 else self.progress
+        progress = self._lane(name)
         for group in plan.groups:
             if group.target == name:
                 self._measure(group, prepared, session, progress)
+
+    def _stress(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
+        target, trials = self.targets[name], visit.measured(plan, name, self.store)
+        if target.backend == "null" or not trials:
+            return
+        jobs = {t.id: make_job(t, target, prepared, self.study) for t in trials}
+        try:
+            visit.Visit(session, jobs, trials, study=self.study, prepared=prepared,
+                        store=self.store, append=self._append, progress=self._lane(name)
+                        ).run()  # fmt: skip
+        except (TransportError, WorkerError) as error:
+            self._lost(name, error)
+            raise
 
     def _record_lost(self, fleet: Fleet, plan: Plan, known: Collection[str] = ()) -> None:
         """A target that left is a row with the reason, until a round of it is recorded again."""
@@ -173,10 +190,11 @@ class Campaign:
                 for group in plan.groups if group.target == name
             ):  # fmt: skip
                 continue
-            self.progress.note(f"{name}: {error.message}")
-            self.store.append(
-                {"kind": "lost", "target": name, "reason": error.message, "hint": error.hint}
-            )
+            self._lost(name, error)
+
+    def _lost(self, name: str, error: TransportError | WorkerError) -> None:
+        self.progress.note(f"{name}: {error.message}")
+        self._append({"kind": "lost", "target": name, "reason": error.message, "hint": error.hint})
 
     def _plan(self, prepared: Prepared, facts: dict[str, dict[str, Any]]) -> Plan:
         known = Known(
@@ -198,11 +216,7 @@ class Campaign:
         jobs = {t.id: make_job(t, target, prepared, self.study) for t in group.trials}
         files: list[Path] = []
         if target.backend != "null":
-            files = [
-                prepared.file(self.store.folder, sha) for job in jobs.values()
-                for sha in (job.artifact, *prepared.data_of(job.artifact), *job.inputs.values())
-                if sha is not None
-            ]  # fmt: skip
+            files = prepared.files(self.store.folder, jobs.values())
         title = f"{group.target}: {len(group.trials)} trials"
         progress.group(title, state.budget_s, state.spent_s)
         while not state.stopped:
@@ -304,86 +318,3 @@ class Campaign:
                     session.fetch(sha, place)
                     place.replace(path)
         return timings
-
-
-class GroupState:
-    """How far a group is: what is recorded, who still runs, whether it is precise enough."""
-
-    def __init__(self, group: Group, study: Study, store: Store) -> None:
-        self.group, self.measure = group, study.measure
-        self.budget_s = study.measure.budget / 1e9
-        self.spent_s = 0.0
-        self.next_round = 0
-        self.stopped: Optional[str] = None
-        self._failures: dict[str, list[str]] = {}
-        self._predicted: set[str] = set()
-        self._convergence = Convergence(group, study.measure.precision)
-        self._widest: Optional[float] = None
-        for row in store.rows():
-            if row["kind"] == "round" and row["group"] == group.index:
-                repetitions = tuple(decode(Repetition, r) for r in row["repetitions"])
-                timings = raw.read(store.folder / row["raw"])
-                self.add(repetitions, timings, row["elapsed_s"])
-
-    def active(self) -> list[str]:
-        """Trials of the next round, in the plan's order."""
-        return [t.id for t in self.group.trials if not self._given_up(t.id)]
-
-    def _given_up(self, trial: str) -> bool:
-        reasons = self._failures.get(trial, [])
-        return len(reasons) >= FAILURES_ALLOWED or any(r in STABLE for r in reasons)
-
-    def unpredicted(self) -> list[str]:
-        """Trials whose predictions are still wanted."""
-        return [t for t in self.active() if t not in self._predicted]
-
-    def add(
-        self,
-        repetitions: tuple[Repetition, ...],
-        timings: Mapping[str, raw.Timings],
-        elapsed_s: float,
-    ) -> Optional[str]:
-        """Take in a round; returns why the group stops now, or None."""
-        for repetition in repetitions:
-            if repetition.status == "ok":
-                self._convergence.add(repetition, timings[repetition.trial].latencies)
-                if repetition.outputs:
-                    self._predicted.add(repetition.trial)
-            else:
-                self._failures.setdefault(repetition.trial, []).append(repetition.reason or "")
-        self.next_round = repetitions[0].round + 1
-        self.spent_s += elapsed_s
-        # Once a round, not for every event: the host shares its cores with what it times.
-        self._widest = self._convergence.widest()
-        self.stopped = self._stop()
-        return self.stopped
-
-    def _stop(self) -> Optional[str]:
-        if not self.active():
-            return "every trial failed"
-        if self.next_round < self.measure.min_rounds:
-            return None
-        if self._convergence.reached(self.active()):
-            return "precision"
-        if self.next_round >= self.measure.max_rounds:
-            return "rounds"
-        each_s = self.spent_s / self.next_round
-        return "budget" if self.spent_s + each_s > self.budget_s else None
-
-    def tell(self, progress: Progress, event: dict[str, Any]) -> None:
-        """Translate a worker's event into a share of the group's budget."""
-        weights = {"load": (0.0, 0.35), "measure": (0.35, 0.6), "predict": (0.95, 0.05)}
-        start, span = weights[event["stage"]]
-        in_round = start + span * event["done"] / max(1, event["of"])
-        if self.next_round:
-            each_s = self.spent_s / self.next_round
-            most = max(self.measure.min_rounds, min(self.measure.max_rounds,
-                       int(self.budget_s // max(each_s, 1e-9))))  # fmt: skip
-            left_s = max(0.0, (most - self.next_round - in_round) * each_s)
-        else:
-            most, left_s = self.measure.min_rounds, self.budget_s
-        done = min(1.0, (self.next_round + in_round) / most)
-        half = self._widest
-        width = f", ±{half * 100:.1f} %" if half is not None else ""
-        cooling = ", waiting until it is cooler" if "cooling" in event else ""
-        progress.update(f"round {self.next_round + 1}{width}{cooling}", done, left_s)

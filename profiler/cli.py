@@ -275,6 +275,14 @@ def flips(
     look.flips(_load(results), trial, form)
 
 
+@app.command()
+def stress(results: Folder, json: Json = False) -> None:
+    """Show what perturbed rows take from each variant beyond its baseline, and how it fails."""
+    from profiler.commands import look
+
+    look.stress(_load(results), json=json)
+
+
 def _load(folder: Path) -> Results:
     from profiler.results import Results
 

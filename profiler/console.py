@@ -27,6 +27,7 @@ class Lane:
 
     def stage(self, text: str) -> None:
         """A new stage: a line of its own where there is no terminal to draw on."""
+        self._title = text
         if self._live:
             self._show(text, None, "")
         else:

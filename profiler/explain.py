@@ -143,11 +143,7 @@ def _trace(results: Results, trials: Iterable[Trial], *, fresh: bool, progress: 
 def _trace_one(results: Results, trial: Trial, target: Target, session: Session) -> None:
     prepared = results.prepared
     job = make_job(trial, target, prepared, results.study)
-    session.stage(
-        prepared.file(results.folder, sha)
-        for sha in (job.artifact, *prepared.data_of(job.artifact), *job.inputs.values())
-        if sha
-    )
+    session.stage(prepared.files(results.folder, [job]))
     nodes = sum(_graph(results, trial).values())
     queries = max(LEAST_QUERIES, min(MOST_QUERIES, EVENTS // max(1, nodes)))
     found = session.trace(TraceRequest(job=job, queries=queries))

@@ -6,17 +6,18 @@ What was made is recorded in the results folder, so that a resumed run makes not
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from profiler.errors import DataError, ProfilerError, VariantError
+from profiler.errors import DataError, ProfilerError, ResultsError, VariantError
 from profiler.progress import Progress
 from profiler.schema.artifact import Artifact
 from profiler.schema.codec import decode, encode
 from profiler.schema.study import ModelSpec, Study
 from profiler.schema.variant import VariantSpec
+from profiler.schema.wire import Job
 from profiler.sources.keep import sha_of
 from profiler.store import ARTIFACTS, Store, keep_array
 
@@ -78,6 +79,25 @@ class Prepared:
             if sha in artifact.data:
                 return (folder / artifact.path).with_name(sha)
         return folder / "outputs" / f"{sha}.npy"
+
+    def files(self, folder: Path, jobs: Iterable[Job]) -> list[Path]:
+        """Everything that must be on a device before it can do `jobs`."""
+        return [
+            self.file(folder, sha) for job in jobs
+            for sha in (job.artifact, *self.data_of(job.artifact), *job.inputs.values())
+            if sha is not None
+        ]  # fmt: skip
+
+
+def array(folder: Path, sha: str) -> Any:
+    """An array that `keep` stored in a results folder. Raises ResultsError."""
+    import numpy as np
+
+    path = folder / "outputs" / f"{sha}.npy"
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: can't be read ({error})") from None
 
 
 def input_hashes(study: Study) -> dict[str, str]:
@@ -175,12 +195,12 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
         if evaluation_set is None:
             for size in _batches(study, batch):
                 made = _synthetic(baseline, model, size, study.seed)
-                inputs[f"{model.name}#{size}"] = {n: _keep(store, v) for n, v in made.items()}
+                inputs[f"{model.name}#{size}"] = {n: keep(store, v) for n, v in made.items()}
         else:
             _check_labels(study, baseline, evaluation_set)
             bound = data.bind(evaluation_set, baseline.inputs, shapes=model.shapes)
             judged, calibrating = evaluation_set.judged, evaluation_set.calibration
-            inputs[model.name] = {n: _keep(store, v, judged) for n, v in bound.items()}
+            inputs[model.name] = {n: keep(store, v, judged) for n, v in bound.items()}
             calibration = {n: np.asarray(v[calibrating]) for n, v in bound.items()}
         for spec in study.variants_of(model):
             if spec.recipe == "fp32":
@@ -198,14 +218,14 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
     if evaluation_set is not None and study.data is not None:
         chosen, labels = evaluation_set.evaluation, evaluation_set.labels
         evaluation = Evaluation(
-            labels=None if labels is None else _keep(store, labels[evaluation_set.judged]),
+            labels=None if labels is None else keep(store, labels[evaluation_set.judged]),
             rows=len(chosen),
-            numbers=_keep(store, evaluation_set.judged),
+            numbers=keep(store, evaluation_set.judged),
             slices={
-                n: _keep(store, v[evaluation_set.judged]) for n, v in evaluation_set.slices.items()
+                n: keep(store, v[evaluation_set.judged]) for n, v in evaluation_set.slices.items()
             },
             pairs={
-                n: _keep(store, v[evaluation_set.judged]) for n, v in evaluation_set.pairs.items()
+                n: keep(store, v[evaluation_set.judged]) for n, v in evaluation_set.pairs.items()
             },
             task=study.data.task,
             classes=study.data.classes,
@@ -316,6 +336,6 @@ def _variant(
                  seed=seed, cache=cache)  # fmt: skip
 
 
-def _keep(store: Store, values: Any, rows: Any = None) -> str:
+def keep(store: Store, values: Any, rows: Any = None) -> str:
     """Store an array, or the `rows` of it, by content; returns its sha."""
     return keep_array(store.folder / "outputs", values, rows)

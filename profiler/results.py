@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,18 +25,19 @@ from profiler.analysis.across import AcrossRuns
 from profiler.analysis.choose import Choice, choose
 from profiler.analysis.columns import COLUMNS
 from profiler.analysis.frontier import load_of, mark_frontier, usable_objectives
-from profiler.analysis.names import find_trial
+from profiler.analysis.names import find_trial, identity
 from profiler.analysis.quality import majority_share
 from profiler.analysis.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
 from profiler.planning import recipes
 from profiler.prepare import Prepared, recall
-from profiler.schema.codec import decode, encode
+from profiler.schema.codec import decode
 from profiler.schema.plan import Plan, Trial
 from profiler.schema.study import Slo, Study
 from profiler.schema.target import Target
 from profiler.schema.wire import Repetition
 from profiler.store import ARTIFACTS, Store, read_array
+from profiler.stress.read import Stress, read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,8 +96,7 @@ class Results:
     @cached_property
     def lost(self) -> dict[str, dict[str, Any]]:
         """Target -> its row with reason and hint, where the last we know is that it failed."""
-        rows = [row for row in self._store.rows() if row["kind"] in ("round", "lost")]
-        last = {row["target"]: row for row in rows}
+        last = {row["target"]: row for row in self._store.rows()}
         return {name: row for name, row in last.items() if row["kind"] == "lost"}
 
     @property
@@ -152,7 +153,7 @@ class Results:
         errors = placement.output_errors(self.outputs, self.trials, self.study.targets[0])
         rows = []
         for trial in self.trials.values():
-            row = {**_identity(trial), **summary.summarise(
+            row = {**identity(trial), **summary.summarise(
                 trial, self.samples.get(trial.id), adaptive=self.adaptive,
                 slo_p99_ns=self.study.slo.p99)}  # fmt: skip
             row["stopped"] = ended[trial.id]
@@ -160,6 +161,7 @@ class Results:
             row.update(ratios.get(trial.id, {}))
             row.update(accuracy.get(trial.id, {}))
             row.update(errors.get(trial.id, {}))
+            row.update(self.stress.columns(trial.id))
             target = self.targets[trial.target]
             # torch runs the source; the ONNX file of its baseline is not what it loads
             row["file_bytes"] = artifact.bytes if artifact and target.backend != "torch" else None
@@ -176,7 +178,7 @@ class Results:
             rows.append(row)
         for exclusion in self.plan.exclusions:
             reason = exclusion.reason + (f" ({exclusion.hint})" if exclusion.hint else "")
-            rows.append({**_identity(exclusion.trial), "status": "excluded", "reason": reason})
+            rows.append({**identity(exclusion.trial), "status": "excluded", "reason": reason})
         return rows
 
     @cached_property
@@ -196,9 +198,16 @@ class Results:
                             f"data.output: the model has no output {name!r}",
                             hint=f"it has {', '.join(named)}",
                         )
-                    found[trial] = self._array(named[name])
+                    found[trial] = read_array(self.folder, named[name])
                     break
         return found
+
+    @cached_property
+    def stress(self) -> Stress:
+        """Extra loss on perturbed rows, and what the failure probes brought."""
+        timed = [trial for trial, taken in self.samples.items() if taken.taken]
+        rows = self._store.rows()
+        return read(rows, self.trials, timed, self.outputs, self.prepared, self.study, self.folder)
 
     @cached_property
     def accuracy(self) -> Accuracy:
@@ -210,7 +219,10 @@ class Results:
     def confirmation(self) -> Accuracy | None:
         """The same on the rows kept apart; None without such rows."""
         evaluation = self.prepared.evaluation
-        if evaluation is None or len(self._array(evaluation.numbers)) == evaluation.rows:
+        if (
+            evaluation is None
+            or len(read_array(self.folder, evaluation.numbers)) == evaluation.rows
+        ):
             return None
         return self._accuracy(slice(evaluation.rows, None))
 
@@ -222,10 +234,16 @@ class Results:
             outputs={trial: output[part] for trial, output in self.outputs.items()},
             baselines={trial.id: trial.baseline for trial in self.trials.values()},
             task=evaluation.task,
-            labels=None if evaluation.labels is None else self._array(evaluation.labels)[part],
-            numbers=self._array(evaluation.numbers)[part],
-            slices={name: self._array(sha)[part] for name, sha in evaluation.slices.items()},
-            pairs={name: self._array(sha)[part] for name, sha in evaluation.pairs.items()},
+            labels=None
+            if evaluation.labels is None
+            else read_array(self.folder, evaluation.labels)[part],
+            numbers=read_array(self.folder, evaluation.numbers)[part],
+            slices={
+                name: read_array(self.folder, sha)[part] for name, sha in evaluation.slices.items()
+            },
+            pairs={
+                name: read_array(self.folder, sha)[part] for name, sha in evaluation.pairs.items()
+            },
             top_k=data.top_k,
             costs=data.costs,
             margin=self.study.measure.margin,
@@ -269,15 +287,12 @@ class Results:
     def _quality(self) -> dict[str, dict[str, Any]]:
         return {} if self.prepared.evaluation is None else self.accuracy.rows()
 
-    def _array(self, sha: str) -> Any:
-        return read_array(self.folder / "outputs" / f"{sha}.npy")
-
     def majority_share(self) -> float | None:
         """Accuracy of always answering the most frequent class; None without labelled classes."""
         evaluation = self.prepared.evaluation
         if evaluation is None or evaluation.task != "classification" or not evaluation.labels:
             return None
-        return majority_share(self._array(evaluation.labels)[: evaluation.rows])
+        return majority_share(read_array(self.folder, evaluation.labels)[: evaluation.rows])
 
     def table(self) -> pd.DataFrame:
         """One row per trial; units are in the column names, missing values are None or NaN."""
@@ -376,15 +391,9 @@ class Results:
             delta=self.study.measure.equivalence,
             adaptive=self.adaptive,
         )
-        return choose(rows, limits, available[0] if available else "p50", separated=separated)
-
-
-def _identity(trial: Trial) -> dict[str, Any]:
-    return {
-        "trial": trial.id,
-        **{k: v for k, v in encode(trial).items() if k not in ("id", "baseline")},
-        "is_baseline": trial.is_baseline,
-    }
+        found = choose(rows, limits, available[0] if available else "p50", separated=separated)
+        breaks = self.stress.warnings(found.trial) if found.trial else ()
+        return replace(found, warnings=tuple(f"under stress: {text}" for text in breaks))
 
 
 load = Results.load

@@ -20,6 +20,9 @@ from profiler.schema.wire import (
     PING_S,
     PROTOCOL,
     SILENCE_S,
+    Answer,
+    Job,
+    Probed,
     Repetition,
     RoundRequest,
     Trace,
@@ -31,6 +34,8 @@ from profiler.transport.base import Pipe, Transport
 Event = Callable[[dict[str, Any]], None]
 T = TypeVar("T")
 _ANSWER_S = 120.0
+_LOAD_S = 300.0
+"""predict, probe: import and load of a runner that is not there yet, each 120 s at most"""
 _STOP_S = 3.0
 _LAST_WORDS_S = 1.0
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
@@ -208,6 +213,28 @@ class Session:
         silence_s = 60 + (2 * request.load_timeout_ns + 3 * request.query_timeout_ns
                           + request.most_ns) / 1e9  # fmt: skip
         return decode(Trace, self._ask("trace", timeout_s=silence_s, request=encode(request)))
+
+    def predict(self, job: Job, inputs: dict[str, str], limit_ns: int) -> Answer:
+        """Predictions of a job's session on other, staged rows (input name -> sha)."""
+        reply = self._ask("predict", timeout_s=_LOAD_S + limit_ns / 1e9, job=encode(job),
+                          inputs=inputs, limit_ns=limit_ns)  # fmt: skip
+        return decode(Answer, reply)
+
+    def probe(self, job: Job, case: str, limit_ns: int) -> Probed:
+        """What a job's session makes of a query that it must not be asked."""
+        reply = self._ask("probe", timeout_s=_LOAD_S + limit_ns / 1e9, job=encode(job), case=case,
+                          limit_ns=limit_ns)  # fmt: skip
+        return decode(Probed, reply)
+
+    def release(self) -> None:
+        """End the runners that `predict` and `probe` started."""
+        self._ask("release")
+
+    def forget(self, shas: Iterable[str]) -> None:
+        """Remove blobs from the device that are not needed again."""
+        gone = list(shas)
+        self._ask("forget", shas=gone)
+        self._staged.difference_update(gone)
 
     def fetch(self, sha: str, to: Path) -> None:
         """Bring an output blob here. Raises TransportError when its content is not its name."""

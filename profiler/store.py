@@ -107,10 +107,11 @@ def keep_array(folder: Path, values: Any, rows: Any = None) -> str:
     return sha
 
 
-def read_array(path: Path) -> Any:
-    """An array that was kept. Raises ResultsError."""
+def read_array(folder: Path, sha: str) -> Any:
+    """An array that was kept in a results folder. Raises ResultsError."""
     import numpy as np
 
+    path = folder / "outputs" / f"{sha}.npy"
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:

@@ -29,6 +29,8 @@ class Choice:
     """(trial, why not)"""
     undecided: tuple[tuple[str, str], ...] = ()
     """(trial, which limit can't be decided yet)"""
+    warnings: tuple[str, ...] = ()
+    """what speaks against the trial although it keeps the limits"""
 
 
 def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separated) -> Choice:

@@ -20,7 +20,9 @@ COLUMNS = (
     "drop", "drop_low", "drop_high", "quality", "quality_n_needed",
     "flips", "agreement", "kl", "cosine", "sqnr_db", "max_abs", "damaged",
     "decision_cost", "decision_cost_more", "decision_cost_more_low", "decision_cost_more_high",
-    "gap", "gap_low", "gap_high", "usd_per_million",
+    "gap", "gap_low", "gap_high",
+    "stress_worst", "stress_drop", "stress_drop_low", "stress_drop_high", "stress_broken",
+    "usd_per_million",
     "energy_j_per_query", "energy_label", "energy_note",
     "noise", "advice", "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip

@@ -1,11 +1,13 @@
-"""Naming a trial without typing its whole id."""
+"""Naming a trial: without typing its whole id, and as columns of a table."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from profiler.errors import InputError
-from profiler.schema.codec import nearest
+from profiler.schema.codec import encode, nearest
+from profiler.schema.plan import Trial
 
 
 def find_trial(name: str, trials: Collection[str]) -> str:
@@ -30,3 +32,12 @@ def find_trial(name: str, trials: Collection[str]) -> str:
         f"there is no single trial called {name!r} here",
         hint=some or f"trials: {', '.join(list(trials)[:6])}",
     )
+
+
+def identity(trial: Trial) -> dict[str, Any]:
+    """The columns that say which trial a row is."""
+    return {
+        "trial": trial.id,
+        **{k: v for k, v in encode(trial).items() if k not in ("id", "baseline")},
+        "is_baseline": trial.is_baseline,
+    }

@@ -149,9 +149,36 @@ def choose(
         return
     out = console()
     out.print(f"[bold]choice[/bold]  {escaped(choice_text(choice))}")
+    for text in choice.warnings:
+        out.print(f"[yellow]warning[/yellow] {escaped(text)}")
     for title, trials in (("undecided", choice.undecided), ("not chosen", choice.rejected)):
         for trial, why in trials:
             out.print(f"{title}: {trial}: {why}", markup=False)
+
+
+def stress(results: Results, *, json: bool) -> None:
+    """Print what stress takes from each variant beyond its baseline, and the failure probes."""
+    from profiler.brief import stress_sections
+    from profiler.report import stress as sheets
+    from profiler.report.tables import stacked
+
+    found, sections = results.stress, stress_sections(results)
+    if not sections:
+        raise InputError(
+            f"{results.folder}: nothing was stressed",
+            hint='add [stress] with perturbations = ["images"] (or "tabular") to the study',
+        )
+    if json:
+        print_json({"points": encode(found.points), "failures": encode(found.failures),
+                    "probes": list(found.probes)})  # fmt: skip
+        return
+    out = console()
+    for section in sections:
+        out.print(stacked(sheets.sheets(section), width=min(out.width, 120)))
+    for trial, own in (found.answered_by or {}).items():
+        if trial == own:
+            for text in found.warnings(trial):
+                out.print(f"[yellow]warning[/yellow] {escaped(trial)}: {escaped(text)}")
 
 
 def flips(results: Results, trial: str, form: str) -> None:

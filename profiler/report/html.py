@@ -7,12 +7,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import profiler
 from profiler.errors import InputError
-from profiler.report import plots
+from profiler.report import plots, stress
 from profiler.report.cells import MARKS, Sheet, number_parts, split_note
 from profiler.report.frontier import frontier_panel
 from profiler.report.hardware import hardware_sheets
@@ -56,6 +57,7 @@ def page(report: ReportInput) -> str:
         "<h2>All trials</h2>",
         *(_table(sheet) for sheet in tables),
         _missing(gone),
+        *_stress(report, figures),
         *(_figure(key, specs) for key, specs in figures.items() if key.startswith("l")),
         _measured_box(report),
         _facts(report.targets),
@@ -130,6 +132,16 @@ def _warnings(warnings: Iterable[str]) -> str:
     )
 
 
+def _stress(report: ReportInput, figures: Mapping[str, Any]) -> Iterable[str]:
+    """Each model's curves, then the same as tables, then what the probes brought."""
+    for n, section in enumerate(report.stress):
+        yield f"<h2>Stress: {_text(section.name)}</h2>"
+        key = f"stress-{n}"
+        if key in figures:
+            yield _figure(key, figures[key])
+        yield from (_table(sheet) for sheet in stress.sheets(section))
+
+
 def _figures(report: ReportInput, rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     """Figure id -> look -> Vega-Lite specification. A figure without data is left out."""
     among = groups(rows)
@@ -150,6 +162,8 @@ def _figures(report: ReportInput, rows: Sequence[Row]) -> dict[str, dict[str, An
         add(f"frontier-{n}", _panel_maker(frontier_panel, report, group, among))
     for n, group in enumerate(among):
         add(f"ratio-{n}", _panel_maker(plots.ratio_panel, report, group, among))
+    for n, section in enumerate(report.stress):
+        add(f"stress-{n}", partial(stress.draw, section))
     raw = report.latencies
     if raw is not None:
         add("latency", lambda size: _latency(raw, report.frame, size))

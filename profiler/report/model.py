@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from profiler.report.cells import Sheet
+from profiler.report.stress import StressSection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,5 +42,6 @@ class ReportInput:
     """half-width of the band of latency ratios too close to 1 to matter"""
     sheets: Sequence[Sheet] = ()
     """further tables, shown after those of the trials"""
+    stress: Sequence[StressSection] = ()
     latencies: pd.DataFrame | None = None
     """optional raw latencies, long: columns trial and latency_ns"""

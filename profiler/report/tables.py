@@ -73,6 +73,13 @@ def summary(frame: pd.DataFrame, *, width: int = WIDTH) -> RenderableType:
     return Stack(*parts)
 
 
+def stacked(sheets: Sequence[Sheet], *, width: int = WIDTH) -> RenderableType:
+    """Any sheets for a terminal, one below the other."""
+    from rich.console import Group as Stack
+
+    return Stack(*(part for sheet in sheets for part in (*_blocks(sheet, width), "")))
+
+
 def hardware_tables(frame: pd.DataFrame, *, width: int = WIDTH) -> list[Table]:
     """p50 of each model and variant by target and thread count, split where it is too wide."""
     return [t for sheet in hardware_sheets(records(frame)) for t in _chunks(sheet, width)]

@@ -9,6 +9,7 @@ from typing import Literal, Optional, Union, cast, get_args
 
 from profiler.schema.codec import DecodeError
 from profiler.schema.images import ImageSpec
+from profiler.schema.stress import StressSpec
 from profiler.schema.target import NAME
 from profiler.schema.variant import VariantSpec
 from profiler.units import parse_cpus, parse_duration, parse_fraction, parse_size
@@ -309,6 +310,7 @@ class Study:
     objectives: tuple[Objective, ...] = ("p50", "accuracy")
     slo: Slo = Slo()
     measure: MeasureSpec = MeasureSpec()
+    stress: Optional[StressSpec] = None
     seed: int = 0
     folder: Path = field(default=Path(), init=False, compare=False)
     """where the study file lies; set by the reader"""
@@ -333,6 +335,9 @@ class Study:
             for name in variant.targets:
                 if name not in self.targets:
                     raise DecodeError("variants.targets", "targets of the study", name)
+        if self.stress is not None and self.stress.perturbations and self.data is None:
+            raise DecodeError("stress.perturbations", "none without a [data] table", None,
+                              "add [data] with the rows that are to be perturbed")  # fmt: skip
         for count in self.threads:
             if count < 1:
                 raise DecodeError("threads", "counts of 1 or more", list(self.threads))

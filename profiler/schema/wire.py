@@ -269,3 +269,30 @@ class Trace:
     """latencies of a session without the profiler, which slows down every node; taken in turns
     with the profiled ones, in the same process"""
     providers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Predictions on other rows than those of the job, after the timing."""
+
+    status: str
+    """ok | failed"""
+    reason: Optional[str] = None
+    """for failed: crashed, timeout, out of memory, error"""
+    detail: Optional[str] = None
+    outputs: dict[str, str] = field(default_factory=dict)
+    """output name -> sha of an .npy blob with one prediction per row"""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What a session made of a query that it must not be asked."""
+
+    case: str
+    outcome: str
+    """answer, wrong answer, NaN out, error, crash, timeout, out of memory, not applicable"""
+    detail: Optional[str] = None
+    wall_ns: Optional[int] = None
+    """until the answer or the error; overload: the slowest query"""
+    plain_ns: Optional[int] = None
+    """the same session's ordinary query"""

@@ -154,14 +154,16 @@ def tango_interval(lost: int, gained: int, n: int, *, confidence: float = 0.95) 
     )
 
 
-def exact_margin_p(lost: int, gained: int, n: int, margin: float) -> float:
+def exact_margin_p(
+    lost: int, gained: int, n: int, margin: float, nuisance_risk: float = NUISANCE_RISK
+) -> float:
     """p of "the drop is ``margin`` or more": small values show that it is less.
 
     Exact unconditional test which orders the outcomes by Tango's score statistic and takes the
-    worst rate of disagreement within its 99.9 % interval (Berger & Boos 1994, "P values maximized
-    over a confidence set for the nuisance parameter"; Hsueh, Liu & Chen 2001, "Unconditional
-    exact tests for equivalence or noninferiority for paired binary endpoints"). With the counts
-    swapped and the margin negated it is the p of "the drop is ``margin`` or less".
+    worst rate of disagreement within its 1 - ``nuisance_risk`` interval, below which no p falls
+    (Berger & Boos 1994, "P values maximized over a confidence set for the nuisance parameter";
+    Hsueh, Liu & Chen 2001, "Unconditional exact tests for equivalence or noninferiority for paired
+    binary endpoints"). Counts swapped and margin negated: p of "the drop is ``margin`` or less".
     """
     _check_counts(lost, gained, n)
     from scipy.special import bdtr, betaincinv
@@ -169,7 +171,7 @@ def exact_margin_p(lost: int, gained: int, n: int, margin: float) -> float:
 
     observed = float(_tango_z(np.array(lost), np.array(gained), n, margin)) + 1e-9
     moved = lost + gained
-    tail = NUISANCE_RISK / 2.0
+    tail = nuisance_risk / 2.0
     low = float(betaincinv(moved, n - moved + 1, tail)) if moved > 0 else 0.0
     high = float(betaincinv(moved + 1, n - moved, 1.0 - tail)) if moved < n else 1.0
     rates = np.linspace(max(low, abs(margin)), max(high, abs(margin)), NUISANCE_POINTS)
@@ -190,7 +192,7 @@ def exact_margin_p(lost: int, gained: int, n: int, margin: float) -> float:
     chance = np.where(
         below >= 0, bdtr(np.maximum(below, 0), n - c, np.minimum(share, 1.0)), 0.0
     ) * binom.pmf(c, n, gain[:, None])
-    return min(1.0, float(chance.sum(axis=1).max()) + NUISANCE_RISK)
+    return min(1.0, float(chance.sum(axis=1).max()) + nuisance_risk)
 
 
 def mcnemar_exact(lost: int, gained: int) -> float:

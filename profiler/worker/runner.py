@@ -49,14 +49,16 @@ class Runner:
         self.gpu = None if job.gpu is None else nvml.gpu(job.gpu.select)
         self.energy = Account()
 
-    def _rows(self) -> dict[str, Any]:
-        if not self.job.inputs:
+    def _rows(self, inputs: Optional[dict[str, str]] = None) -> dict[str, Any]:
+        """The rows of the job, or others (input name -> sha)."""
+        inputs = self.job.inputs if inputs is None else inputs
+        if not inputs:
             return {}
         import numpy as np
 
         return {
             name: np.load(self.blobs.path(sha), mmap_mode="r", allow_pickle=False)
-            for name, sha in self.job.inputs.items()
+            for name, sha in inputs.items()
         }
 
     def load(self) -> dict[str, Any]:
@@ -158,20 +160,26 @@ class Runner:
             "providers": list(plain.providers),
         }
 
-    def predict(self) -> dict[str, Any]:
-        """Outputs on all rows by the session that was timed, as blobs."""
+    def predict(self, inputs: Optional[dict[str, str]] = None) -> dict[str, Any]:
+        """Outputs on all rows (of the job, or others) by the session that was timed, as blobs."""
         import io
 
         import numpy as np
 
         outputs = {}
         for name, value in self.backend.predict(
-            self._rows(), self.job.batch, self.job.stack
+            self._rows(inputs), self.job.batch, self.job.stack
         ).items():
             buffer = io.BytesIO()
             np.save(buffer, value, allow_pickle=False)
             outputs[name] = self.out.add(buffer.getvalue())
         return {"outputs": outputs}
+
+    def probe(self, case: str) -> dict[str, Any]:
+        """One query that must not be asked, and what came back."""
+        from profiler.worker import probes
+
+        return probes.probe(self.backend, self._rows(), self.job.batch, self.job.stack, case)
 
     def finish(self) -> dict[str, Any]:
         """Memory figures of the whole life of this process, and the energy of its blocks."""

@@ -1,6 +1,7 @@
 """The supervisor: answers the host, starts runners, and never outlives the host.
 
-Operations: hello, facts, have (which blobs are missing), round, trace, bye. A reader thread
+Operations: hello, facts, have (which blobs are missing), round, trace, predict, probe, forget
+(blobs that are not needed again), release (what predict and probe started), bye. A reader thread
 watches the stream: its end, or silence where pings should be, ends the whole process group even
 in the middle of a round. A dead link does not always close the stream.
 """
@@ -19,11 +20,16 @@ from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream, Silence
-from profiler.schema.wire import PROTOCOL, SILENCE_S, RoundRequest, TraceRequest
+from profiler.schema.wire import PROTOCOL, SILENCE_S, Job, RoundRequest, TraceRequest
 from profiler.worker import facts, tracing
+from profiler.worker.answers import Answers
 from profiler.worker.blobs import BlobFolder, sha_of
 from profiler.worker.channel import Channel
 from profiler.worker.rounds import Round
+
+OPERATIONS = (
+    "hello", "facts", "have", "round", "trace", "predict", "probe", "forget", "release",
+)  # fmt: skip
 
 
 class Server:
@@ -33,6 +39,7 @@ class Server:
         self.channel, self.home = channel, home
         self.blobs = BlobFolder(home / "blobs")
         self.out = BlobFolder(Path(tempfile.mkdtemp(prefix="out-", dir=str(home))))
+        self.answers = Answers(home, self.out)
         self.inbox: queue.Queue[Optional[dict[str, Any]]] = queue.Queue()
 
     def watch(self) -> None:
@@ -87,6 +94,28 @@ class Server:
         )
         return found
 
+    def predict(self, job: dict[str, Any], inputs: dict[str, str], limit_ns: int) -> dict[str, Any]:
+        """Predictions of a job's session on other rows."""
+        found: dict[str, Any] = encode(self.answers.predict(decode(Job, job), inputs, limit_ns))
+        return found
+
+    def probe(self, job: dict[str, Any], case: str, limit_ns: int) -> dict[str, Any]:
+        """What a job's session makes of a query that it must not be asked."""
+        found: dict[str, Any] = encode(self.answers.probe(decode(Job, job), case, limit_ns))
+        return found
+
+    def release(self) -> dict[str, Any]:
+        """End what predict and probe started."""
+        self.answers.release()
+        return {}
+
+    def forget(self, shas: list[str]) -> dict[str, Any]:
+        """Remove blobs that are not needed again."""
+        for path in (folder.path(sha) for sha in shas for folder in (self.blobs, self.out)):
+            if path.is_file():
+                path.unlink()
+        return {}
+
     def serve(self) -> None:
         """Answer until 'bye'."""
         threading.Thread(target=self.watch, daemon=True).start()
@@ -100,7 +129,7 @@ class Server:
                 self.channel.send({**reply, "ok": True, "result": {}})
                 return
             try:
-                if operation not in ("hello", "facts", "have", "round", "trace"):
+                if operation not in OPERATIONS:
                     raise ValueError(f"unknown operation {operation!r}")
                 reply.update(ok=True, result=getattr(self, operation)(**arguments))
             except Exception as error:  # the host must learn of every failure

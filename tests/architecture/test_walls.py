@@ -17,10 +17,11 @@ LEVELS = {
     "planning": 3, "sources": 3, "data": 3, "analysis": 3, "transport": 3, "demo": 3,
     "variants": 4, "session": 4, "store": 4,
     "raw": 5, "prepare": 5, "report": 5, "fingerprint": 5, "single": 5, "fleet": 5, "wall_meter": 5,
-    "results": 6, "jobs": 6,
-    "campaign": 7, "explain": 7, "brief": 7, "console": 7,
-    "commands": 8,
-    "cli": 9,
+    "jobs": 6, "stress": 6, "group_state": 6,
+    "results": 7,
+    "campaign": 8, "explain": 8, "brief": 8, "console": 8,
+    "commands": 9,
+    "cli": 10,
 }  # fmt: skip
 WORKER_MAY_IMPORT = {"numpy", "onnxruntime", "psutil"}
 # Optional files, imported only for the target that asks for them. torch is measured as a backend

@@ -48,6 +48,9 @@ class Backend(Protocol):
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         """Outputs for all rows, in order, as numpy arrays with the rows on the first axis."""
 
+    def call(self, feed: dict[str, Any]) -> dict[str, Any]:
+        """One query with exactly these arrays, whatever they are; from several threads at once."""
+
 
 def make(name: str) -> Backend:
     """The backend called `name`. Raises KeyError for an unknown one."""

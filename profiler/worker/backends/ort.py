@@ -151,3 +151,6 @@ class OrtBackend:
                     )
                 pieces[name].append(value[: count - start] if stack else value[None])
         return {name: np.concatenate(values) for name, values in pieces.items()}
+
+    def call(self, feed: dict[str, Any]) -> dict[str, Any]:
+        return dict(zip(self._output_names, self._session.run(self._output_names, feed)))

@@ -128,3 +128,10 @@ class TorchBackend:
                     value = tensor.numpy()
                     pieces[name].append(value[: count - start] if stack else value[None])
         return {name: np.concatenate(values) for name, values in pieces.items()}
+
+    def call(self, feed: dict[str, Any]) -> dict[str, Any]:
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in feed.items()}
+        by_name = set(feed) <= set(self._names)
+        with torch.inference_mode():
+            found = self._call(**tensors) if by_name else self._call(*tensors.values())
+        return {name: tensor.numpy() for name, tensor in zip(self._outputs, flat(found))}
