@@ -36,7 +36,7 @@ from profiler.session import Session, open_session
 from profiler.store import Store
 from profiler.transport.local import cache_folder
 
-STABLE = ("error",)
+STABLE = ("error", "not available")
 """Reasons which trying again can't mend."""
 FAILURES_ALLOWED = 2
 

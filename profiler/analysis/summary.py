@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis import gpu, noise, placement
+from profiler.analysis import gpu, noise, placement, start
 from profiler.analysis.samples import Samples, Taken
 from profiler.schema.plan import Trial
 
@@ -48,8 +48,8 @@ def summarise(
     row.update(throughput=rate.value, throughput_low=rate.low, throughput_high=rate.high)
     row["noise"] = noise.describe([t.repetition for t in taken])
     repetitions = [t.repetition for t in taken]
-    for column in ("load_ns", "first_query_ns", "warmup_ns"):
-        row[column] = _median([getattr(r, column) for r in repetitions])
+    row.update(start.columns(repetitions, adaptive=adaptive))
+    row["warmup_ns"] = _median([r.warmup_ns for r in repetitions])
     for column in ("imports", "loaded", "first_query", "peak", "pss"):
         values = [getattr(r.memory, f"{column}_bytes") for r in repetitions]
         row[f"memory_{column}_bytes"] = _median(values)
