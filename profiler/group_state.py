@@ -14,7 +14,7 @@ from profiler.schema.study import Study
 from profiler.schema.wire import Repetition
 from profiler.store import Store
 
-STABLE = ("error",)
+STABLE = ("error", "not available")
 """Reasons which trying again can't mend."""
 FAILURES_ALLOWED = 2
 

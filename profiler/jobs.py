@@ -35,6 +35,7 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
         "slo_ns": study.slo.p99 if trial.scenario == "server" else None,
         "affinity": parse_cpus(trial.affinity),
         "starts": trial.starts,
+        "cache": trial.cache,
         "memory_limit_bytes": memory_limit_bytes(trial, target, study),
     }
     if target.backend == "null":
@@ -61,6 +62,7 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
         device=target.device,
         artifact=artifact.sha,
         artifact_bytes=artifact.bytes,
+        data=artifact.data,
         provider_options=target.provider_options,
         session_options={**target.session_options, **trial.session_options},
         optimization=trial.optimization,

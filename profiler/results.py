@@ -363,6 +363,7 @@ class Results:
             self.samples,
             other.samples,
             reference=references[0] if references else None,
+            adaptive=self.adaptive or other.adaptive,
             delta=self.study.measure.equivalence,
         )
 

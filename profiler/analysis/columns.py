@@ -2,14 +2,16 @@
 
 COLUMNS = (
     "trial", "model", "variant", "recipe", "is_baseline", "target", "provider", "threads",
-    "scenario", "batch", "concurrency", "gap_ns", "rate", "optimization", "affinity",
+    "scenario", "batch", "concurrency", "cache", "gap_ns", "rate", "optimization", "affinity",
     "arena", "memory_limit",
     "status", "reason", "stopped", "rounds", "queries",
     "p50_ns", "p50_low_ns", "p50_high_ns", "p50_note",
     "p90_ns", "p90_low_ns", "p90_high_ns", "p90_note",
     "p99_ns", "p99_low_ns", "p99_high_ns", "p99_note",
     "throughput", "throughput_low", "throughput_high",
-    "load_ns", "first_query_ns", "warmup_ns",
+    "load_ns", "load_low_ns", "load_high_ns",
+    "first_query_ns", "first_query_low_ns", "first_query_high_ns",
+    "steady_ns", "steady_low_ns", "steady_high_ns", "processes", "warmup_ns",
     "memory_imports_bytes", "memory_loaded_bytes", "memory_first_query_bytes",
     "memory_peak_bytes", "memory_pss_bytes", "file_bytes",
     "providers", "placed", "placed_note", "output_error",

@@ -36,7 +36,8 @@ def columns(
         reasons.insert(0, f"{window_ns / 1e6:.0f} ms of measuring are too short for a counter")
     elif known:
         joules = sum(e.joules or 0.0 for e in known) / queries
-        return _columns(joules, "measured", f"{known[0].source}, everything on the device counts")
+        whole = "the GPU alone" if known[0].source == "NVML" else "everything on the device counts"
+        return _columns(joules, "measured", f"{known[0].source}, {whole}")
     if declared_watts is not None and throughput:
         joules = declared_watts * trial.batch / throughput
         return _columns(joules, "estimated", f"{declared_watts:g} W as declared, all the time")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis import gpu, known_failures, noise, placement
+from profiler.analysis import gpu, known_failures, noise, placement, start
 from profiler.analysis.samples import Samples, Taken
 from profiler.schema.plan import Trial
 
 if TYPE_CHECKING:
     from profiler.statistics.intervals import Estimate
 
+ARRIVALS = 100_000
+"""Replayed for a goodput: of 20,000 the stream of arrivals alone moves it by a per cent. More than
+one lane is replayed query by query, hence fewer."""
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
@@ -48,8 +51,8 @@ def summarise(
     row.update(throughput=rate.value, throughput_low=rate.low, throughput_high=rate.high)
     row["noise"] = noise.describe([t.repetition for t in taken])
     repetitions = [t.repetition for t in taken]
-    for column in ("load_ns", "first_query_ns", "warmup_ns"):
-        row[column] = _median([getattr(r, column) for r in repetitions])
+    row.update(start.columns(repetitions, adaptive=adaptive))
+    row["warmup_ns"] = _median([r.warmup_ns for r in repetitions])
     for column in ("imports", "loaded", "first_query", "peak", "pss"):
         values = [getattr(r.memory, f"{column}_bytes") for r in repetitions]
         row[f"memory_{column}_bytes"] = _median(values)
@@ -77,7 +80,13 @@ def goodput(
     from profiler.worker.openloop import highest_rate
 
     rates = [
-        highest_rate(one.services.tolist(), trial.concurrency, slo_p99_ns, seed=number)
+        highest_rate(
+            one.services.tolist(),
+            trial.concurrency,
+            slo_p99_ns,
+            arrivals=ARRIVALS if trial.concurrency == 1 else ARRIVALS // 5,
+            seed=number,
+        )
         for number, one in enumerate(taken)
         if one.services is not None
     ]

@@ -53,6 +53,7 @@ class Configuration:
     gap_ns: int = 0
     rate: float | None = None
     starts: int = 3
+    cache: str = "warm"
     optimization: str = "all"
     affinity: str = ""
     arena: bool = True
@@ -64,6 +65,8 @@ class Configuration:
         parts = [self.scenario, f"b{self.batch}", f"t{self.threads}"]
         if self.concurrency > 1:
             parts.append(f"c{self.concurrency}")
+        if self.cache != "warm":
+            parts.append(f"{self.cache}-cache")
         if self.gap_ns:
             parts.append(f"gap-{format_duration(self.gap_ns).replace(' ', '')}")
         if self.rate is not None:
@@ -130,9 +133,20 @@ def _configurations(
         sizes = scenario.batch
         if fixed is not None and scenario.kind != "offline":
             sizes = (fixed,)
-        for batch, concurrency, threads, optimization, affinity, arena, limit, options in product(
+        for (
+            batch,
+            concurrency,
+            cache,
+            threads,
+            optimization,
+            affinity,
+            arena,
+            limit,
+            options,
+        ) in product(
             sizes,
             scenario.concurrency,
+            scenario.cache,
             study.threads or (cores,),
             sweep.optimization,
             sweep.affinity,
@@ -148,6 +162,7 @@ def _configurations(
                 gap_ns=scenario.gap,
                 rate=None if scenario.rate == "max" else scenario.rate,
                 starts=scenario.starts,
+                cache=cache,
                 optimization=optimization,
                 affinity=affinity,
                 arena=arena,

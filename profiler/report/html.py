@@ -19,9 +19,9 @@ from profiler.report.frontier import frontier_panel
 from profiler.report.hardware import hardware_sheets
 from profiler.report.model import ReportInput
 from profiler.report.page import SCRIPT, STYLE
-from profiler.report.records import Group, Row, clean, groups, measured, records
-from profiler.report.sheets import missing_sheet, start_sheet
-from profiler.report.tables import main_sheets
+from profiler.report.records import Group, Row, clean, groups, records
+from profiler.report.sheets import missing_sheet
+from profiler.report.tables import main_sheets, other_starts
 from profiler.report.theme import DARK, LIGHT, NARROW, WIDE, Size, recoloured
 from profiler.units import format_size
 
@@ -41,7 +41,7 @@ def page(report: ReportInput) -> str:
     rows = records(report.frame)
     figures = _figures(report, rows)
     among = groups(rows)
-    tables = [*main_sheets(rows), *(start_sheet(g, among) for g in among if measured(g.rows))]
+    tables = [*main_sheets(rows), *other_starts(among)]
     if len({row.get("target") for row in rows}) > 1:
         tables += hardware_sheets(rows)
     tables += report.sheets

@@ -322,26 +322,47 @@ def _placed(share: float | None) -> str:
     return MISSING if share is None else f"{math.floor(share * 100)}"
 
 
+def _half_text(row: Row, column: str) -> str:
+    """' ±4 %' of the value; empty without an interval."""
+    if row.get(column) is None or not interval_known(row, column):
+        return ""
+    stem = column.removesuffix("_ns")
+    half = (row[f"{stem}_high_ns"] - row[f"{stem}_low_ns"]) / 2 / row[column]
+    return f" ±{figure(half * 100, 2)} %"
+
+
 def start_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """What happens once per process: loading, the first query, and memory by stage."""
     columns, identity = identity_columns(group.rows)
-    fields: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
-        ("load", "load_ns", format_duration),
-        ("first query", "first_query_ns", format_duration),
-        ("rounds", "rounds", figure_whole),
-        ("queries", "queries", figure_whole),
-        ("imports", "memory_imports_bytes", format_size),
-        ("loaded", "memory_loaded_bytes", format_size),
-        ("peak", "memory_peak_bytes", format_size),
-    )
+
+    def spanned(key: str) -> Callable[[Row], str]:
+        return lambda row: format_duration(row.get(key)) + _half_text(row, key)
+
+    def plain(key: str, show: Callable[[float | None], str]) -> Callable[[Row], str]:
+        return lambda row: show(row.get(key))
+
+    fields = [
+        (Column(title="load"), spanned("load_ns")),
+        (Column(title="first query"), spanned("first_query_ns")),
+    ]
+    if _has(group.rows, "steady_ns"):
+        fields += [
+            (Column(title="steady"), spanned("steady_ns")),
+            (Column(title="n"), plain("processes", figure_whole)),
+        ]
+    else:
+        fields += [
+            (Column(title="rounds", drop=2), plain("rounds", figure_whole)),
+            (Column(title="queries", drop=2), plain("queries", figure_whole)),
+        ]
+    for title in ("imports", "loaded", "peak"):
+        column = Column(title=title, drop=1 if title == "peak" else 3)
+        fields.append((column, plain(f"memory_{title}_bytes", format_size)))
     if _has(group.rows, "placed"):
-        fields = (*fields, ("placed %", "placed", _placed))
-    columns += [Column(title=title) for title, _, _ in fields]
+        fields.append((Column(title="placed %", drop=2), plain("placed", _placed)))
+    columns += [column for column, _ in fields]
     lines = tuple(
-        Line(
-            standing=standing(row),
-            cells=(*identity(row), *(show(row.get(key)) for _, key, show in fields)),
-        )
+        Line(standing=standing(row), cells=(*identity(row), *(make(row) for _, make in fields)))
         for row in measured(group.rows)
     )
     return Sheet(

@@ -119,8 +119,19 @@ def main_sheets(rows: Sequence[Row]) -> list[Sheet]:
     for group in among:
         sheets.append(latency_sheet(group, among))
         if _measured_any(group):
+            if group.scenario == "cold_start":
+                sheets.append(start_sheet(group, among))
             sheets.append(quality_sheet(group, among))
     return [*sheets, *throughput_sheets(rows)]
+
+
+def other_starts(among: Sequence[Group]) -> list[Sheet]:
+    """Start and memory of what is measured; cold starts have that in their main sheets."""
+    return [
+        start_sheet(group, among)
+        for group in among
+        if _measured_any(group) and group.scenario != "cold_start"
+    ]
 
 
 def _measured_any(group: Group) -> bool:
@@ -249,7 +260,7 @@ def markdown(rows: Sequence[Row]) -> str:
     """Pipe tables for a decision paper: the terminal's sheets, start-up and memory."""
     among = groups(rows)
     sheets = main_sheets(rows)
-    sheets += [start_sheet(group, among) for group in among if _measured_any(group)]
+    sheets += other_starts(among)
     if len({row.get("target") for row in rows}) > 1:
         sheets += hardware_sheets(rows)
     gone = missing_sheet(rows)

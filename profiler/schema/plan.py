@@ -24,6 +24,7 @@ class Trial:
     rate: Optional[float] = None
     """server: queries a second; None: the highest that keeps slo.p99"""
     starts: int = 3
+    cache: str = "warm"
     optimization: str = "all"
     affinity: str = ""
     arena: bool = True

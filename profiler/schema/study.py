@@ -50,6 +50,9 @@ _BATCHES: dict[str, tuple[int, ...]] = {
     "server": (1,), "cold_start": (1,),
 }  # fmt: skip
 
+LEAST_STARTS = 10
+"""Cold starts vary more than anything else: fewer say too little."""
+
 Optimization = Literal["none", "basic", "extended", "all"]
 
 
@@ -214,7 +217,9 @@ class ScenarioSpec:
     rate: Union[float, Literal["max"]] = "max"
     """server: queries a second, or "max": the highest rate whose p99 keeps slo.p99"""
     starts: int = 3
-    """cold_start: fresh processes in each round"""
+    """cold_start: fresh processes in each round; at least 10 in all are measured"""
+    cache: tuple[Literal["warm", "cold"], ...] = ("warm",)
+    """cold_start: the model file in the page cache, or not; each is its own trial"""
 
     @classmethod
     def from_text(cls, text: str) -> ScenarioSpec:
@@ -242,6 +247,10 @@ class ScenarioSpec:
             raise DecodeError("rate", "queries a second, for the server scenario", self.rate)
         if self.starts < 1:
             raise DecodeError("starts", "1 or more", self.starts)
+        if not self.cache:
+            raise DecodeError("cache", "at least one entry", [])
+        if self.cache != ("warm",) and self.kind != "cold_start":
+            raise DecodeError("cache", "cold_start: only that one loads", list(self.cache))
         object.__setattr__(self, "batch", batch)
 
 
@@ -331,6 +340,13 @@ class Study:
                     "slo.p99", "a limit: the server scenario searches the highest rate that"
                     " keeps it", None, 'add [slo] p99 = "10ms", or give the scenario a rate'
                 )  # fmt: skip
+            if scenario.kind == "cold_start":
+                least = -(-LEAST_STARTS // self.measure.min_rounds)
+                if scenario.starts < least:
+                    raise DecodeError(
+                        "scenarios.starts", f"{least} or more: {LEAST_STARTS} fresh processes in"
+                        f" {self.measure.min_rounds} rounds", scenario.starts,
+                    )  # fmt: skip
         for variant in self.every_variant:
             for name in variant.targets:
                 if name not in self.targets:

@@ -89,6 +89,10 @@ class Job:
     """CPUs the runner may use; empty: all"""
     starts: int = 3
     """cold_start: fresh processes a round"""
+    cache: str = "warm"
+    """cold_start: whether the model file lies in the page cache (warm) or not (cold)"""
+    data: tuple[str, ...] = ()
+    """shas of files beside the model file that hold its external weights"""
     inputs: dict[str, str] = field(default_factory=dict)
     """input name -> sha of an .npy blob whose first axis counts the rows."""
     stack: bool = True
@@ -205,6 +209,16 @@ class Energy:
 
 
 @dataclass(frozen=True)
+class Start:
+    """One cold start: a fresh process from no model to level queries."""
+
+    load_ns: int
+    first_query_ns: int
+    steady_ns: int
+    """median of the last block of a short warm-up"""
+
+
+@dataclass(frozen=True)
 class Repetition:
     """The raw record of one fresh-process run of one trial."""
 
@@ -226,6 +240,8 @@ class Repetition:
     warmup_queries: Optional[int] = None
     warmup_level: Optional[bool] = None
     """whether the block medians became level before max_warmup_ns"""
+    starts: tuple[Start, ...] = ()
+    """cold_start: every process of the round, in order"""
     memory: Memory = field(default_factory=Memory)
     energy: Energy = field(default_factory=Energy)
     outputs: dict[str, str] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """Energy counters of the device, read around timed blocks and never inside them.
 
-RAPL (x86): microjoules counted by the processor package, which wraps around at
+NVML (NVIDIA): millijoules counted by the card, for targets that compute on it; the CPU beside it is
+not in them. RAPL (x86): microjoules counted by the processor package, which wraps around at
 max_energy_range_uj. INA sensors (Jetson and other boards): power of the input rail, read at both
 ends of a block. Both see everything that runs on the package or board, not this process alone.
 `root` is / except in tests.
@@ -9,16 +10,21 @@ ends of a block. Both see everything that runs on the package or board, not this
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Optional, Protocol, Union
 
 from profiler.schema.wire import Energy
 from profiler.worker.instruments import read_text
+from profiler.worker.nvml import Gpu
 
 RAPL_UPDATE_NS = 1_000_000
 """The counter moves about once a millisecond (Intel SDM vol. 3, 16.10)."""
 SENSOR_UPDATE_NS = 100_000_000
 """Assumed where the driver does not name its update interval."""
+CARD_UPDATE_NS = 100_000_000
+"""NVML's counter moves about ten times a second."""
+UPDATES_A_WINDOW = 10
 UPDATES_A_BLOCK = 5
 """A block must span this many updates, or what is read belongs to its neighbours, too."""
 INPUT_RAILS = ("VDD_IN", "POM_5V_IN", "VIN_SYS_5V0", "VDD_IN_5V0")
@@ -48,6 +54,32 @@ class Zone(NamedTuple):
 
     path: Path
     range_uj: int
+
+
+class Card:
+    """The counter of one GPU: nvmlDeviceGetTotalEnergyConsumption (nvml.h)."""
+
+    name = "NVML"
+    update_ns = CARD_UPDATE_NS
+
+    def __init__(self, millijoules: Callable[[], Optional[int]]) -> None:
+        self._millijoules = millijoules
+
+    def read(self) -> Optional[tuple[int, ...]]:
+        value = self._millijoules()
+        return None if value is None else (value,)
+
+    def microjoules(self, before: tuple[int, ...], after: tuple[int, ...], wall_ns: int) -> float:
+        return 1e3 * (after[0] - before[0])
+
+
+def find_card(gpu: Optional[Gpu]) -> tuple[Optional[Card], str]:
+    """The card's counter, or None and the reason."""
+    if gpu is None:
+        return None, "NVML can't be read: pip install nvidia-ml-py (in the target's Python)"
+    if gpu.energy_mj() is None:
+        return None, "this GPU has no energy counter (Volta and newer have one)"
+    return Card(gpu.energy_mj), ""
 
 
 class Rapl:
@@ -143,13 +175,47 @@ class Account:
     """Adds up the blocks of one runner."""
 
     def __init__(self, root: Path = Path("/")) -> None:
-        rapl, no_rapl = find_rapl(root)
-        sensors, no_sensors = (None, "") if rapl else find_sensors(root)
-        self.source: Optional[Source] = rapl or sensors
-        self._reason = None if self.source else f"{no_rapl}; {no_sensors}"
+        self.source: Optional[Source]
+        self._reason: Optional[str]
         self._microjoules, self._window_ns, self._queries = 0.0, 0, 0
         self._before: Optional[tuple[int, ...]] = None
         self._start_ns = 0
+        rapl, no_rapl = find_rapl(root)
+        sensors, no_sensors = (None, "") if rapl else find_sensors(root)
+        self.source = rapl or sensors
+        self._reason = None if self.source else f"{no_rapl}; {no_sensors}"
+
+    @classmethod
+    def of_card(cls, gpu: Optional[Gpu]) -> Account:
+        """The account of a runner whose work is done on a GPU: the processor's counters don't
+        see it, so nothing else stands in."""
+        account = cls()
+        account.source, account._reason = find_card(gpu)
+        return account
+
+    def window(
+        self, run: Callable[[], int], clock: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        """Where blocks were too short for the counter: one window that is long enough.
+
+        `run` issues some queries and returns how many. The window begins and ends when the counter
+        moves, to within one call of `run`.
+        """
+        source = self.source
+        if source is None or self._queries:
+            return
+        queries, before, start_ns = 0, None, 0
+        begun = False
+        while not begun or clock() - start_ns < UPDATES_A_WINDOW * source.update_ns:
+            done, reading = _until_it_moves(source, run, clock)
+            if done == 0:
+                self._reason = f"{source.name}'s counter does not move"
+                return
+            if begun:
+                queries += done
+            else:
+                begun, before, start_ns = True, reading, clock()
+        self.add(before, reading, clock() - start_ns, queries)
 
     def start(self) -> None:
         """Just before a block."""
@@ -195,3 +261,17 @@ class Account:
             window_ns=self._window_ns,
             queries=self._queries,
         )
+
+
+def _until_it_moves(
+    source: Source, run: Callable[[], int], clock: Callable[[], int]
+) -> tuple[int, Optional[tuple[int, ...]]]:
+    """(queries issued until the counter moved, the new reading); no queries: it stood still."""
+    first, queries = source.read(), 0
+    end_ns = clock() + UPDATES_A_BLOCK * source.update_ns
+    while clock() < end_ns:
+        queries += run()
+        reading = source.read()
+        if reading != first:
+            return queries, reading
+    return 0, first

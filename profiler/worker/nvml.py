@@ -66,16 +66,21 @@ class Gpu:
         """Clocks, temperature, power, energy, why it is slowed, and this process's memory."""
         n, h = self._nvml, self._handle
         bits = _ask(n, lambda: n.nvmlDeviceGetCurrentClocksEventReasons(h))
-        energy = _ask(n, lambda: n.nvmlDeviceGetTotalEnergyConsumption(h))
         return GpuReading(
             sm_mhz=_ask(n, lambda: n.nvmlDeviceGetClockInfo(h, n.NVML_CLOCK_SM)),
             memory_mhz=_ask(n, lambda: n.nvmlDeviceGetClockInfo(h, n.NVML_CLOCK_MEM)),
             celsius=_ask(n, lambda: n.nvmlDeviceGetTemperature(h, n.NVML_TEMPERATURE_GPU)),
             power_mw=_ask(n, lambda: n.nvmlDeviceGetPowerUsage(h)),
-            energy_mj=energy,
+            energy_mj=self.energy_mj(),
             reasons=None if bits is None else reasons(bits),
             process_bytes=self._own_memory(),
         )
+
+    def energy_mj(self) -> Optional[int]:
+        """The card's energy since the driver was loaded; None before Volta."""
+        n, h = self._nvml, self._handle
+        found: Optional[int] = _ask(n, lambda: n.nvmlDeviceGetTotalEnergyConsumption(h))
+        return found
 
     def _own_memory(self) -> Optional[int]:
         """Device memory of this process; None in containers, where NVML sees other process ids."""

@@ -27,7 +27,9 @@ from profiler.schema.wire import (
     Placement,
     Repetition,
     RoundRequest,
+    Start,
 )
+from profiler.worker import page_cache
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.child import NO_SPACE, Child, RunnerFailed
 from profiler.worker.noise import disturbance
@@ -54,6 +56,7 @@ class Slot:
         """disturbed blocks that may still be measured once more"""
         self.services = array("q")
         self.blocks: list[Block] = []
+        self.starts: list[Start] = []
         self.latencies = array("q")
         self.failed: Optional[RunnerFailed] = None
 
@@ -183,20 +186,47 @@ class Round:
                 turns.append(slot)
 
     def _cold_start(self, slot: Slot, position: int) -> None:
-        """One fresh process: from an unloaded model to the first answer."""
+        """One fresh process: from an unloaded model to the first answer, then to level queries."""
         self._spawn(slot)
         self._assign(slot)
         self._await_ready(slot)
         assert slot.child is not None
+        self._set_cache(slot.job)
         slot.facts = slot.child.ask("load", self.request.load_timeout_ns)
+        warm = slot.child.ask(
+            "warm",
+            self.request.max_warmup_ns + self.request.query_timeout_ns,
+            least_ns=0,
+            most_ns=self.request.warmup_ns,
+            block_ns=self.request.block_ns // 4,
+        )
+        steady_ns = warm.pop("typical_ns")
+        slot.facts.update(warm)
         slot.facts.update(slot.child.ask("finish", _IMPORT_TIMEOUT_NS))
         if not slot.blocks:
             self._predict(slot)
         total_ns = slot.facts["load_ns"] + slot.facts["first_query_ns"]
         slot.blocks.append(Block(position=position, queries=1, wall_ns=total_ns, cpu_ns=0))
         slot.latencies.append(total_ns)
+        slot.starts.append(
+            Start(slot.facts["load_ns"], slot.facts["first_query_ns"], max(1, steady_ns))
+        )
         slot.child.close()
         slot.child = None
+
+    def _set_cache(self, job: Job) -> None:
+        """Bring the model's files into the page cache, or out of it, as the job wants it."""
+        blobs = BlobFolder(self.home / "blobs")
+        files = [blobs.path(sha) for sha in (job.artifact, *job.data) if sha is not None]
+        if job.cache == "warm":
+            page_cache.fill(files)
+            return
+        try:
+            if not files:
+                raise page_cache.NotAvailable("the backend loads no model file")
+            page_cache.drop(files)
+        except page_cache.NotAvailable as error:
+            raise RunnerFailed("not available", f"cold page cache: {error}") from None
 
     def _block(self, slot: Slot, position: int) -> None:
         assert slot.child is not None
@@ -248,6 +278,7 @@ class Round:
             latencies=self.out.add(_little_endian(slot.latencies)),
             services=self.out.add(_little_endian(slot.services)) if slot.services else None,
             blocks=tuple(slot.blocks),
+            starts=tuple(slot.starts),
             memory=decode(Memory, facts.pop("memory")),
             energy=decode(Energy, facts.pop("energy")),
             providers=tuple(facts.pop("providers")),

@@ -27,7 +27,7 @@ from profiler.worker.blobs import BlobFolder
 from profiler.worker.channel import Channel
 from profiler.worker.child import NO_SPACE
 from profiler.worker.drivers import make_driver
-from profiler.worker.energy import Account
+from profiler.worker.energy import CARD_UPDATE_NS, Account
 
 LEVEL = 0.02
 """Warm-up ends when the medians of the last blocks differ by less than this."""
@@ -47,7 +47,7 @@ class Runner:
         self.next_query = 0
         self.memory: dict[str, Optional[int]] = {}
         self.gpu = None if job.gpu is None else nvml.gpu(job.gpu.select)
-        self.energy = Account()
+        self.energy = Account() if job.gpu is None else Account.of_card(self.gpu)
 
     def _rows(self, inputs: Optional[dict[str, str]] = None) -> dict[str, Any]:
         """The rows of the job, or others (input name -> sha)."""
@@ -181,10 +181,22 @@ class Runner:
 
         return probes.probe(self.backend, self._rows(), self.job.batch, self.job.stack, case)
 
+    def _some_queries(self) -> int:
+        """Issue queries for a fifth of the card's update interval; returns how many."""
+        first, end = self.next_query, time.perf_counter_ns() + CARD_UPDATE_NS // 5
+        while time.perf_counter_ns() < end:
+            self.backend.run(self.next_query, 1)
+            self.next_query += 1
+        return self.next_query - first
+
     def finish(self) -> dict[str, Any]:
         """Memory figures of the whole life of this process, and the energy of its blocks."""
         self.memory["peak_bytes"] = instruments.peak_bytes()
         self.memory["pss_bytes"] = instruments.proportional_bytes()
+        job = self.job
+        back_to_back = job.scenario not in ("server", "cold_start") and not job.gap_ns
+        if job.gpu is not None and back_to_back and job.concurrency == 1:
+            self.energy.window(self._some_queries)
         return {
             "memory": encode(Memory(**self.memory)),
             "energy": encode(self.energy.total()),

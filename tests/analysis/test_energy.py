@@ -60,3 +60,10 @@ def test_the_users_meter_comes_first() -> None:
 
 def test_nothing_measured_has_no_energy() -> None:
     assert columns(TRIAL, None, 15, 16.0, None) == {}
+
+
+def test_a_cards_counter_is_measured_and_says_that_it_is_the_card_alone() -> None:
+    card = Energy(source="NVML", joules=200.0, window_ns=S, queries=1000)
+    joules, label, note = asked(samples(card), 99)
+    assert (joules, label) == (pytest.approx(0.2), "measured")
+    assert note == "NVML, the GPU alone"

@@ -34,7 +34,7 @@ def run_of(factor: float, drift: float, seed: int) -> dict[str, Samples]:
 
 def test_the_reference_takes_the_drift_out() -> None:
     found = across.compare_runs(
-        run_of(0.95, 1.0, 1), run_of(1.0, 1.3, 2), reference="ref", delta=0.01
+        run_of(0.95, 1.0, 1), run_of(1.0, 1.3, 2), reference="ref", delta=0.01, adaptive=False
     )
     by_trial = {one.trial: one for one in found}
     assert by_trial["a"].verdict == "faster"
@@ -46,8 +46,8 @@ def test_the_reference_takes_the_drift_out() -> None:
 def test_without_shared_rounds_it_is_plain() -> None:
     first = run_of(1.0, 1.0, 1)
     first["ref"].taken = {(9, n): t for (_, n), t in first["ref"].taken.items()}
-    (found,) = [o for o in across.compare_runs(first, run_of(1, 1, 2), reference="ref", delta=0.01)
-                if o.trial == "a"]  # fmt: skip
+    every = across.compare_runs(first, run_of(1, 1, 2), reference="ref", delta=0.01, adaptive=False)
+    (found,) = [one for one in every if one.trial == "a"]
     assert found.relative_to is None
     assert found.verdict == "undecided", "10 % of drift hides everything"
 
@@ -61,6 +61,8 @@ def test_welch_against_its_textbook_form() -> None:
     interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
     assert found.low == pytest.approx(math.exp(interval.low))
     assert found.high == pytest.approx(math.exp(interval.high))
+    wider = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.975)
+    assert across.welch_ratio(a, b, adaptive=True).low == pytest.approx(math.exp(wider.low))
     assert across.welch_ratio(a[:3], b).low is None
 
 

@@ -148,3 +148,13 @@ def test_memory_limits_can_be_swept_and_never_exceed_the_targets() -> None:
 def test_a_size_that_is_none_names_the_key() -> None:
     with pytest.raises(DecodeError, match=r"memory_limit: expected sizes such as '512MB'"):
         study(sweep={"memory_limit": ["much"]})
+
+
+def test_cold_starts_with_a_cold_cache_are_their_own_trials_and_ten_at_least() -> None:
+    cold = {"kind": "cold_start", "cache": ["warm", "cold"]}
+    trials = make_plan(study(scenarios=[cold]), (CPU,), Known(facts=facts())).trials
+    assert {t.cache: t.id.endswith("/cold-cache") for t in trials} == {"warm": False, "cold": True}
+    with pytest.raises(DecodeError, match=r"scenarios.starts: expected 3 or more"):
+        study(scenarios=[{"kind": "cold_start", "starts": 2}])
+    with pytest.raises(DecodeError, match=r"cache: expected cold_start"):
+        study(scenarios=[{"kind": "offline", "cache": ["cold"]}])

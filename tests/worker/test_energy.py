@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from profiler.worker.energy import Account, Rapl, Sensors, find_rapl, find_sensors
+from profiler.worker.energy import CARD_UPDATE_NS, Account, Rapl, Sensors, find_rapl, find_sensors
 
 MS = 1_000_000
 
@@ -136,3 +136,59 @@ def test_none_at_all(tmp_path: Path) -> None:
     total = account.total()
     assert total.joules is None
     assert "virtual machines" in str(total.reason)
+
+
+class FakeCard:
+    """A GPU of 200 W whose counter moves every 100 ms of a clock that queries of 7 ms advance."""
+
+    def __init__(self, watts: float | None = 200.0) -> None:
+        self.watts, self.now_ns = watts, 12_345_678
+
+    def energy_mj(self) -> int | None:
+        if self.watts is None:
+            return None
+        moved_ns = self.now_ns // CARD_UPDATE_NS * CARD_UPDATE_NS
+        return 10**9 + round(self.watts * moved_ns / 1e6)
+
+    def query(self) -> int:
+        self.now_ns += 7 * MS
+        return 1
+
+    def clock(self) -> int:
+        return self.now_ns
+
+
+def test_a_card_is_counted_over_a_window_that_its_counter_can_see() -> None:
+    card = FakeCard()
+    account = Account.of_card(card)
+    account.add((1,), (1,), 20 * MS, 10)
+    assert "block_time of 500ms" in str(account.total().reason)
+    account.window(card.query, card.clock)
+    total = account.total()
+    assert (total.source, total.queries) == ("NVML", total.window_ns // (7 * MS))
+    assert total.window_ns >= 10 * CARD_UPDATE_NS
+    assert total.joules / total.queries == pytest.approx(200 * 0.007, rel=0.02)
+
+
+def test_blocks_that_are_long_enough_for_a_card_need_no_window() -> None:
+    card = FakeCard()
+    account = Account.of_card(card)
+    account.add((1_000,), (101_000,), 500 * MS, 50)
+    account.window(card.query, card.clock)
+    total = account.total()
+    assert (total.joules, total.queries) == (pytest.approx(100.0), 50)
+
+
+@pytest.mark.parametrize(
+    ("card", "says"),
+    [(None, "pip install nvidia-ml-py"), (FakeCard(None), "Volta"), (FakeCard(0.0), "not move")],
+)
+def test_a_card_without_a_counter_is_not_replaced_by_the_processors(
+    card: FakeCard | None, says: str
+) -> None:
+    account = Account.of_card(card)
+    if card is not None:
+        account.window(card.query, card.clock)
+    total = account.total()
+    assert total.joules is None
+    assert says in str(total.reason)
