@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import profiler
-from profiler import fingerprint, raw
+from profiler import fingerprint, own_metric, raw
 from profiler.analysis.converge import Convergence
 from profiler.errors import EnvironmentMissing, InputError, Interrupted
 from profiler.fleet import Fleet
@@ -144,6 +144,14 @@ class Campaign:
             reached = set(fleet.lost)
             fleet.run(lambda name, session: self._visit(name, session, plan, prepared))
             self._record_lost(fleet, plan, known=reached)
+        if self.study.data is not None and self.study.data.metric is not None:
+            self.progress.stage(f"judging by {self.study.data.metric}")
+            results = Results(self.store)
+            parts = {"evaluation": results.accuracy, "confirmation": results.confirmation}
+            self.store.write_json(
+                own_metric.RECORD,
+                {n: own_metric.judge(self.study, p) for n, p in parts.items() if p is not None},
+            )
 
     def _visit(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
         """All groups of one target, one after the other."""

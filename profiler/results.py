@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from profiler import raw
+from profiler import own_metric, raw
 from profiler.analysis import (
     across,
     cost,
@@ -205,7 +205,7 @@ class Results:
     def accuracy(self) -> Accuracy:
         """What is known of the predictions on the evaluation rows: metrics, damage, flips."""
         assert self.prepared.evaluation is not None
-        return self._accuracy(slice(None, self.prepared.evaluation.rows))
+        return self._accuracy("evaluation", slice(None, self.prepared.evaluation.rows))
 
     @cached_property
     def confirmation(self) -> Accuracy | None:
@@ -213,10 +213,11 @@ class Results:
         evaluation = self.prepared.evaluation
         if evaluation is None or len(self._array(evaluation.numbers)) == evaluation.rows:
             return None
-        return self._accuracy(slice(evaluation.rows, None))
+        return self._accuracy("confirmation", slice(evaluation.rows, None))
 
-    def _accuracy(self, part: slice) -> Accuracy:
+    def _accuracy(self, name: str, part: slice) -> Accuracy:
         evaluation, data = self.prepared.evaluation, self.study.data
+        judged = self._store.read_json(own_metric.RECORD) or {}
         assert evaluation is not None
         assert data is not None
         return Accuracy(
@@ -229,6 +230,7 @@ class Results:
             pairs={name: self._array(sha)[part] for name, sha in evaluation.pairs.items()},
             top_k=data.top_k,
             costs=data.costs,
+            own=judged.get(name, {}) if data and data.metric else None,
             margin=self.study.measure.margin,
             seed=self.study.seed,
         )

@@ -18,6 +18,7 @@ from profiler.report.frontier import frontier_panel
 from profiler.report.model import ReportInput
 from profiler.report.page import SCRIPT, STYLE
 from profiler.report.records import Group, Row, clean, groups, measured, records
+from profiler.report.reliability import reliability_panel
 from profiler.report.sheets import hardware_sheets, missing_sheet, start_sheet
 from profiler.report.tables import main_sheets
 from profiler.report.theme import DARK, LIGHT, NARROW, WIDE, Size, recoloured
@@ -149,6 +150,7 @@ def _figures(report: ReportInput, rows: Sequence[Row]) -> dict[str, dict[str, An
         add(f"frontier-{n}", _panel_maker(frontier_panel, report, group, among))
     for n, group in enumerate(among):
         add(f"ratio-{n}", _panel_maker(plots.ratio_panel, report, group, among))
+    add("reliability", lambda size: reliability_panel(report, size=size))
     raw = report.latencies
     if raw is not None:
         add("latency", lambda size: _latency(raw, report.frame, size))

@@ -41,5 +41,7 @@ class ReportInput:
     """half-width of the band of latency ratios too close to 1 to matter"""
     sheets: Sequence[Sheet] = ()
     """further tables, shown after those of the trials"""
+    reliability: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
+    """trial -> bins with confidence, accuracy (0..1) and n"""
     latencies: pd.DataFrame | None = None
     """optional raw latencies, long: columns trial and latency_ns"""
