@@ -38,6 +38,7 @@ def brief(results: Results) -> ReportInput:
         limits=limits(study.slo),
         equivalence=study.measure.equivalence,
         stress=stress_sections(results),
+        reliability=reliability(results),
         sheets=(*accuracy_sheets(results), reproducibility_sheet(results)),
     )
 
@@ -54,6 +55,21 @@ def reproducibility_sheet(results: Results) -> Sheet:
             for p in points
         ),
     )
+
+
+def reliability(results: Results) -> dict[str, list[dict[str, float]]]:
+    """Bins of the first trial of each variant: threads and scenario change no score."""
+    if results.prepared.evaluation is None:
+        return {}
+    first: dict[tuple[str, str], str] = {}
+    for trial in results.outputs:
+        found = results.trials[trial]
+        if found.target == results.study.targets[0]:
+            first.setdefault((found.model, found.variant), trial)
+    bins = {
+        f"{m} {v}": results.accuracy.metrics(t).get("reliability") for (m, v), t in first.items()
+    }
+    return {name: found for name, found in bins.items() if found}
 
 
 def accuracy_sheets(results: Results) -> tuple[Sheet, ...]:

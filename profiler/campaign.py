@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import profiler
-from profiler import fingerprint, raw
+from profiler import fingerprint, own_metric, raw
 from profiler.errors import (
     EnvironmentMissing,
     InputError,
@@ -158,6 +158,14 @@ class Campaign:
             left = set(fleet.lost)  # stress begins when nothing is timed any more, on no target
             if self.study.stress is not None:
                 fleet.run(lambda n, s: None if n in left else self._stress(n, s, plan, prepared))
+        if self.study.data is not None and self.study.data.metric is not None:
+            self.progress.stage(f"judging by {self.study.data.metric}")
+            results = Results(self.store)
+            parts = {"evaluation": results.accuracy, "confirmation": results.confirmation}
+            self.store.write_json(
+                own_metric.RECORD,
+                {n: own_metric.judge(self.study, p) for n, p in parts.items() if p is not None},
+            )
 
     def _lane(self, name: str) -> Progress:
         return self.progress.lane(name) if len(self.targets) > 1 else self.progress

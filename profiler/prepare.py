@@ -105,14 +105,17 @@ def input_hashes(study: Study) -> dict[str, str]:
 
     Files that can't be read are left out here; reading them for use gives the clear message.
     """
-    names = [m.onnx or m.hf for m in study.models] + [study.data.file if study.data else None]
+    data = (study.data.file, study.data.train) if study.data is not None else ()
+    names = [*(m.onnx or m.hf for m in study.models), *data]
+    if study.data is not None and study.data.metric is not None:
+        names.append(study.data.metric.partition(":")[0].removesuffix(".py") + ".py")
     names += [v.file for v in study.variants] + [v.file for m in study.models for v in m.variants]
     hashes = {}
     for name in names:
         if name is None:
             continue
         path = study.folder / name
-        if study.data is not None and name == study.data.file and path.is_dir():
+        if name in data and path.is_dir():
             hashes[name] = _folder_sha(path)
             continue
         for file in _files(path):
@@ -176,8 +179,9 @@ def recall(recorded: dict[str, Any]) -> Prepared:
 def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
     import numpy as np
 
-    from profiler import data
+    from profiler import data, own_metric
 
+    own_metric.check(study)
     evaluation_set: Optional[EvaluationSet] = None
     evaluation: Optional[Evaluation] = None
     if study.data is not None:

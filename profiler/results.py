@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from profiler import raw
+from profiler import own_metric, raw
 from profiler.analysis import (
     across,
     cost,
@@ -213,7 +213,7 @@ class Results:
     def accuracy(self) -> Accuracy:
         """What is known of the predictions on the evaluation rows: metrics, damage, flips."""
         assert self.prepared.evaluation is not None
-        return self._accuracy(slice(None, self.prepared.evaluation.rows))
+        return self._accuracy("evaluation", slice(None, self.prepared.evaluation.rows))
 
     @cached_property
     def confirmation(self) -> Accuracy | None:
@@ -224,10 +224,11 @@ class Results:
             or len(read_array(self.folder, evaluation.numbers)) == evaluation.rows
         ):
             return None
-        return self._accuracy(slice(evaluation.rows, None))
+        return self._accuracy("confirmation", slice(evaluation.rows, None))
 
-    def _accuracy(self, part: slice) -> Accuracy:
+    def _accuracy(self, name: str, part: slice) -> Accuracy:
         evaluation, data = self.prepared.evaluation, self.study.data
+        judged = self._store.read_json(own_metric.RECORD) or {}
         assert evaluation is not None
         assert data is not None
         return Accuracy(
@@ -246,6 +247,7 @@ class Results:
             },
             top_k=data.top_k,
             costs=data.costs,
+            own=judged.get(name, {}) if data and data.metric else None,
             margin=self.study.measure.margin,
             seed=self.study.seed,
         )

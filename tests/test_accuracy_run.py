@@ -47,6 +47,7 @@ def test_slices_costs_and_flips(make_study, tmp_path, capsys):
     page = look.write(results, tmp_path / "report")["report.html"].read_text()
     for part in (
         "Task metrics",
+        "Reliability: right as often",
         "Agreement with the baseline",
         "damaged more than the rest",
         "Reproducibility: ",

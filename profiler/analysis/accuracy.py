@@ -34,6 +34,8 @@ class Accuracy:
     """embedding: pairs and similarity, both (rows,)"""
     top_k: Sequence[int] = (task_metrics.TOP,)
     costs: Sequence[Sequence[float]] = ()
+    own: Mapping[str, Mapping[str, Any]] | None = None
+    """trial -> accuracy columns by the study's own metric; None: the task's"""
     margin: float = 0.01
     seed: int = 0
 
@@ -57,6 +59,8 @@ class Accuracy:
     def _judged(self) -> dict[str, dict[str, Any]]:
         """Trial -> accuracy, its loss and the verdict; empty where nothing says what is right."""
         labels, name = self.labels, "accuracy_is"
+        if self.own is not None:
+            return {t: dict(row) for t, row in self.own.items() if t in self.outputs}
         if self.task == "embedding" and labels is not None:
             asked = embedding.queries(labels)
             if asked.any():
@@ -84,7 +88,7 @@ class Accuracy:
 
     def _right(self, output: Array) -> Array | None:
         """Whether each row is answered right, boolean (rows,); None where that has no meaning."""
-        if self.labels is None or self.task == "regression":
+        if self.labels is None or self.task in ("regression", "custom"):
             return None
         if self._classes:
             right: Array = quality.predicted_classes(output) == self.labels
@@ -154,7 +158,7 @@ class Accuracy:
                 cosine = embedding.pair_cosine(output, self.pairs["pairs"])
                 found["spearman"] = embedding.spearman(cosine, self.pairs["similarity"][rows[:, 0]])
             return found
-        if self.labels is None:
+        if self.labels is None or self.task == "custom":
             return {}
         if self._classes:
             return task_metrics.classification(output, self.labels, self.top_k)

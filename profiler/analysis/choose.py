@@ -49,7 +49,8 @@ def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separate
             rejected.append((trial, f"{row['status']}: {row['reason']}"))
             continue
         if row.get("quality") == "worse":
-            rejected.append((trial, f"worse than its baseline: {_loss(row)}"))
+            where = f"; {row['damaged']}" if row.get("damaged") else ""
+            rejected.append((trial, f"worse than its baseline: {_loss(row)}{where}"))
             continue
         checks = limits.check(row, slo)
         outcome = limits.overall(checks)

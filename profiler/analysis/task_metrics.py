@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from profiler.analysis.agreement import probabilities
@@ -18,7 +18,8 @@ TOP = 5
 
 
 def classification(output: Array, labels: Array, top_k: Sequence[int] = (TOP,)) -> dict[str, Any]:
-    """top1, f1_macro, f1_micro; with scores (rows, classes) also auc_pr, brier, ece and top<k>.
+    """top1, f1_macro, f1_micro; with scores (rows, classes) also auc_pr, brier, ece, reliability
+    and top<k>.
 
     auc_pr is the mean over classes of average precision, brier the mean squared distance to the
     one-hot label. `per_class` maps class -> precision, recall, n; `confusion` has labels in rows.
@@ -60,12 +61,13 @@ def classification(output: Array, labels: Array, top_k: Sequence[int] = (TOP,)) 
         )
     found["auc_pr"] = float(np.mean(precisions))
     found["brier"] = float(np.mean(np.sum((shares - truth) ** 2, axis=1)))
-    found["ece"] = calibration_error(shares.max(axis=1), predicted == labels)
+    found["reliability"] = reliability(shares.max(axis=1), predicted == labels)
+    found["ece"] = calibration_error(found["reliability"])
     return found
 
 
-def calibration_error(confidence: Array, right: Array, bins: int = BINS) -> float:
-    """Expected calibration error with bins of equal mass.
+def reliability(confidence: Array, right: Array, bins: int = BINS) -> list[dict[str, float]]:
+    """confidence and accuracy (means) and n of bins of equal mass, by rising confidence.
 
     Equal width leaves most bins empty for a confident model (Nixon et al. 2019, "Measuring
     calibration in deep learning").
@@ -74,8 +76,16 @@ def calibration_error(confidence: Array, right: Array, bins: int = BINS) -> floa
 
     order = np.argsort(confidence, kind="stable")
     parts = np.array_split(order, min(bins, len(order)))
-    gaps = [len(p) * abs(float(confidence[p].mean()) - float(right[p].mean())) for p in parts]
-    return float(sum(gaps) / len(order))
+    return [
+        {"confidence": float(confidence[p].mean()), "accuracy": float(right[p].mean()), "n": len(p)}
+        for p in parts
+    ]
+
+
+def calibration_error(bins: Sequence[Mapping[str, float]]) -> float:
+    """Expected calibration error: mean distance of confidence and accuracy, weighted by rows."""
+    gaps = [b["n"] * abs(b["confidence"] - b["accuracy"]) for b in bins]
+    return float(sum(gaps) / sum(b["n"] for b in bins))
 
 
 def regression(output: Array, labels: Array) -> dict[str, Any]:

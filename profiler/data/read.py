@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
     groups = None if grouped is None else columns[grouped].astype(np.str_)
     parts = split(spec, column, rows, labels, seed, str(path), groups)
     if not spec.allow_duplicates:
-        leakage.check(inputs, parts.named(), str(path))
+        train = None if spec.train is None else _train(spec, inputs, folder)
+        leakage.check(inputs, parts.named(), str(path), train)
     return EvaluationSet(
         inputs=inputs,
         labels=labels,
@@ -62,6 +64,27 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
         slices={name: _slice(columns[name], f"{path}: data.slices") for name in spec.slices},
         pairs=_pairs(spec, columns, path),
     )
+
+
+def _train(spec: DataSpec, inputs: dict[str, Array], folder: Path) -> dict[str, Array]:
+    """The same inputs of the rows that trained the model. Raises DataError where shapes differ."""
+    path = folder / str(spec.train)
+    alone = dataclasses.replace(
+        spec, file=str(spec.train), labels=None, split=None, groups=None, slices=(), pairs=None,
+        similarity=None, metric=None, costs=(), task="regression",
+        inputs=spec.inputs or {name: name for name in inputs},
+    )  # fmt: skip
+    found = _inputs(alone, load_columns(alone, folder), path)
+    for name, value in found.items():
+        if value.shape[1:] != inputs[name].shape[1:] or (
+            value.dtype.kind in "US") != (inputs[name].dtype.kind in "US"):  # fmt: skip
+            raise DataError(
+                f"{path}: data.train: {name}: expected rows of {inputs[name].dtype} "
+                f"{list(inputs[name].shape[1:])} as in {spec.file}, got {value.dtype} "
+                f"{list(value.shape[1:])}",
+                hint="prepare the training rows exactly as the evaluation rows",
+            )
+    return found
 
 
 def _pairs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
@@ -168,7 +191,7 @@ def _labels(spec: DataSpec, column: Array, path: Path) -> Array:
             hint="number the classes from 0, in the order of the model's scores",
         )
     _finite(column, where)
-    if spec.task == "regression":
+    if spec.task in ("regression", "custom"):
         return column.astype(np.float64)
     if column.ndim == 2 and column.shape[1] == 1:
         column = column[:, 0]

@@ -20,6 +20,7 @@ from profiler.report.hardware import hardware_sheets
 from profiler.report.model import ReportInput
 from profiler.report.page import SCRIPT, STYLE
 from profiler.report.records import Group, Row, clean, groups, records
+from profiler.report.reliability import reliability_panel
 from profiler.report.sheets import missing_sheet
 from profiler.report.tables import main_sheets, other_starts
 from profiler.report.theme import DARK, LIGHT, NARROW, WIDE, Size, recoloured
@@ -162,6 +163,7 @@ def _figures(report: ReportInput, rows: Sequence[Row]) -> dict[str, dict[str, An
         add(f"frontier-{n}", _panel_maker(frontier_panel, report, group, among))
     for n, group in enumerate(among):
         add(f"ratio-{n}", _panel_maker(plots.ratio_panel, report, group, among))
+    add("reliability", lambda size: reliability_panel(report, size=size))
     for n, section in enumerate(report.stress):
         add(f"stress-{n}", partial(stress.draw, section))
     raw = report.latencies

@@ -43,5 +43,7 @@ class ReportInput:
     sheets: Sequence[Sheet] = ()
     """further tables, shown after those of the trials"""
     stress: Sequence[StressSection] = ()
+    reliability: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
+    """trial -> bins with confidence, accuracy (0..1) and n"""
     latencies: pd.DataFrame | None = None
     """optional raw latencies, long: columns trial and latency_ns"""

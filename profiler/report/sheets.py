@@ -223,7 +223,8 @@ def _drop_cell(row: Row, digits: int, notes: Notes) -> str:
     low, high = (signed(row[key] * 100, digits) for key in ("drop_low", "drop_high"))
     hint, needed = "", row.get("quality_n_needed")
     if row.get("quality") == "undecided" and needed is not None:
-        hint = notes.mark(f"about {math.ceil(needed)} labelled rows would decide")
+        hint = notes.mark(f"undecided, needs n = {math.ceil(needed)} labelled rows")
+    hint += notes.mark(row.get("damaged"))
     return f"{mark} {signed(row['drop'] * 100, digits)} [{low}, {high}]{hint}"
 
 

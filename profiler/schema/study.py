@@ -142,8 +142,15 @@ class DataSpec:
     """column of class numbers (classification) or values (regression)"""
     inputs: dict[str, Union[str, tuple[str, ...]]] = field(default_factory=dict)
     """model input -> column, or list of columns that are stacked; default: the same names"""
-    task: Literal["classification", "regression", "embedding"] = "classification"
-    """embedding: rows with equal labels are to be found near each other"""
+    task: Literal["classification", "regression", "embedding", "custom"] = "classification"
+    """embedding: rows with equal labels are to be found near each other;
+    custom: labels are numbers of any shape, and only `metric` knows what they mean"""
+    metric: Optional[str] = None
+    """'file.py:function' beside the study, instead of the task's own accuracy. It is imported and
+    run on this machine: function(outputs, labels) returns a number, or one a row; higher is
+    better. The margin is in its units"""
+    train: Optional[str] = None
+    """file or folder with the rows the model was trained on: no other part may hold one of them"""
     pairs: Optional[str] = None
     """embedding: column whose value two rows share that were compared by people"""
     similarity: Optional[str] = None
@@ -185,6 +192,13 @@ class DataSpec:
             raise DecodeError(
                 "pairs", 'both pairs and similarity, for task = "embedding"', self.pairs
             )
+        if self.task == "custom" and self.metric is None:
+            raise DecodeError("metric", 'metric = "file.py:function" for task = "custom"', None)
+        if self.metric is not None:
+            if not _CALLABLE.fullmatch(self.metric):
+                raise DecodeError("metric", '"file.py:function"', self.metric)
+            if self.labels is None and self.images is None:
+                raise DecodeError("labels", "labels for the metric to compare with", None)
         if not self.top_k or min(self.top_k) < 1:
             raise DecodeError("top_k", "numbers of 1 or more", list(self.top_k))
         if self.costs:

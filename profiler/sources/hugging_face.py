@@ -16,7 +16,8 @@ from profiler.schema.artifact import Artifact
 from profiler.schema.codec import nearest
 from profiler.schema.study import ModelSpec
 from profiler.sources.quiet import cause, quiet
-from profiler.sources.torch_module import DISTRIBUTION, PARITY_ROWS, Source, from_module, needed
+from profiler.sources.shared import extra, row_tensors
+from profiler.sources.torch_module import Source, from_module, needed
 
 Array = np.ndarray[Any, Any]
 HEADS = {
@@ -50,7 +51,7 @@ def load_hf(
     """
     torch = needed()
     where = f'hf = "{spec.hf}"'
-    transformers = _transformers(where)
+    transformers = extra("transformers", "hf", f"{where}:")
     path = folder / str(spec.hf)
     place = path.parent if path.is_file() else path
     if not (place / "config.json").is_file() and not path.is_file():
@@ -92,17 +93,6 @@ def load_hf(
     return from_module(spec, source, out, torch)
 
 
-def _transformers(where: str) -> Any:
-    try:
-        import transformers
-    except ImportError:
-        raise ModelError(
-            f"{where}: needs transformers, which is not installed",
-            hint=f"pip install '{DISTRIBUTION}[hf]'",
-        ) from None
-    return transformers
-
-
 def _class(spec: ModelSpec, config: Any, transformers: Any, where: str) -> Any:
     if spec.head is not None:
         if spec.head not in HEADS:
@@ -138,7 +128,7 @@ def _given(rows: dict[str, Array] | None, module: Any, where: str, torch: Any) -
             f"{where}: the data gives {', '.join(rows)}, forward takes {', '.join(known)}",
             hint=f'name them: [data] inputs = {{ {module.main_input_name} = "<column>" }}',
         )
-    return {name: torch.from_numpy(np.array(v[:PARITY_ROWS])) for name, v in given.items()}
+    return row_tensors(given, torch)
 
 
 def _examples(spec: ModelSpec, config: Any, module: Any, seed: int, torch: Any) -> dict[str, Any]:

@@ -5,7 +5,6 @@ The study names a function that returns the pipeline; files are not unpickled, w
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ import numpy as np
 from profiler.errors import ModelError
 from profiler.schema.artifact import Artifact, Parity
 from profiler.schema.study import ModelSpec
-from profiler.sources.inspect import opset, tensors
-from profiler.sources.keep import keep
+from profiler.sources.inspect import opset
 from profiler.sources.parity import gap
 from profiler.sources.quiet import cause, quiet
-from profiler.sources.torch_module import DISTRIBUTION, PARITY_ROWS
+from profiler.sources.shared import PARITY_ROWS, exported, extra
 from profiler.sources.user_code import called, importable
 
 Array = np.ndarray[Any, Any]
@@ -38,7 +36,7 @@ def load_sklearn(
     one input "x" of shape (rows, features). Raises ModelError.
     """
     where = f'sklearn = "{spec.sklearn}"'
-    skl2onnx = _skl2onnx(where)
+    skl2onnx = extra("skl2onnx", "sklearn", f"{where}:")
     with importable(folder):
         model = called(where, str(spec.sklearn))
         features = getattr(model, "n_features_in_", None)
@@ -64,39 +62,17 @@ def load_sklearn(
                 ) from None
         made.ClearField("doc_string")
         made.graph.name = "pipeline"  # skl2onnx draws a random one
-        with tempfile.TemporaryDirectory(prefix="profiler-export-") as scratch:
-            raw = Path(scratch) / "model.onnx"
+
+        def write(raw: Path) -> tuple[Any, Parity]:
             raw.write_bytes(made.SerializeToString(deterministic=True))
-            parity = _compare(model, raw, values, columns, where)
-            kept = keep(raw, out)
-    inputs, outputs = tensors(made)
-    return Artifact(
-        model=spec.name,
-        variant="fp32",
-        sha=kept.stem,
-        path=f"{out.name}/{kept.name}",
-        bytes=kept.stat().st_size,
-        inputs=inputs,
-        outputs=outputs,
-        made_by={
-            "recipe": "fp32",
+            return made, _compare(model, raw, values, columns, where)
+
+        made_by = {
             "source": f"scikit-learn {spec.sklearn}",
             "skl2onnx": str(skl2onnx.__version__),
             "opset": str(opset(made)),
-        },
-        parity=parity,
-    )
-
-
-def _skl2onnx(where: str) -> Any:
-    try:
-        import skl2onnx
-    except ImportError:
-        raise ModelError(
-            f"{where}: needs skl2onnx, which is not installed",
-            hint=f"pip install '{DISTRIBUTION}[sklearn]'",
-        ) from None
-    return skl2onnx
+        }
+        return exported(spec, out, write, made_by)
 
 
 def _options(model: Any) -> dict[int, Any] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +10,14 @@ from typing import Any
 import numpy as np
 
 from profiler.errors import ModelError
-from profiler.schema.artifact import Artifact
+from profiler.schema.artifact import Artifact, Parity
 from profiler.schema.study import ModelSpec
-from profiler.sources.inspect import tensors
-from profiler.sources.keep import keep
 from profiler.sources.parity import compare
+from profiler.sources.shared import PARITY_ROWS, exported, extra, row_tensors
 from profiler.sources.torch_export import OPSET, Forward, export, parameters
 from profiler.sources.user_code import called, importable
 
 Array = np.ndarray[Any, Any]
-
-DISTRIBUTION = "hardware-profiler"
-PARITY_ROWS = 64
 
 
 def load_torch(
@@ -64,40 +58,19 @@ class Source:
 def from_module(spec: ModelSpec, source: Source, out: Path, torch: Any) -> Artifact:
     """Export a module, compare the export with it, keep the file. Raises ModelError."""
     inputs = _ready(source, torch)
-    with tempfile.TemporaryDirectory(prefix="profiler-export-") as scratch:
-        raw = Path(scratch) / "model.onnx"
+
+    def write(raw: Path) -> tuple[Any, Parity]:
         forward = Forward(where=source.where, module=source.module, inputs=inputs)
-        model = export(forward, raw, torch)
-        parity = compare(forward, raw, torch)
-        kept = keep(raw, out)
-    given, results = tensors(model)
-    return Artifact(
-        model=spec.name,
-        variant="fp32",
-        sha=kept.stem,
-        path=f"{out.name}/{kept.name}",
-        bytes=kept.stat().st_size,
-        inputs=given,
-        outputs=results,
-        made_by={
-            "recipe": "fp32",
-            "source": source.name,
-            "torch": str(torch.__version__),
-            "opset": str(OPSET),
-        },
-        parity=parity,
-    )
+        return export(forward, raw, torch), compare(forward, raw, torch)
+
+    made_by = {"source": source.name, "torch": str(torch.__version__), "opset": str(OPSET)}
+    return exported(spec, out, write, made_by)
 
 
 def needed() -> Any:
     """torch, or a ModelError that says how to get it."""
-    hint = f"pip install '{DISTRIBUTION}[torch]'"
-    try:
-        import torch
-    except ImportError:
-        raise ModelError("a torch source needs torch, which is not installed", hint=hint) from None
-    if importlib.util.find_spec("onnxscript") is None:
-        raise ModelError("exporting from torch needs onnxscript, not installed", hint=hint)
+    torch = extra("torch", "torch", "a torch source")
+    extra("onnxscript", "torch", "exporting from torch")
     return torch
 
 
@@ -127,9 +100,7 @@ def _inputs(
                     f'{where}: expected numbers to feed forward, the data\'s "{key}" is text',
                     hint="name the columns to use in [data] inputs, or save it as numbers",
                 )
-        given: dict[str, Any] = {
-            key: torch.from_numpy(np.array(value[:PARITY_ROWS])) for key, value in rows.items()
-        }
+        given = row_tensors(rows, torch)
         if needed and set(needed) <= set(given):
             return {name: given[name] for name in named if name in given}
         if not (len(needed) <= len(given) and (variadic or len(given) <= len(named))):

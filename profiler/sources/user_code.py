@@ -34,12 +34,13 @@ def importable(folder: Path) -> Iterator[None]:
                 del sys.modules[name]
 
 
-def called(where: str, text: str) -> Any:
-    """What the user's 'module:function' returns. Raises ModelError naming what failed.
+def imported(where: str, text: str) -> Any:
+    """The user's 'module:function' or 'module.py:function'. Raises ModelError naming what failed.
 
-    This imports and runs the user's code, which the study says by naming it.
+    This imports and so runs the user's code, which the study says by naming it.
     """
     name, _, attribute = text.partition(":")
+    name = name.removesuffix(".py")
     try:
         source = importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -59,6 +60,12 @@ def called(where: str, text: str) -> Any:
             f"{'none' if found is None else type(found).__name__}",
             hint=nearest(attribute, known) or f"it has: {', '.join(known) or 'no callables'}",
         )
+    return found
+
+
+def called(where: str, text: str) -> Any:
+    """What the user's 'module:function' returns. Raises ModelError naming what failed."""
+    found = imported(where, text)
     try:
         return found()
     except (Exception, SystemExit) as error:

@@ -6,8 +6,8 @@ import math
 
 from profiler.statistics.paired import QualityDecision
 
-LEAST_ROWS = 30
-"""below it the bootstrap's intervals are too narrow to decide anything"""
+LEAST_ROWS = 100
+"""below it skewed scores make too narrow intervals: 6 % false "non-inferior" at 30 and 50 rows"""
 
 
 def interval_verdict(
@@ -17,9 +17,9 @@ def interval_verdict(
 
     All numbers but `n`, the rows, are in units of the metric. "non-inferior": the whole interval
     is below the margin; "worse": all of it is above; else "undecided". Each end is wrong with
-    2.5 %, half of what non_inferiority spends, because a bootstrap of few rows is too narrow
-    (`scripts/simulate_accuracy` has the rates). The rows needed assume that the width falls with
-    the root of n and the true loss is the observed one, or 0 for a gain.
+    2.5 % nominally, half of what non_inferiority spends, because intervals of few or skewed rows
+    are too narrow (`scripts/simulate_metric_verdict` has the rates). The rows needed assume that
+    the width falls with the root of n and the true loss is the observed one, or 0 for a gain.
     """
     if n < LEAST_ROWS:
         return "undecided", LEAST_ROWS

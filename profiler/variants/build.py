@@ -97,6 +97,9 @@ def build(
     model = load(kept.path)
     inputs, outputs = tensors(model)
     convolutions = sum(node.op_type == "ConvInteger" for node in model.graph.node)
+    four = [node for node in model.graph.node if node.op_type == "MatMulNBits"]
+    # Read from the file, because the quantizer's fallback is not known when the cache has it.
+    symmetric = bool(four) and not any(len(node.input) > 3 and node.input[3] for node in four)
     count = {} if rows is None else {"calibration_rows": str(len(next(iter(rows.values()))))}
     return Artifact(
         model=baseline.model,
@@ -112,6 +115,7 @@ def build(
             "baseline": baseline.sha,
             **settings,
             **count,
+            **({"symmetric": "true"} if symmetric else {}),
             **({"convolutions": str(convolutions)} if convolutions else {}),
             **({"why": spec.why} if spec.why else {}),
             **versions,

@@ -5,7 +5,12 @@ from profiler.analysis.accuracy import Accuracy
 from profiler.analysis.agreement import compare, divergence
 from profiler.analysis.choose import choose
 from profiler.analysis.damage import chance, damage
-from profiler.analysis.task_metrics import calibration_error, classification, regression
+from profiler.analysis.task_metrics import (
+    calibration_error,
+    classification,
+    regression,
+    reliability,
+)
 from profiler.errors import InputError
 from profiler.schema.study import Slo
 
@@ -60,8 +65,21 @@ def test_metrics_of_a_known_confusion():
 
 def test_calibration_error():
     right = np.array([True] * 80 + [False] * 20)
-    assert calibration_error(np.full(100, 0.8), right, bins=1) == pytest.approx(0)
-    assert calibration_error(np.full(100, 1.0), right, bins=1) == pytest.approx(0.2)
+    one, other = (reliability(np.full(100, sure), right, bins=1) for sure in (0.8, 1.0))
+    assert one == [{"confidence": pytest.approx(0.8), "accuracy": 0.8, "n": 100}]
+    assert calibration_error(one) == pytest.approx(0)
+    assert calibration_error(other) == pytest.approx(0.2)
+    bins = reliability(np.linspace(0, 1, 50), np.arange(50) >= 25, bins=5)
+    assert [b["accuracy"] for b in bins] == [0, 0, 0.5, 1, 1]
+    assert calibration_error(bins) == pytest.approx(np.mean([0.1, 0.3, 0, 0.3, 0.1]), abs=0.02)
+
+
+def test_top_k_of_the_study():
+    labels, ranked = np.arange(6), np.tile(np.arange(6.0), (6, 1))
+    found = classification(ranked, labels, (1, 2, 3, 9))
+    assert found["top2"] == pytest.approx(2 / 6)
+    assert found["top3"] == pytest.approx(3 / 6)
+    assert not {"top1_", "top5", "top9"} & set(found)
 
 
 def test_regression_metrics():

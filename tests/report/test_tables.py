@@ -117,7 +117,7 @@ def test_missing_values_are_neither_zero_nor_text(frame):
 def test_footnotes_say_why(frame):
     notes = rows_of(render(frame, "text"), "Latency")[-3:]
     assert notes == ["ᵃ busy neighbour", "ᵇ n too small", "ᶜ about 34 rounds would decide"]
-    assert "about 2140 labelled rows would decide" in render(frame, "text")
+    assert "undecided, needs n = 2140 labelled rows" in render(frame, "text")
 
 
 def test_without_labels_there_is_no_accuracy_column(unlabelled):
