@@ -17,6 +17,7 @@ from profiler.results import Results
 from profiler.schema.plan import Trial
 from profiler.schema.target import differences
 from profiler.units import format_duration, format_elapsed, format_percent, format_size
+from profiler.worker.probes import CASES
 
 
 def brief(results: Results) -> ReportInput:
@@ -116,6 +117,20 @@ def stress_sections(results: Results) -> tuple[StressSection, ...]:
             )
         )  # fmt: skip
     return tuple(sections)
+
+
+def _stress_left(results: Results) -> int:
+    """Answers and probes that the study asks for and nobody gave yet."""
+    spec, found = results.study.stress, results.stress
+    if spec is None:
+        return 0
+    asked = [
+        own for trial, own in (found.answered_by or {}).items()
+        if trial == own and results.targets[results.trials[own].target].backend != "null"
+    ]  # fmt: skip
+    each = len(spec.names) * len(spec.severities) + (len(CASES) if spec.probes else 0)
+    answered = len(found.failures) + sum(point.severity > 0 for point in found.points)
+    return max(0, each * len(asked) - answered - len(found.probes))
 
 
 def _recipe_name(trial: Trial) -> str:
@@ -248,6 +263,9 @@ def warnings(results: Results) -> list[str]:
         for row in results.rows
         if row["damaged"]
     ]
+    left = _stress_left(results)
+    if left and results.complete:
+        found.append(f"{left} answers under stress are missing: the same `run` command goes on")
     found += [
         f"{trial} under stress: {text}"
         for trial, own in (results.stress.answered_by or {}).items()

@@ -158,6 +158,8 @@ class Campaign:
             left = set(fleet.lost)  # stress begins when nothing is timed any more, on no target
             if self.study.stress is not None:
                 fleet.run(lambda n, s: None if n in left else self._stress(n, s, plan, prepared))
+                for name in set(fleet.lost) - left:
+                    self._lost(name, fleet.lost[name])
         if self.study.data is not None and self.study.data.metric is not None:
             self.progress.stage(f"judging by {self.study.data.metric}")
             results = Results(self.store)
@@ -182,13 +184,10 @@ class Campaign:
         if target.backend == "null" or not trials:
             return
         jobs = {t.id: make_job(t, target, prepared, self.study) for t in trials}
-        try:
-            visit.Visit(session, jobs, trials, study=self.study, prepared=prepared,
-                        store=self.store, append=self._append, progress=self._lane(name)
-                        ).run()  # fmt: skip
-        except (TransportError, WorkerError) as error:
-            self._lost(name, error)
-            raise
+        visit.Visit(
+            session, jobs, trials, study=self.study, prepared=prepared, store=self.store,
+            append=self._append, progress=self._lane(name),
+        ).run()  # fmt: skip
 
     def _record_lost(self, fleet: Fleet, plan: Plan, known: Collection[str] = ()) -> None:
         """A target that left is a row with the reason, until a round of it is recorded again."""
@@ -200,7 +199,7 @@ class Campaign:
                 continue
             self._lost(name, error)
 
-    def _lost(self, name: str, error: TransportError | WorkerError) -> None:
+    def _lost(self, name: str, error: ProfilerError) -> None:
         self.progress.note(f"{name}: {error.message}")
         self._append({"kind": "lost", "target": name, "reason": error.message, "hint": error.hint})
 

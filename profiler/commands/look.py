@@ -62,6 +62,12 @@ def plan(what: Path, *, json: bool) -> None:
         f"{len(made.groups)} group(s); estimated {format_elapsed(made.least_s)} to"
         f" {format_elapsed(made.most_s)} of measuring{cost}. Nothing was run."
     )
+    if study.stress is not None:
+        asked = len(study.stress.names) * len(study.stress.severities)
+        out.print(
+            f"Stress comes on top, without an estimate: {asked} perturbed sets of at most"
+            f" {study.stress.rows} rows for each variant{', and probes' * study.stress.probes}."
+        )
 
 
 def table(results: Results, form: str) -> None:

@@ -7,9 +7,11 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from profiler.brief import warnings
 from profiler.campaign import run
 from profiler.commands import look
-from profiler.errors import InputError, Interrupted, StudyError
+from profiler.errors import InputError, Interrupted, StudyError, TransportError
+from profiler.results import Results
 from profiler.schema.study import Study
 from profiler.stress.visit import Visit
 from profiler.worker.probes import CASES
@@ -185,6 +187,8 @@ def test_what_was_answered_is_kept_when_stopped(make_study, tmp_path, monkeypatc
     with pytest.raises(Interrupted):
         run(path, tmp_path / "out")
     assert len(rows_of(tmp_path / "out", "stress")) == 3
+    told = warnings(Results.load(tmp_path / "out"))
+    assert any(text.startswith("21 answers under stress are missing") for text in told), told
     again = []
 
     def go_on(self, trial, shas, numbers, name, severity):
@@ -194,6 +198,7 @@ def test_what_was_answered_is_kept_when_stopped(make_study, tmp_path, monkeypatc
     monkeypatch.setattr(Visit, "_predict", go_on)
     run(path, tmp_path / "out")
     assert len(again) == 5
+    assert not any("missing" in text for text in warnings(Results.load(tmp_path / "out")))
     assert not set(again) & set(asked)
 
 
@@ -219,7 +224,33 @@ def test_what_can_not_be_done_is_one_clear_error(make_study, tmp_path, stress, e
     assert not (tmp_path / "out" / "rows.jsonl").exists(), "told before anything is measured"
 
 
+def test_the_plan_tells_of_stress(make_study, capsys):
+    look.plan(make_study(STRESS), json=False)
+    assert "4 perturbed sets of at most 1000 rows" in " ".join(capsys.readouterr().out.split())
+
+
 def test_perturbations_need_data(make_study):
     path = make_study(STRESS, data=False)
     with pytest.raises(StudyError, match=r"\[data\]"):
         Study.read(path)
+
+
+def test_a_device_that_leaves_during_stress_is_a_row_until_it_is_back(
+    make_study, tmp_path, monkeypatch
+):
+    path = make_study(STRESS)
+    ask = Visit._predict
+
+    def gone(self, trial, shas, numbers, name, severity):
+        if severity == 5:
+            raise TransportError("the cable was pulled")
+        ask(self, trial, shas, numbers, name, severity)
+
+    monkeypatch.setattr(Visit, "_predict", gone)
+    results = run(path, tmp_path / "out")
+    assert results.lost["local-cpu"]["reason"] == "the cable was pulled"
+    assert len(rows_of(tmp_path / "out", "stress")) == 1
+    monkeypatch.setattr(Visit, "_predict", ask)
+    results = run(path, tmp_path / "out")
+    assert results.lost == {}
+    assert len(rows_of(tmp_path / "out", "stress")) == 4
