@@ -23,7 +23,7 @@ WINDOW_FRAMES = 8
 """8 MiB: several times what pipes and sockets buffer, or the time of a window would mean nothing"""
 TRY_AGAIN_WINDOWS = 16
 """Then the content or the load of the machine may have changed."""
-SAMPLE_BYTES = 1 << 16
+SAMPLE_BYTES = 1 << 14
 WORTH = 0.9
 """Content that does not shrink below this share travels raw."""
 BOUND = 0.5
