@@ -61,8 +61,6 @@ class Link:
         if order["do"] == "stall":
             threading.Timer(order["for_s"], self.open.set).start()
         else:  # outlive ssh, so that the other end sees no end of the stream
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             threading.Timer(order["for_s"], os._exit, [1]).start()
 
     def pump(self, way: str, source: int, sink: int) -> None:
@@ -112,6 +110,7 @@ def main() -> None:
     parser.add_argument("--mbit", type=float, default=float("inf"))
     parser.add_argument("--control")
     options = parser.parse_args()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the end of the streams ends it, or `vanish` does
     far = socket.create_connection((options.host, options.port))
     far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     link = Link(far, options.delay_ms / 1e3, options.mbit * 1e6 / 8)

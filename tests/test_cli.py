@@ -160,3 +160,7 @@ def test_a_device_that_is_not_there_is_exit_code_3(
     refused(profiler("targets", "check", "device"), "no address", code=3)
     refused(profiler("targets", "add", "new", "--ssh", "me@device"), "no address", code=3)
     assert not (tmp_path / "targets" / "new.toml").exists()
+
+
+def test_the_demo_takes_targets(profiler: Run) -> None:
+    refused(profiler("demo", "--target", "local-cpuu"), "no target called", "local-cpu")

@@ -158,6 +158,14 @@ def of_machine(facts: Mapping[str, Any]) -> list[Finding]:
             "ps -eo pcpu,comm --sort=-pcpu | head")  # fmt: skip
     elif load is not None:
         add("good", f"the machine is idle: load {load:g}")
+    groups = facts.get("core_groups") or ()
+    if len(groups) > 1:
+        cpus = [",".join(map(str, group["cpus"])) for group in groups]
+        add(
+            "note",
+            f"its cores are not equal: CPUs {' and '.join(cpus)}, the slowest first",
+            "measure each kind: [sweep] affinity = [" + ", ".join(map('"{}"'.format, cpus)) + "]",
+        )
     if facts.get("virtualised"):
         add("note", "this is a virtual machine: other guests can take the CPU; steal is recorded")
     if facts.get("clocksource") not in (None, "tsc", "arch_sys_counter", "kvm-clock"):

@@ -3,10 +3,9 @@
 A frame is a kind (one byte), a length (four bytes, big endian) and that many bytes of payload; the
 frame END closes the file. `helper.receive` is the other end.
 
-Whether compression pays depends on the content, on this machine's speed and on the link's, of
-which the last is known only by sending. So windows of frames are sent and timed. Compression stays
-as long as the link is what limits (then fewer bytes are always better). Where compressing itself
-takes most of a window, a raw window is tried, and the faster way is kept.
+Whether compression pays depends on the content, on both machines' speed and on the link's, of
+which the last is known only by sending. So windows of frames are sent and timed. Over a slow link
+fewer bytes are always better. Otherwise a raw window is tried, and the faster way is kept.
 """
 
 from __future__ import annotations
@@ -24,11 +23,13 @@ WINDOW_FRAMES = 8
 """8 MiB: several times what pipes and sockets buffer, or the time of a window would mean nothing"""
 TRY_AGAIN_WINDOWS = 16
 """Then the content or the load of the machine may have changed."""
-SAMPLE_BYTES = 1 << 16
+SAMPLE_BYTES = 1 << 14
 WORTH = 0.9
 """Content that does not shrink below this share travels raw."""
 BOUND = 0.5
-"""Share of a window spent compressing above which the link is not what limits."""
+"""Share of a window spent compressing above which the link is not what limits …"""
+FAST_BYTES_PER_S = 20e6
+"""… nor is it beyond this rate, where a raw window costs little to try."""
 
 
 def send(
@@ -60,7 +61,7 @@ class Choice:
         self._rates: dict[bool, float] = {}
         """bytes of content a second, of the last window sent so"""
         self._bound = False
-        """whether the last compressed window waited for the compression, not for the link"""
+        """whether something else than the link may have limited the last compressed window"""
         self._windows = 0
 
     def next(self, ratio: float) -> bool:
@@ -79,4 +80,4 @@ class Choice:
         """Take in how a window went; `spent_s` is the part of `wall_s` that compressing took."""
         self._rates[squeeze] = content_bytes / max(wall_s, 1e-9)
         if squeeze:
-            self._bound = spent_s > BOUND * wall_s
+            self._bound = spent_s > BOUND * wall_s or self._rates[True] > FAST_BYTES_PER_S

@@ -80,6 +80,25 @@ def _temperatures() -> dict[str, float]:
     return found
 
 
+def core_groups(root: Path = Path("/")) -> list[dict[str, Any]]:
+    """Cores that are equally fast, slowest group first: more than one on big.LITTLE and hybrids.
+
+    `capacity` is the kernel's own measure (1024 is the fastest core), on Arm; `mhz` the highest
+    clock. Empty where neither is told. `root` is / except in tests.
+    """
+    found: dict[tuple[int, int], list[int]] = {}
+    for folder in (root / "sys/devices/system/cpu").glob("cpu[0-9]*"):
+        told = [read_text(f"{folder}/{name}") for name in ("cpu_capacity",
+                "cpufreq/cpuinfo_max_freq")]  # fmt: skip
+        capacity, khz = (int(text) if text and text.strip().isdigit() else 0 for text in told)
+        if capacity or khz:
+            found.setdefault((capacity, khz), []).append(int(folder.name[3:]))
+    return [
+        {"cpus": sorted(cpus), "capacity": capacity or None, "mhz": khz // 1000 or None}
+        for (capacity, khz), cpus in sorted(found.items())
+    ]
+
+
 def machine() -> dict[str, Any]:
     """Hardware and operating system."""
     cpuinfo = read_text("/proc/cpuinfo") or ""
@@ -91,6 +110,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "usable_cores": len(os.sched_getaffinity(0)),
         "usable_cpus": sorted(os.sched_getaffinity(0)),
+        "core_groups": core_groups(),
         **parse_meminfo(read_text("/proc/meminfo") or ""),
         "os": parse_os_release(read_text("/etc/os-release") or ""),
         "kernel": platform.release(),

@@ -99,3 +99,10 @@ def test_it_is_tried_again_after_a_while(send) -> None:  # type: ignore[no-untyp
     data = HALF * (windows * frames.WINDOW_FRAMES)
     found = kinds(send(data, 300e6, 50e6))
     assert found.count(SQUEEZED) == 2 * frames.WINDOW_FRAMES
+
+
+def test_where_nothing_is_slow_raw_is_tried_even_if_compressing_takes_little(send) -> None:  # type: ignore[no-untyped-def]
+    found = kinds(send(HALF * 40, 30e6, 400e6))
+    window = frames.WINDOW_FRAMES
+    assert found[window : 2 * window] == [RAW] * window
+    assert set(found[2 * window :]) == {SQUEEZED}

@@ -1,5 +1,7 @@
 """Pure parsers on text recorded from real machines."""
 
+from pathlib import Path
+
 from profiler.worker.facts import parse_bracketed, parse_cpuinfo, parse_meminfo, parse_os_release
 from profiler.worker.instruments import parse_cpu_line, parse_status_bytes
 
@@ -52,3 +54,26 @@ def test_cpu_line_counts_no_idle_and_splits_off_steal() -> None:
     busy, steal = parse_cpu_line("cpu  10 1 5 1000 7 2 3 4 0 0\ncpu0 1 1\n")
     assert busy == (10 + 1 + 5 + 2 + 3) * 10_000_000
     assert steal == 4 * 10_000_000
+
+
+def test_cores_that_are_not_equal_are_told_apart(tmp_path: Path) -> None:
+    """RK3588: four A55 and two pairs of A76, as its sysfs shows them."""
+    from profiler.analysis.stability import of_machine
+    from profiler.worker.facts import core_groups
+
+    assert core_groups(tmp_path) == []
+    for cpu in range(8):
+        folder = tmp_path / f"sys/devices/system/cpu/cpu{cpu}"
+        (folder / "cpufreq").mkdir(parents=True)
+        (folder / "cpu_capacity").write_text("414\n" if cpu < 4 else "1024\n")
+        khz = 1_800_000 if cpu < 4 else 2_400_000
+        (folder / "cpufreq" / "cpuinfo_max_freq").write_text(f"{khz}\n")
+    (tmp_path / "sys/devices/system/cpu/cpuidle").mkdir()
+    groups = core_groups(tmp_path)
+    assert groups == [
+        {"cpus": [0, 1, 2, 3], "capacity": 414, "mhz": 1800},
+        {"cpus": [4, 5, 6, 7], "capacity": 1024, "mhz": 2400},
+    ]
+    advice = [f.advice for f in of_machine({"core_groups": groups}) if "not equal" in f.text]
+    assert advice == ['measure each kind: [sweep] affinity = ["0,1,2,3", "4,5,6,7"]']
+    assert not [f for f in of_machine({"core_groups": groups[:1]}) if "not equal" in f.text]
