@@ -19,7 +19,7 @@ COLUMNS = (
     "drop", "drop_low", "drop_high", "quality", "quality_n_needed",
     "flips", "agreement", "kl", "cosine", "sqnr_db", "max_abs", "damaged",
     "decision_cost", "decision_cost_more", "decision_cost_more_low", "decision_cost_more_high",
-    "gap", "gap_low", "gap_high", "usd_per_million",
+    "gap", "gap_low", "gap_high", "usd_per_million", "price",
     "energy_j_per_query", "energy_label", "energy_note",
     "noise", "advice", "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip

@@ -142,6 +142,8 @@ def test_a_column_with_no_known_value_is_left_out(frame):
     priced = render(frame.assign(usd_per_million=0.0123), "text")
     assert "$/M" in priced
     assert max(map(cell_len, priced.splitlines())) <= 80
+    dated = render(frame.assign(usd_per_million=0.0123, price="$0.1/h of 2026-06-17"), "text")
+    assert "at $0.1/h of 2026-06-17, declared" in " ".join(dated.split())
 
 
 def test_offline_shows_throughput_in_place_of_a_tail(frame):
