@@ -15,7 +15,7 @@ KNOWN = (
         OPENVINO,
         "Supported precisions set is not available for Constant",
         "OpenVINO's code generator fails on this graph in bf16. In the target file, add"
-        ' "SNIPPETS_MODE": "DISABLE" to CPU in load_config (up to 7 % slower on small models)',
+        ' "SNIPPETS_MODE": "DISABLE" to CPU in load_config (in float, it got 7 % slower)',
     ),
 )
 """(provider, part of its message, what is known)"""
