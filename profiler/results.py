@@ -172,7 +172,7 @@ class Results:
             row.update(energy.columns(
                 trial, self.samples.get(trial.id), target.declares.watts, row.get("throughput"),
                 self.wall_meter.get(trial.id)))  # fmt: skip
-            row["usd_per_million"] = cost.usd_per_million(row.get("throughput"), target)
+            row.update(cost.columns(row.get("throughput"), target))
             if row["status"] == "pending" and trial.target in self.lost:
                 row.update(status="failed", reason=self.lost[trial.target]["reason"])
             rows.append(row)

@@ -116,7 +116,8 @@ def write_study(
 ) -> Path:
     """A study of one family on `count` unlabelled rows, 8 of which calibrate; its path.
 
-    Random weights have no accuracy: agreement with the baseline takes its place.
+    Random weights have no accuracy: agreement with the baseline takes its place. Batch 1 alone is
+    measured as single_stream, with its tail; more sizes as offline, with their throughput.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(Path(__file__), folder / "random_models.py")
@@ -124,11 +125,13 @@ def write_study(
     np.savez(folder / "rows.npz", **made)
     (name,) = made
     cores = "" if threads is None else f"threads = [{threads}]\n"
+    offline = f'{{ kind = "offline", batch = {list(batches)} }}'
+    scenario = '"single_stream"' if tuple(batches) == (1,) else offline
     source = f"random_models:{'tiny_' if tiny else ''}{family}"
     path = folder / "study.toml"
     path.write_text(
         f'name = "{family}"\ntargets = {json.dumps(list(targets))}\n{cores}'
-        f'scenarios = [{{ kind = "offline", batch = {list(batches)} }}]\n'
+        f"scenarios = [{scenario}]\n"
         'objectives = ["p50", "memory"]\n'
         f'[[models]]\nname = "{family}"\ntorch = "{source}"\n'
         f"variants = {json.dumps(list(variants))}\n"

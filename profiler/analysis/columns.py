@@ -24,7 +24,7 @@ COLUMNS = (
     "decision_cost", "decision_cost_more", "decision_cost_more_low", "decision_cost_more_high",
     "gap", "gap_low", "gap_high",
     "stress_worst", "stress_drop", "stress_drop_low", "stress_drop_high", "stress_broken",
-    "usd_per_million",
+    "usd_per_million", "price",
     "energy_j_per_query", "energy_label", "energy_note",
     "noise", "advice", "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip

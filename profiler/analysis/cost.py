@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from profiler.schema.target import Target
+
+
+def columns(throughput: float | None, target: Target) -> dict[str, Any]:
+    """Columns usd_per_million and price, which says what it rests on: nobody measures a price."""
+    cost, dollars = target.cost, usd_per_million(throughput, target)
+    price = None
+    if cost is not None and dollars is not None:
+        price = f"${cost.usd_per_hour:g}/h of {cost.as_of}"
+    return {"usd_per_million": dollars, "price": price}
 
 
 def usd_per_million(throughput: float | None, target: Target) -> float | None:

@@ -15,7 +15,7 @@ KNOWN = (
         OPENVINO,
         "Supported precisions set is not available for Constant",
         "OpenVINO's code generator fails on this graph in bf16. In the target file, add"
-        ' "SNIPPETS_MODE": "DISABLE" to CPU in load_config (up to 7 % slower on small models)',
+        ' "SNIPPETS_MODE": "DISABLE" to CPU in load_config (in float, it got 7 % slower)',
     ),
 )
 """(provider, part of its message, what is known)"""
@@ -25,5 +25,8 @@ def explained(reason: str, provider: str) -> str:
     """`reason`, behind what is known of it: the message itself may be a page of C++."""
     for name, part, known in KNOWN:
         if name == provider and part in reason:
-            return f"{known}. It said: {reason[-200:].strip() if len(reason) > 300 else reason}"
+            said = reason.strip()
+            if len(said) > 300:
+                said = "… " + said[-200:].partition(" ")[2]
+            return f"{known}. It said: {said}"
     return reason

@@ -57,7 +57,7 @@ def plan(what: Path, *, json: bool) -> None:
     for exclusion in made.exclusions:
         hint = f" ({exclusion.hint})" if exclusion.hint else ""
         out.print(f"not run: {exclusion.trial.id}: {exclusion.reason}{hint}", markup=False)
-    cost = "" if made.most_usd is None else f", at most ${made.most_usd:.2f}"
+    cost = "" if made.most_usd is None else f", at most ${made.most_usd:.2f} at declared prices"
     out.print(
         f"{len(made.groups)} group(s); estimated {format_elapsed(made.least_s)} to"
         f" {format_elapsed(made.most_s)} of measuring{cost}. Nothing was run."

@@ -306,7 +306,9 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     if _has(rows, "output_error"):
         legend.append("off: outputs against the first target's, relative RMS")
     if _has(rows, "usd_per_million"):
-        legend.append("$/M: US dollars per million samples")
+        prices = dict.fromkeys(p for row in rows if isinstance(p := row.get("price"), str))
+        declared = f", at {' and '.join(prices)}, declared" if prices else ""
+        legend.append(f"$/M: US dollars per million samples{declared}")
     legend += _energy_legend(rows)
     what = "Accuracy and cost" if _has(rows, "accuracy") else "Memory and cost"
     return Sheet(

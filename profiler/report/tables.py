@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from profiler.errors import InputError
-from profiler.report.cells import MARKS, Sheet, number_parts
+from profiler.report.cells import MARKS, Line, Sheet, number_parts
 from profiler.report.hardware import hardware_sheets
 from profiler.report.offline import throughput_sheets
 from profiler.report.records import Group, Row, groups, records
@@ -155,15 +155,19 @@ def _blocks(sheet: Sheet, width: int) -> list[Any]:
 
 
 def _paragraphs(sheet: Sheet, width: int) -> list[Any]:
-    """Failed and excluded trials, one paragraph each: reasons are long."""
+    """Failed and excluded trials above their reason: reasons are long, and often shared."""
     from rich.padding import Padding
     from rich.text import Text
 
     parts: list[Any] = [Text(sheet.title, style="bold")]
+    shared: dict[str, list[Line]] = {}
     for line in sheet.lines:
-        model, trial, status, reason = line.cells
-        head = f"{MARKS[line.standing]}  {model} {trial}: {status}"
-        parts.append(Text(head, style=_STYLES[line.standing], overflow="fold"))
+        shared.setdefault(line.cells[3], []).append(line)
+    for reason, lines in shared.items():
+        for line in lines:
+            model, trial, status, _ = line.cells
+            head = f"{MARKS[line.standing]}  {model} {trial}: {status}"
+            parts.append(Text(head, style=_STYLES[line.standing], overflow="fold"))
         parts.append(Padding(Text(reason, overflow="fold"), (0, 0, 0, 3)))
     return parts
 

@@ -7,7 +7,7 @@ import pytest
 from profiler.analysis import relative, slo, summary
 from profiler.analysis.choose import choose
 from profiler.analysis.converge import Convergence
-from profiler.analysis.cost import usd_per_million
+from profiler.analysis.cost import columns, usd_per_million
 from profiler.analysis.frontier import mark_frontier, usable_objectives
 from profiler.analysis.names import find_trial
 from profiler.analysis.quality import classification, majority_share, predicted_classes, regression
@@ -273,3 +273,5 @@ def test_cost_needs_a_price_and_a_rate() -> None:
     assert usd_per_million(1000.0, priced) == pytest.approx(1.0)
     assert usd_per_million(1000.0, Target(name="t")) is None
     assert usd_per_million(None, priced) is None
+    assert columns(1000.0, priced)["price"] == "$3.6/h of 2026-11-01"
+    assert columns(1000.0, Target(name="t")) == {"usd_per_million": None, "price": None}

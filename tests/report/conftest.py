@@ -92,6 +92,7 @@ def _trial(n: int, model: str, variant: str, threads: int, **changes: Any) -> di
         "flips": 0 if baseline else 3,
         "agreement": 1.0 if baseline else 0.9967,
         "usd_per_million": NAN,
+        "price": None,
         "slo": "met",
         "frontier": False,
         "dominated_by": None,

@@ -97,6 +97,16 @@ def test_failed_and_excluded_rows_show_their_reason(frame):
     assert "linear has one operator: threads change nothing" in joined
 
 
+def test_a_reason_that_trials_share_is_said_once(frame):
+    models = frame.loc[frame["variant"] == "fp32", "model"].unique()
+    assert len(models) > 1
+    frame.loc[frame["variant"] == "fp32", ["status", "reason"]] = ["excluded", "no such device"]
+    text = render(frame, "text")
+    assert text.count("no such device") == 1
+    for model in models:
+        assert re.search(rf"○  {model} fp32 .*: excluded", text)
+
+
 def test_a_failed_trial_never_shows_numbers_or_a_winning_mark(frame):
     frame.loc[frame["status"] == "failed", ["chosen", "frontier", "p50_ns"]] = [True, True, 1.0]
     line = row_of(render(frame, "text"), "Latency", "attention", "int8-static", "1")
@@ -132,6 +142,8 @@ def test_a_column_with_no_known_value_is_left_out(frame):
     priced = render(frame.assign(usd_per_million=0.0123), "text")
     assert "$/M" in priced
     assert max(map(cell_len, priced.splitlines())) <= 80
+    dated = render(frame.assign(usd_per_million=0.0123, price="$0.1/h of 2026-06-17"), "text")
+    assert "at $0.1/h of 2026-06-17, declared" in " ".join(dated.split())
 
 
 def test_offline_shows_throughput_in_place_of_a_tail(frame):
@@ -175,7 +187,9 @@ def test_device_text_can_not_control_the_terminal(frame):
 
 def test_all_failed(frame):
     text = render(frame.assign(status="failed", reason="link down"), "text")
-    assert text.count("link down") == len(frame)
+    missing = text[text.index("Not measured") :]
+    assert missing.count(": failed") == len(frame)
+    assert missing.count("link down") == 1
     assert "Accuracy" not in text
 
 

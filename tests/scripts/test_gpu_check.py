@@ -83,17 +83,22 @@ def test_a_gpu_row_must_have_run_with_the_cpu_s_outputs(
     assert problem is None or problem in check.problems[0]
 
 
-@pytest.mark.parametrize("family", ["resnet50", "bert"])
-def test_the_studies_it_writes_can_be_read(family: str, script: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("family", "batches", "kind"),
+    [("resnet50", (1, 8), "offline"), ("bert", (1,), "single_stream")],
+)
+def test_the_studies_it_writes_can_be_read(
+    family: str, batches: tuple[int, ...], kind: str, script: Any, tmp_path: Path
+) -> None:
     pytest.importorskip("torch")
     import random_models
 
     from profiler import Study
 
     path = random_models.write_study(
-        tmp_path, family, targets=["local-cpu"], variants=["fp32", "fp16"], batches=(1, 8),
+        tmp_path, family, targets=["local-cpu"], variants=["fp32", "fp16"], batches=batches,
         budget="5s", count=10, side=32, tiny=True,
     )  # fmt: skip
     study = Study.read(path)
-    assert study.scenarios[0].batch == (1, 8)
+    assert (study.scenarios[0].kind, study.scenarios[0].batch) == (kind, batches)
     assert [v.name for v in study.variants_of(study.models[0])] == ["fp32", "fp16"]
