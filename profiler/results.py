@@ -260,7 +260,7 @@ class Results:
         """
         if self.confirmation is None:
             return None
-        return self.confirmation.rows().get(self._known(trial))
+        return self.confirmation.rows().get(find_trial(trial, self.trials))
 
     def reproducibility(self) -> list[Point]:
         """The twelve points another person needs, and which of them hold."""
@@ -279,7 +279,7 @@ class Results:
         Each has row (counted from 0), label, baseline, variant and direction. Raises InputError
         when there are no predictions of classes.
         """
-        known = self._known(trial)
+        known = find_trial(trial, self.trials)
         if self.prepared.evaluation is None or known not in self.outputs:
             raise InputError(
                 f"{known}: no predictions were recorded", hint="add [data] to the study"
@@ -311,15 +311,12 @@ class Results:
         """Every latency of a trial: columns round, latency_ns."""
         import pandas as pd
 
-        known = self._known(trial)
+        known = find_trial(trial, self.trials)
         parts = [
             pd.DataFrame({"round": key[1], "latency_ns": taken.latencies})
             for key, taken in self.samples[known].taken.items()
         ]
         return pd.concat(parts, ignore_index=True)
-
-    def _known(self, trial: str) -> str:
-        return find_trial(trial, self.trials)
 
     def compare(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Comparison]:
         """p50 of a against b with a verdict, corrected for all pairs asked at once.
@@ -328,7 +325,7 @@ class Results:
         it unambiguous, e.g. 'mlp/fp32/t2'. Raises
         InputError when a pair shares too few rounds.
         """
-        known = [(self._known(a), self._known(b)) for a, b in pairs]
+        known = [(find_trial(a, self.trials), find_trial(b, self.trials)) for a, b in pairs]
         found = relative.compare_pairs(
             known,
             self.samples,
