@@ -17,11 +17,11 @@ from profiler.report import plots, stress
 from profiler.report.cells import MARKS, Sheet, number_parts, split_note
 from profiler.report.frontier import frontier_panel
 from profiler.report.hardware import hardware_sheets
+from profiler.report.missing import missing_sheet
 from profiler.report.model import ReportInput
 from profiler.report.page import SCRIPT, STYLE
 from profiler.report.records import Group, Row, clean, groups, records
 from profiler.report.reliability import reliability_panel
-from profiler.report.sheets import missing_sheet
 from profiler.report.tables import main_sheets, other_starts
 from profiler.report.theme import DARK, LIGHT, NARROW, WIDE, Size, recoloured
 from profiler.units import format_size

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from profiler.errors import InputError
 from profiler.report.cells import MARKS, Line, Sheet, number_parts
 from profiler.report.hardware import hardware_sheets
+from profiler.report.missing import missing_sheet
 from profiler.report.offline import throughput_sheets
 from profiler.report.records import Group, Row, groups, records
 from profiler.report.sheets import (
     latency_sheet,
-    missing_sheet,
     quality_sheet,
     start_sheet,
 )
