@@ -23,33 +23,39 @@ def reliability_panel(
     import altair as alt
 
     values: list[dict[str, Any]] = [
-        {"trial": trial, **{k: bin_[k] * 100 for k in ("confidence", "accuracy")}, "n": bin_["n"]}
+        {
+            **dict(zip(("model", "variant"), trial.split(" ", 1), strict=True)),
+            **{k: bin_[k] * 100 for k in ("confidence", "accuracy")},
+            "n": bin_["n"],
+        }
         for trial, bins in report.reliability.items()
         for bin_ in bins
     ]
-    trials = list(report.reliability)
+    models = list(dict.fromkeys(v["model"] for v in values))
     low = min(min(v["confidence"], v["accuracy"]) for v in values)
     scale = alt.Scale(domain=[max(0.0, low - 2), 100], nice=False)
     x = alt.X("confidence:Q", scale=scale, title="score given (%)")
     y = alt.Y("accuracy:Q", scale=scale, title="right (%)")
-    lines = alt.Chart(alt.Data(values=values)).mark_line(point=True).encode(
+    lines = alt.Chart(alt.Data(values=values)).mark_line(point={"size": 20}).encode(
         x=x,
         y=y,
         color=alt.Color(
-            "trial:N",
-            scale=alt.Scale(domain=trials, range=colours(trials, theme)),
-            legend=alt.Legend(title=None, orient="bottom", columns=1, labelLimit=size.width),
+            "model:N", scale=alt.Scale(domain=models, range=colours(models, theme)), title="model"
         ),
-        tooltip=["trial:N", alt.Tooltip("confidence:Q", format=".1f"),
+        strokeDash=alt.StrokeDash(
+            "variant:N", sort=None, title="variant",
+            legend=alt.Legend(symbolType="stroke", symbolSize=300, symbolStrokeWidth=2),
+        ),
+        tooltip=["model:N", "variant:N", alt.Tooltip("confidence:Q", format=".1f"),
                  alt.Tooltip("accuracy:Q", format=".1f"), "n:Q"],
     )  # fmt: skip
     ends = [{"confidence": v, "accuracy": v} for v in scale.domain]
     diagonal = alt.Chart(alt.Data(values=ends)).mark_line(
-        strokeDash=[4, 4], color=theme.muted, opacity=0.7
+        strokeWidth=1, color=theme.muted, opacity=0.7
     ).encode(x=x, y=y)  # fmt: skip
     side = min(size.width, 340)
     return alt.layer(diagonal, lines).properties(
         width=side, height=side, title="Reliability: right as often as the score says?",
         description="Reliability curve: share of right answers against the score given, per "
-        "variant. Below the dashed diagonal the scores promise too much.",
+        "variant. Below the thin diagonal the scores promise too much.",
     )  # fmt: skip
