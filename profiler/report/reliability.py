@@ -36,16 +36,13 @@ def reliability_panel(
     scale = alt.Scale(domain=[max(0.0, low - 2), 100], nice=False)
     x = alt.X("confidence:Q", scale=scale, title="score given (%)")
     y = alt.Y("accuracy:Q", scale=scale, title="right (%)")
-    lines = alt.Chart(alt.Data(values=values)).mark_line(point={"size": 20}).encode(
+    lines = alt.Chart(alt.Data(values=values)).mark_line().encode(
         x=x,
         y=y,
         color=alt.Color(
             "model:N", scale=alt.Scale(domain=models, range=colours(models, theme)), title="model"
         ),
-        strokeDash=alt.StrokeDash(
-            "variant:N", sort=None, title="variant",
-            legend=alt.Legend(symbolType="stroke", symbolSize=300, symbolStrokeWidth=2),
-        ),
+        strokeDash=alt.StrokeDash("variant:N", sort=None, title="variant"),
         tooltip=["model:N", "variant:N", alt.Tooltip("confidence:Q", format=".1f"),
                  alt.Tooltip("accuracy:Q", format=".1f"), "n:Q"],
     )  # fmt: skip
