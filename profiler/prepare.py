@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from profiler.errors import DataError, ProfilerError, ResultsError, VariantError
+from profiler.errors import DataError, ProfilerError, VariantError
 from profiler.progress import Progress
 from profiler.schema.artifact import Artifact
 from profiler.schema.codec import decode, encode
@@ -87,17 +87,6 @@ class Prepared:
             for sha in (job.artifact, *self.data_of(job.artifact), *job.inputs.values())
             if sha is not None
         ]  # fmt: skip
-
-
-def array(folder: Path, sha: str) -> Any:
-    """An array that `keep` stored in a results folder. Raises ResultsError."""
-    import numpy as np
-
-    path = folder / "outputs" / f"{sha}.npy"
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: can't be read ({error})") from None
 
 
 def input_hashes(study: Study) -> dict[str, str]:

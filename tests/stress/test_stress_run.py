@@ -57,19 +57,19 @@ def test_every_variant_answers_the_same_perturbed_rows(make_study, tmp_path):
 def test_the_answers_are_those_of_the_model_itself(make_study, tmp_path):
     import onnxruntime as ort
 
-    from profiler.prepare import array
+    from profiler.store import read_array
     from profiler.stress.perturb import perturb
 
     path = make_study(STRESS)
     results = run(path, tmp_path / "out")
     x = np.load(tmp_path / "rows.npz")["x"][
-        array(results.folder, results.prepared.evaluation.numbers)
+        read_array(results.folder, results.prepared.evaluation.numbers)
     ]
     session = ort.InferenceSession(tmp_path / "model.onnx")
     for row in rows_of(tmp_path / "out", "stress"):
         rows = perturb(x, row["perturbation"], row["severity"], seed=0, tensor="x", limits=())
         expected = session.run(None, {"x": rows})[0].argmax(axis=1)
-        assert (array(results.folder, row["answers"]) == expected).all()
+        assert (read_array(results.folder, row["answers"]) == expected).all()
 
 
 def fragile(folder):
