@@ -3,7 +3,7 @@
 Sources, each optional: thermal zones with their passive trip points, where the kernel begins to
 slow the processor down; cpufreq; the Raspberry Pi's firmware (`get_throttled` in sysfs, else the
 command vcgencmd), whose bits are documented under "vcgencmd" in its OS documentation; and the
-throttle counters of x86. `root` is / except in tests, which replay recordings.
+throttle counters of x86. `root` is / except in tests, whose files are written by hand.
 """
 
 from __future__ import annotations
