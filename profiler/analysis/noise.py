@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiler.schema.wire import Block, Repetition
+from profiler.schema.wire import TICK_NS, Block, Repetition
 
 OTHER_SHARE = 0.15
 """Share of one CPU that others may use before a run counts as disturbed (see bench_noise)."""
 DELAY_SHARE = 0.05
 """Of the CPU time used: a run whose threads fill all cores waits for 1 to 2 % when all is quiet."""
 STEAL_SHARE = 0.01
+SURE = 3.0
+"""Standard deviations; that of a block, which counts whole ticks, is half a tick at most."""
 BLOCK_SHARE = 0.1
 
 
@@ -21,7 +24,7 @@ class Shares:
     """Sums over the blocks of one or more repetitions, as shares of their wall time."""
 
     other_cpu: float | None
-    """CPUs kept busy by other processes"""
+    """CPUs kept busy by other processes, as far as the counter's ticks tell it from nothing"""
     run_delay: float | None
     """waiting for a CPU"""
     steal: float | None
@@ -39,8 +42,11 @@ def shares(repetitions: Sequence[Repetition]) -> Shares:
         values = [getattr(block, name) for block in blocks]
         return None if not values or None in values else sum(values) / whole_ns
 
+    other = share("other_cpu_ns")
+    if other is not None and other * wall_ns < SURE * TICK_NS / 2 * math.sqrt(len(blocks)):
+        other = 0.0
     return Shares(
-        other_cpu=share("other_cpu_ns"),
+        other_cpu=other,
         run_delay=share("run_delay_ns", used_ns),
         steal=share("steal_ns"),
         disturbed_blocks=sum(b.disturbed is not None for b in blocks) / max(1, len(blocks)),

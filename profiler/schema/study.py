@@ -293,7 +293,7 @@ class MeasureSpec:
     budget: int = field(default=60 * 10**9, metadata=_DURATION)
     """or when a group has taken this long"""
     min_rounds: int = 4
-    max_rounds: int = 20
+    max_rounds: int = 200
     round_time: int = field(default=500_000_000, metadata=_DURATION)
     """measuring time of each trial in each round"""
     block_time: int = field(default=20_000_000, metadata=_DURATION)

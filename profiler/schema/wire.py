@@ -18,6 +18,8 @@ SEGMENT_NS = 1_000_000_000
 SEGMENT_QUERIES = 400
 """server: least queries of a segment; fewer don't bound a p99"""
 MIN_SEGMENTS = 2
+TICK_NS = 10_000_000
+"""/proc/stat counts CPU time in ticks of 10 ms."""
 
 PING_S = 10.0
 """how often the host says that it is still there"""
@@ -162,7 +164,8 @@ class Block:
     steal_ns: Optional[int] = None
     """time the hypervisor gave this machine's CPUs to others (/proc/stat)"""
     other_cpu_ns: Optional[int] = None
-    """CPU time spent by everything else on the machine (/proc/stat), without idle"""
+    """CPU time spent by everything else on the machine (/proc/stat), without idle. Below 0 where
+    fewer ticks fell into the block than it used, so that the sum over blocks is right"""
     rate: Optional[float] = None
     """server: queries a second that were scheduled"""
     lateness_ns: Optional[int] = None

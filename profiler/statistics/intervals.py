@@ -26,10 +26,11 @@ ADAPTIVE_FACTOR: Final = 2.0
 """Error rates are divided by this when the campaign looked after every round and stopped at a
 narrow interval: a round count chosen that way favours rounds that agree by luck.
 
-Simulated by ``scripts/simulate_verdicts`` (looks from 4 to 20 rounds, worst noise for the target):
-stopping lets false alarms of the plain interval rise from 5 to 8.5 % (normal), 6.9 % (t with 3
-degrees of freedom) and 6.9 % (one round in ten five times wider). Halved, they are 4.8, 3.5 and
-3.5 %. Waiting until the width holds for a second round leaves 7.5 %, starting at six rounds 7.2 %.
+Simulated by ``scripts/simulate_verdicts`` (looks from 4 to 200 rounds, worst noise for the target):
+stopping lets false alarms of the plain interval rise from 5 to 8.6 % (normal), 7.4 % (t with 3
+degrees of freedom) and 7.6 % (one round in ten five times wider). Halved, they are 4.9, 4.0 and
+4.0 %; with 20 rounds at most they are much the same. Waiting until the width holds for a second
+round leaves 7.5 %, starting at six rounds 7.2 %.
 A skewed ratio is beyond it: t intervals of four exponential rounds cover 88 % without stopping.
 Two runs of one thing have a symmetric log ratio, so this does not touch A/A.
 """

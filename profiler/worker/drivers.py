@@ -43,7 +43,7 @@ def describe(
         run_delay_ns=passed(before.run_delay_ns, after.run_delay_ns),
         involuntary_switches=after.involuntary_switches - before.involuntary_switches,
         steal_ns=passed(before.steal_ns, after.steal_ns),
-        other_cpu_ns=None if busy is None else max(0, busy - cpu_ns),
+        other_cpu_ns=None if busy is None else busy - cpu_ns,
         **more,
     )
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import Optional
 
-from profiler.schema.wire import Block
+from profiler.schema.wire import TICK_NS, Block
 
-TICK_NS = 10_000_000
-"""/proc/stat counts in ticks of 10 ms, so a short block needs two of them to be sure."""
 RUN_DELAY_SHARE = 0.1
 """of the CPU time used: threads that fill all cores wait for each other a little, always"""
 OTHER_SHARE = 0.5
@@ -29,6 +27,7 @@ def disturbance(block: Block) -> Optional[str]:
     if block.thermal is not None and block.thermal.throttled:
         return f"the processor was held back: {', '.join(block.thermal.throttled)}"
     other = block.other_cpu_ns
+    # One tick is within the counter's rounding.
     if other is not None and other >= 2 * TICK_NS and other > OTHER_SHARE * wall_ns:
         return "other processes were busy"
     return None

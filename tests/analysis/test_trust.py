@@ -1,6 +1,7 @@
 """Comparison across folders, and what is said about noise and machines."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from profiler.analysis import across, noise, stability
 from profiler.analysis.samples import Samples, Taken
-from profiler.schema.wire import Block, Repetition
+from profiler.schema.wire import TICK_NS, Block, Repetition
 
 
 def samples(trial: str, values: list[float], **block: Any) -> Samples:
@@ -83,6 +84,25 @@ def test_a_quiet_trial_is_quiet_and_a_disturbed_one_says_by_what() -> None:
     assert "hypervisor" in (describe(steal_ns=10**8) or "")
     assert "waited" in (describe(run_delay_ns=10**8) or "")
     assert "disturbed" in (describe(disturbed="other processes were busy") or "")
+
+
+def test_ticks_of_short_blocks_accuse_nobody() -> None:
+    # Blocks of 2 ms that use 2 ms; every fifth meets a tick of 10 ms, which is its own time.
+    tick, own = TICK_NS, 2_000_000
+    blocks = [
+        Block(position=i, queries=1, wall_ns=own, cpu_ns=own,
+              other_cpu_ns=(tick if i % 5 == 0 else 0) - own)
+        for i in range(100)
+    ]  # fmt: skip
+    (taken,) = samples("a", [1.0]).taken.values()
+
+    def other(blocks: list[Block]) -> float | None:
+        return noise.shares([replace(taken.repetition, blocks=tuple(blocks))]).other_cpu
+
+    assert other(blocks) == 0
+    busy = [replace(b, other_cpu_ns=(b.other_cpu_ns or 0) + own) for b in blocks]
+    assert other(busy) == pytest.approx(1)
+    assert other(busy[:10]) == 0, "20 ms are too little for a counter of 10 ms"
 
 
 def row(low: float | None, high: float | None) -> dict[str, Any]:

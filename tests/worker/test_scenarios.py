@@ -1,5 +1,6 @@
 """Every scenario through the real worker, on the null backend."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from profiler.schema.wire import Block, Job, Repetition, RoundRequest
 from profiler.session import Session
 from profiler.transport.local import LocalTransport
+from profiler.worker.drivers import describe
+from profiler.worker.instruments import Reading
 from profiler.worker.memory_limit import Limit
 from profiler.worker.noise import disturbance
 
@@ -113,6 +116,20 @@ def block(**more: Any) -> Block:
 def test_what_disturbs_a_block(more: dict[str, Any], says: str | None) -> None:
     found = disturbance(block(**more))
     assert found is None if says is None else says in (found or "")
+
+
+def test_the_time_of_others_may_be_below_zero_in_a_block_so_that_sums_are_right() -> None:
+    def reading(cpu_ns: int, busy_ns: int) -> Reading:
+        return Reading(
+            cpu_ns=cpu_ns, run_delay_ns=0, involuntary_switches=0, busy_ns=busy_ns, steal_ns=0
+        )
+
+    readings = [reading(0, 0), reading(6_000_000, 0), reading(12_000_000, 10_000_000)]
+    found = [
+        describe(before, after, 0, 1, 6_000_000).other_cpu_ns
+        for before, after in itertools.pairwise(readings)
+    ]
+    assert found == [-6_000_000, 4_000_000]
 
 
 def test_a_limit_falls_back_where_no_control_group_can_be_made(
