@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from profiler.units import format_elapsed
+
+SAY_EVERY_S = 30.0
+"""Where there is no terminal to draw on, a line this often."""
 
 
 class Lane:
@@ -16,6 +21,7 @@ class Lane:
         self._task: TaskID | None = None
         self._title = ""
         self._live = console.is_terminal
+        self._said_s = time.monotonic()
 
     def _show(self, text: str, done: float | None, left: str) -> None:
         total = None if done is None else 1.0
@@ -38,14 +44,19 @@ class Lane:
         again = f", {format_elapsed(spent_s)} already measured" if spent_s else ""
         self._title = text
         self._console.print(
-            f"measuring {text} (at most about {format_elapsed(budget_s)}{again})",
+            f"measuring {text} (budget {format_elapsed(budget_s)}{again})",
             highlight=False, markup=False,
         )  # fmt: skip
 
     def update(self, text: str, done: float, left_s: float) -> None:
         """Share done and time left."""
+        left = f"{format_elapsed(left_s)} left"
         if self._live:
-            self._show(f"{self._title}: {text}", done, f"{format_elapsed(left_s)} left")
+            self._show(f"{self._title}: {text}", done, left)
+        elif time.monotonic() - self._said_s >= SAY_EVERY_S:
+            self._said_s = time.monotonic()
+            line = f"{self._title}: {text}, {done:.0%} done, {left}"
+            self._console.print(line, highlight=False, markup=False)
 
     def note(self, text: str) -> None:
         """A line that stays."""

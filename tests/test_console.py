@@ -1,0 +1,22 @@
+"""What is said where there is no terminal to draw on, e.g. in a log."""
+
+import pytest
+
+from profiler import console
+
+
+def test_a_log_gets_a_line_now_and_then_with_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(console.time, "monotonic", lambda: now_s)
+    with console.Bar() as bar:
+        bar.group("pi5: 20 trials", 80, 0)
+        for now_s in (1.0, 29.0, 31.0, 40.0, 62.0):
+            bar.update("round 2, ±3.0 %", now_s / 100, 100 - now_s)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "measuring pi5: 20 trials (budget 1 min 20 s)",
+        "pi5: 20 trials: round 2, ±3.0 %, 31% done, 1 min 09 s left",
+        "pi5: 20 trials: round 2, ±3.0 %, 62% done, 38 s left",
+    ]
