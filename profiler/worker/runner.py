@@ -233,7 +233,9 @@ def main(home: Path) -> None:
             message = channel.receive()
             operation, arguments = message["op"], message.get("args", {})
             if operation == "exit":
-                return
+                # All is told. Taking the session and the interpreter down would take 0.1 s of
+                # every trial in every round.
+                os._exit(0)
             try:
                 if operation == "job":
                     out = BlobFolder(Path(arguments["out"]))
