@@ -15,7 +15,7 @@ from profiler.data.load import load_columns
 from profiler.data.mapped import chunks, room_for
 from profiler.data.split import split
 from profiler.errors import DataError
-from profiler.schema.study import DataSpec
+from profiler.schema.data import DataSpec
 
 Array = np.ndarray[Any, Any]
 _SHOWN_ROWS = 5
