@@ -9,7 +9,11 @@ from typing import Literal, Optional, Union
 from profiler.schema.codec import DecodeError
 from profiler.schema.images import ImageSpec
 
+Task = Literal["classification", "regression", "embedding", "token-classification", "custom"]
+IGNORED = {"token-classification": -100}
+"""label that does not count, by task, unless the study names another"""
 CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_CUT = re.compile(r"[BIES]-.+")
 
 
 def unique(key: str, names: list[str]) -> None:
@@ -31,8 +35,9 @@ class DataSpec:
     """column of class numbers (classification) or values (regression)"""
     inputs: dict[str, Union[str, tuple[str, ...]]] = field(default_factory=dict)
     """model input -> column, or list of columns that are stacked; default: the same names"""
-    task: Literal["classification", "regression", "embedding", "custom"] = "classification"
+    task: Task = "classification"
     """embedding: rows with equal labels are to be found near each other;
+    token-classification: labels are one tag number a token, scores (rows, tokens, tags);
     custom: labels are numbers of any shape, and only `metric` knows what they mean"""
     metric: Optional[str] = None
     """'file.py:function' beside the study, instead of the task's own accuracy. It is imported and
@@ -49,6 +54,11 @@ class DataSpec:
     nearest"""
     classes: Optional[int] = None
     """number of classes; default: what the model's output says"""
+    tags: tuple[str, ...] = ()
+    """token-classification: names of the tags, in the order of the scores. "O" beside "B-…" and
+    "I-…" make entities, and their F1 the accuracy; otherwise it is the share of right tokens"""
+    ignore: Optional[int] = None
+    """token-classification: label of tokens that don't count; default: -100"""
     output: Optional[str] = None
     """model output that holds scores; default: the first"""
     split: Optional[str] = None
@@ -96,6 +106,7 @@ class DataSpec:
             if any(len(row) != len(self.costs) for row in self.costs):
                 raise DecodeError("costs", "as many columns as rows, one per class",
                                   [len(row) for row in self.costs])  # fmt: skip
+        self._check_tags()
         unique("slices", list(self.slices))
         if self.confirmation_rows < 0:
             raise DecodeError("confirmation_rows", "0 or more", self.confirmation_rows)
@@ -104,3 +115,38 @@ class DataSpec:
                 "confirmation_rows", "no split column beside it", self.confirmation_rows,
                 "mark rows 'confirmation' in the split column instead",
             )  # fmt: skip
+
+    def _check_tags(self) -> None:
+        if self.ignore is not None and self.task not in IGNORED:
+            raise DecodeError("ignore", "a task such as token-classification", self.task)
+        if not self.tags:
+            return
+        if self.task != "token-classification":
+            raise DecodeError("tags", 'task = "token-classification"', self.task)
+        unique("tags", list(self.tags))
+        if self.classes is not None and self.classes != len(self.tags):
+            raise DecodeError("classes", f"{len(self.tags)}, as many as tags", self.classes)
+        if any(_CUT.fullmatch(tag) for tag in self.tags):
+            for tag in self.tags:
+                if tag != "O" and not _CUT.fullmatch(tag):
+                    raise DecodeError("tags", '"O" and tags such as "B-PER" and "I-PER"', tag)
+            if "O" not in self.tags:
+                raise DecodeError("tags", 'a tag "O" for tokens outside', list(self.tags))
+
+    def check_stress(self) -> None:
+        """Raise DecodeError where a loss on perturbed rows is not defined."""
+        if self.task in IGNORED:
+            raise DecodeError(
+                "stress.perturbations", "none: this task is not judged under stress", self.task,
+                "[stress] without perturbations runs the failure probes alone",
+            )  # fmt: skip
+
+    @property
+    def entities(self) -> bool:
+        """Whether the tags cut entities out of the tokens."""
+        return "O" in self.tags and any(_CUT.fullmatch(tag) for tag in self.tags)
+
+    @property
+    def ignored(self) -> int:
+        """The label that does not count, for tasks with many labels a row."""
+        return IGNORED.get(self.task, -100) if self.ignore is None else self.ignore

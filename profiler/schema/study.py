@@ -272,6 +272,8 @@ class Study:
         if self.stress is not None and self.stress.perturbations and self.data is None:
             raise DecodeError("stress.perturbations", "none without a [data] table", None,
                               "add [data] with the rows that are to be perturbed")  # fmt: skip
+        if self.stress is not None and self.stress.perturbations and self.data is not None:
+            self.data.check_stress()
         for count in self.threads:
             if count < 1:
                 raise DecodeError("threads", "counts of 1 or more", list(self.threads))
