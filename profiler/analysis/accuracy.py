@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis import agreement, damage, embedding, quality, task_metrics, tokens
+from profiler.analysis import agreement, damage, embedding, masks, quality, task_metrics, tokens
 from profiler.errors import InputError
 from profiler.schema.data import DataSpec
 
@@ -48,6 +48,29 @@ class Accuracy:
     def _tokens(self) -> bool:
         return self.task == "token-classification"
 
+    @property
+    def _masks(self) -> bool:
+        return self.task == "segmentation"
+
+    def _same_pixels(self) -> dict[str, dict[str, Any]]:
+        """Trial -> share of pixels with the baseline's class, and how many differ.
+
+        Without scores, which are too large to bring here, there is nothing else to compare.
+        """
+        found = {}
+        for trial, output in self.outputs.items():
+            base = self._base(trial)
+            if base is not None and base.shape == output.shape:
+                pairs = zip(base, output, strict=True)  # row by row: they may be large
+                flips = sum(int((one != other).sum()) for one, other in pairs)
+                found[trial] = {"agreement": 1 - flips / output.size, "flips": flips}
+        return found
+
+    def _pixels(self, trial: str, labels: Array) -> Array:
+        spec = self.spec
+        classes = 1 + max(int(part[part != spec.ignored].max(initial=0)) for part in labels)
+        return masks.counts(self.outputs[trial], labels, spec.ignored, classes)
+
     def _scored(self, output: Array) -> Array:
         """What agreement is asked of: rows, or tokens that count, with their scores."""
         if not self._tokens:
@@ -59,10 +82,14 @@ class Accuracy:
     def rows(self) -> dict[str, dict[str, Any]]:
         """Trial -> the table's columns on accuracy, agreement, damage and costs."""
         found: dict[str, dict[str, Any]] = {trial: {} for trial in self.outputs}
-        near = agreement.agreement(
-            {trial: self._scored(output) for trial, output in self.outputs.items()},
-            self.baselines,
-            self._classes or self._tokens,
+        near = (
+            self._same_pixels()
+            if self._masks
+            else agreement.agreement(
+                {trial: self._scored(output) for trial, output in self.outputs.items()},
+                self.baselines,
+                self._classes or self._tokens,
+            )
         )
         for trial, columns in near.items():
             found[trial].update(columns)
@@ -102,6 +129,12 @@ class Accuracy:
             return quality.classification(self.outputs, self.baselines, labels, self.margin)
         if self._tokens:
             return self._tagged(labels)
+        if self._masks:
+            counts = {t: self._pixels(t, labels) for t in self.outputs}
+            judged = quality.by_sums(
+                masks.mean_union, counts, self.baselines, self.margin, self.seed
+            )
+            return {t: {**row, name: "mIoU"} for t, row in judged.items()}
         judged = quality.regression(self.outputs, self.baselines, labels, self.margin, self.seed)
         return {t: {**row, name: "R²"} for t, row in judged.items()}
 
@@ -194,6 +227,8 @@ class Accuracy:
             return {}
         if self._classes:
             return task_metrics.classification(output, self.labels, self.spec.top_k)
+        if self._masks:
+            return masks.metrics(self._pixels(trial, self.labels).sum(axis=0))
         if self._tokens:
             tags = tokens.predicted_tags(output)
             return tokens.metrics(tags, self.labels, self.spec)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from profiler.data.mapped import chunks
 from profiler.errors import DataError
 from profiler.schema.artifact import Artifact, Tensor
 from profiler.schema.data import IGNORED, DataSpec
@@ -16,8 +17,11 @@ Array = np.ndarray[Any, Any]
 def check_each(spec: DataSpec, column: Array, where: str) -> Array:
     """Labels as int64 (rows, tokens): tags from 0, or the label that is ignored.
 
+    For segmentation (rows, height, width), whole numbers in the file's own type: they are many.
     Raises DataError naming the first row that does not fit.
     """
+    if spec.task == "segmentation":
+        return _check_masks(spec, column, where)
     if column.ndim != 2:
         raise DataError(
             f"{where}: expected one tag number a token, shape (rows, tokens), got "
@@ -41,6 +45,62 @@ def check_each(spec: DataSpec, column: Array, where: str) -> Array:
         what = "an entity" if spec.entities else f"a label other than {spec.ignored}"
         raise DataError(f"{where}: expected {what} in some row, got none")
     return labels
+
+
+def _check_masks(spec: DataSpec, column: Array, where: str) -> Array:
+    if column.ndim != 3 or column.dtype.kind not in "iu":
+        raise DataError(
+            f"{where}: expected whole numbers of shape (rows, height, width), got "
+            f"{column.dtype} {list(column.shape)}",
+            hint="save the masks as integers, one class number a pixel",
+        )
+    top, some = spec.classes or np.inf, False
+    for piece in chunks(column):
+        part = column[piece]
+        counted = part != spec.ignored
+        some = some or bool(counted.any())
+        bad = counted & ((part < 0) | (part >= top))
+        if bad.any():
+            row, y, x = np.argwhere(bad)[0]
+            least = "0 or more" if top == np.inf else f"0 to {top - 1}"
+            raise DataError(
+                f"{where}: row {piece.start + row} has {part[row, y, x]} at {y}, {x}, expected "
+                f"{least}, or {spec.ignored} for pixels that don't count",
+                hint="[data] ignore = ... names another label to ignore",
+            )
+    if not some:
+        raise DataError(f"{where}: expected a label other than {spec.ignored}, got none")
+    return column
+
+
+def _check_pixels(spec: DataSpec, model: str, scores: Tensor, labels: Array) -> None:
+    """Segmentation: scores of 4 dimensions, or classes of 3, with the labels' pixels."""
+    shape = list(scores.shape)
+    if len(shape) == 4:
+        classes = shape.pop(spec.class_axis)
+    elif len(shape) == 3 and "int" in scores.dtype:
+        classes = None
+    else:
+        raise DataError(
+            f"data.task: segmentation needs scores of 4 dimensions, one of them the classes, or "
+            f"whole numbers of 3; {model} has {scores.name} {shape} of {scores.dtype}",
+            hint="name the right output: [data] output = ...",
+        )
+    for name, size, mine in zip(("height", "width"), shape[1:], labels.shape[1:], strict=True):
+        if isinstance(size, int) and size != mine:
+            raise DataError(
+                f"{spec.file}: data.labels: expected a {name} of {size}, as {model} has, "
+                f"got {mine}",
+                hint="scale the label masks to the model's output; class_axis = 3 says that the "
+                "classes come last",
+            )
+    most = max(int(part[part != spec.ignored].max(initial=0)) for part in labels)
+    if isinstance(classes, int) and most >= classes:
+        raise DataError(
+            f"{spec.file}: data.labels: there is class {most}, but {model} gives scores for "
+            f"{classes} classes (0 to {classes - 1})",
+            hint="number the classes from 0, or let [data] ignore name a label to leave out",
+        )
 
 
 def _check_places(spec: DataSpec, model: str, scores: Tensor, labels: Array) -> None:
@@ -90,7 +150,8 @@ def check_scores(spec: DataSpec | None, baseline: Artifact, labels: Array | None
             hint=f"it has {', '.join(outputs)}",
         )
     if spec.task in IGNORED:
-        _check_places(spec, baseline.model, scores, labels)
+        check = _check_pixels if spec.task == "segmentation" else _check_places
+        check(spec, baseline.model, scores, labels)
         return
     classes = scores.shape[-1] if len(scores.shape) == 2 else None
     if not isinstance(classes, int) or classes < 2:

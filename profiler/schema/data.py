@@ -9,8 +9,10 @@ from typing import Literal, Optional, Union
 from profiler.schema.codec import DecodeError
 from profiler.schema.images import ImageSpec
 
-Task = Literal["classification", "regression", "embedding", "token-classification", "custom"]
-IGNORED = {"token-classification": -100}
+Task = Literal[
+    "classification", "regression", "embedding", "token-classification", "segmentation", "custom"
+]
+IGNORED = {"token-classification": -100, "segmentation": 255}
 """label that does not count, by task, unless the study names another"""
 CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _CUT = re.compile(r"[BIES]-.+")
@@ -38,6 +40,7 @@ class DataSpec:
     task: Task = "classification"
     """embedding: rows with equal labels are to be found near each other;
     token-classification: labels are one tag number a token, scores (rows, tokens, tags);
+    segmentation: labels are one class number a pixel, scores as class_axis says;
     custom: labels are numbers of any shape, and only `metric` knows what they mean"""
     metric: Optional[str] = None
     """'file.py:function' beside the study, instead of the task's own accuracy. It is imported and
@@ -58,7 +61,9 @@ class DataSpec:
     """token-classification: names of the tags, in the order of the scores. "O" beside "B-…" and
     "I-…" make entities, and their F1 the accuracy; otherwise it is the share of right tokens"""
     ignore: Optional[int] = None
-    """token-classification: label of tokens that don't count; default: -100"""
+    """label of tokens or pixels that don't count; default: -100, or 255 for segmentation"""
+    class_axis: int = 1
+    """segmentation: 1 for scores (rows, classes, height, width), 3 where the classes come last"""
     output: Optional[str] = None
     """model output that holds scores; default: the first"""
     split: Optional[str] = None
@@ -117,8 +122,10 @@ class DataSpec:
             )  # fmt: skip
 
     def _check_tags(self) -> None:
+        if self.class_axis != 1 and (self.class_axis != 3 or self.task != "segmentation"):
+            raise DecodeError("class_axis", '1 or 3, for task = "segmentation"', self.class_axis)
         if self.ignore is not None and self.task not in IGNORED:
-            raise DecodeError("ignore", "a task such as token-classification", self.task)
+            raise DecodeError("ignore", "task token-classification or segmentation", self.task)
         if not self.tags:
             return
         if self.task != "token-classification":
