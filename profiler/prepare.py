@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from profiler.errors import DataError, ProfilerError, VariantError
+from profiler.errors import ProfilerError, VariantError
 from profiler.progress import Progress
 from profiler.schema.artifact import Artifact
 from profiler.schema.codec import decode, encode
@@ -190,7 +190,7 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
                 made = _synthetic(baseline, model, size, study.seed)
                 inputs[f"{model.name}#{size}"] = {n: keep(store, v) for n, v in made.items()}
         else:
-            _check_labels(study, baseline, evaluation_set)
+            data.check_scores(study.data, baseline, evaluation_set.labels)
             bound = data.bind(evaluation_set, baseline.inputs, shapes=model.shapes)
             judged, calibrating = evaluation_set.judged, evaluation_set.calibration
             inputs[model.name] = {n: keep(store, v, judged) for n, v in bound.items()}
@@ -253,35 +253,6 @@ def _baseline(
     except ProfilerError as error:
         error.message = f"models.{model.name}: {error.message}"
         raise
-
-
-def _check_labels(study: Study, baseline: Artifact, evaluation_set: EvaluationSet) -> None:
-    """Class numbers must be among the scores the model gives, where its shape says how many."""
-    spec, labels = study.data, evaluation_set.labels
-    if spec is None or labels is None or spec.task != "classification":
-        return
-    outputs = {tensor.name: tensor for tensor in baseline.outputs}
-    scores = outputs.get(spec.output) if spec.output else baseline.outputs[0]
-    if scores is None:
-        raise DataError(
-            f"data.output: {baseline.model} has no output {spec.output!r}",
-            hint=f"it has {', '.join(outputs)}",
-        )
-    classes = scores.shape[-1] if len(scores.shape) == 2 else None
-    if not isinstance(classes, int) or classes < 2:
-        return
-    if spec.costs and len(spec.costs) != classes:
-        raise DataError(
-            f"data.costs: expected {classes} rows and columns, as {baseline.model} has classes, "
-            f"got {len(spec.costs)}"
-        )
-    row = next((i for i, label in enumerate(labels) if label >= classes), None)
-    if row is not None:
-        raise DataError(
-            f"{spec.file}: data.labels: row {row} has label {labels[row]}, but {baseline.model}"
-            f" gives scores for {classes} classes (0 to {classes - 1})",
-            hint="number the classes from 0, or name the right output: [data] output = ...",
-        )
 
 
 def _fixed_batch(baseline: Artifact) -> Optional[int]:

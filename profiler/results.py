@@ -245,8 +245,7 @@ class Results:
             pairs={
                 name: read_array(self.folder, sha)[part] for name, sha in evaluation.pairs.items()
             },
-            top_k=data.top_k,
-            costs=data.costs,
+            spec=data,
             own=judged.get(name, {}) if data and data.metric else None,
             margin=self.study.measure.margin,
             seed=self.study.seed,

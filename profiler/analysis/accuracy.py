@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis import agreement, damage, embedding, quality, task_metrics
+from profiler.analysis import agreement, damage, embedding, masks, quality, task_metrics, tokens
 from profiler.errors import InputError
+from profiler.schema.data import DataSpec
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,8 +33,8 @@ class Accuracy:
     slices: Mapping[str, Array] = field(default_factory=dict)
     pairs: Mapping[str, Array] = field(default_factory=dict)
     """embedding: pairs and similarity, both (rows,)"""
-    top_k: Sequence[int] = (task_metrics.TOP,)
-    costs: Sequence[Sequence[float]] = ()
+    spec: DataSpec = field(default_factory=lambda: DataSpec(file=""))
+    """the study's [data] table: top_k, costs, tags and ignore"""
     own: Mapping[str, Mapping[str, Any]] | None = None
     """trial -> accuracy columns by the study's own metric; None: the task's"""
     margin: float = 0.01
@@ -43,10 +44,53 @@ class Accuracy:
     def _classes(self) -> bool:
         return self.task == "classification"
 
+    @property
+    def _tokens(self) -> bool:
+        return self.task == "token-classification"
+
+    @property
+    def _masks(self) -> bool:
+        return self.task == "segmentation"
+
+    def _same_pixels(self) -> dict[str, dict[str, Any]]:
+        """Trial -> share of pixels with the baseline's class, and how many differ.
+
+        Without scores, which are too large to bring here, there is nothing else to compare.
+        """
+        found = {}
+        for trial, output in self.outputs.items():
+            base = self._base(trial)
+            if base is not None and base.shape == output.shape:
+                pairs = zip(base, output, strict=True)  # row by row: they may be large
+                flips = sum(int((one != other).sum()) for one, other in pairs)
+                found[trial] = {"agreement": 1 - flips / output.size, "flips": flips}
+        return found
+
+    def _pixels(self, trial: str, labels: Array) -> Array:
+        spec = self.spec
+        classes = 1 + max(int(part[part != spec.ignored].max(initial=0)) for part in labels)
+        return masks.counts(self.outputs[trial], labels, spec.ignored, classes)
+
+    def _scored(self, output: Array) -> Array:
+        """What agreement is asked of: rows, or tokens that count, with their scores."""
+        if not self._tokens:
+            return output
+        if self.labels is None:
+            return output.reshape(-1, *output.shape[2:])
+        return output[tokens.kept(self.labels, self.spec.ignored)[0]]
+
     def rows(self) -> dict[str, dict[str, Any]]:
         """Trial -> the table's columns on accuracy, agreement, damage and costs."""
         found: dict[str, dict[str, Any]] = {trial: {} for trial in self.outputs}
-        near = agreement.agreement(self.outputs, self.baselines, self._classes)
+        near = (
+            self._same_pixels()
+            if self._masks
+            else agreement.agreement(
+                {trial: self._scored(output) for trial, output in self.outputs.items()},
+                self.baselines,
+                self._classes or self._tokens,
+            )
+        )
         for trial, columns in near.items():
             found[trial].update(columns)
         for trial, columns in self._judged().items():
@@ -83,12 +127,33 @@ class Accuracy:
             return {}
         if self._classes:
             return quality.classification(self.outputs, self.baselines, labels, self.margin)
+        if self._tokens:
+            return self._tagged(labels)
+        if self._masks:
+            counts = {t: self._pixels(t, labels) for t in self.outputs}
+            judged = quality.by_sums(
+                masks.mean_union, counts, self.baselines, self.margin, self.seed
+            )
+            return {t: {**row, name: "mIoU"} for t, row in judged.items()}
         judged = quality.regression(self.outputs, self.baselines, labels, self.margin, self.seed)
         return {t: {**row, name: "R²"} for t, row in judged.items()}
 
+    def _tagged(self, labels: Array) -> dict[str, dict[str, Any]]:
+        """By entities where the tags make some, else by tokens; rows are drawn, not tokens."""
+        found = {t: tokens.predicted_tags(o) for t, o in self.outputs.items()}
+        tags, ignore = self.spec.tags, self.spec.ignored
+        if self.spec.entities:
+            score, name = tokens.f1, "entity F1"
+            counts = {t: tokens.entity_counts(p, labels, tags, ignore) for t, p in found.items()}
+        else:
+            score, name = tokens.share, "right tokens"
+            counts = {t: tokens.token_counts(p, labels, ignore) for t, p in found.items()}
+        judged = quality.by_sums(score, counts, self.baselines, self.margin, self.seed)
+        return {t: {**row, "accuracy_is": name} for t, row in judged.items()}
+
     def _right(self, output: Array) -> Array | None:
         """Whether each row is answered right, boolean (rows,); None where that has no meaning."""
-        if self.labels is None or self.task in ("regression", "custom"):
+        if self.labels is None or self.task not in ("classification", "embedding"):
             return None
         if self._classes:
             right: Array = quality.predicted_classes(output) == self.labels
@@ -102,13 +167,13 @@ class Accuracy:
 
     def _cost(self, trial: str) -> dict[str, Any]:
         """Mean cost of a decision, and how much more than the baseline's with a paired interval."""
-        if not self.costs or self.labels is None or not self._classes:
+        if not self.spec.costs or self.labels is None or not self._classes:
             return {}
         import numpy as np
 
         from profiler.statistics.paired import mean_difference_interval
 
-        costs = np.asarray(self.costs)
+        costs = np.asarray(self.spec.costs)
 
         labels = self.labels
 
@@ -152,7 +217,7 @@ class Accuracy:
         if self.task == "embedding":
             found: dict[str, Any] = {}
             if self.labels is not None:
-                found.update(embedding.retrieval(output, self.labels, self.top_k))
+                found.update(embedding.retrieval(output, self.labels, self.spec.top_k))
             if self.pairs:
                 rows = embedding.pair_rows(self.pairs["pairs"])
                 cosine = embedding.pair_cosine(output, self.pairs["pairs"])
@@ -161,7 +226,12 @@ class Accuracy:
         if self.labels is None or self.task == "custom":
             return {}
         if self._classes:
-            return task_metrics.classification(output, self.labels, self.top_k)
+            return task_metrics.classification(output, self.labels, self.spec.top_k)
+        if self._masks:
+            return masks.metrics(self._pixels(trial, self.labels).sum(axis=0))
+        if self._tokens:
+            tags = tokens.predicted_tags(output)
+            return tokens.metrics(tags, self.labels, self.spec)
         return task_metrics.regression(output, self.labels)
 
     def flips(self, trial: str) -> list[dict[str, Any]]:

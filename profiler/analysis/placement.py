@@ -76,11 +76,11 @@ def _what(trial: Trial) -> tuple[str, str, str, int]:
 
 
 def relative_rms(values: npt.NDArray[Any], reference: npt.NDArray[Any]) -> float | None:
-    """sqrt(sum (a-b)² / sum b²); None for other shapes, or when the reference is all zero."""
+    """sqrt(sum (a-b)² / sum b²); None for masks, other shapes, or a reference of zeros."""
     import numpy as np
 
-    if values.shape != reference.shape:
-        return None
+    if values.shape != reference.shape or values.dtype.kind == "u":
+        return None  # class numbers are no amounts
     exact: npt.NDArray[np.float64] = reference.astype(np.float64)
     size = float(np.sqrt(np.sum(exact**2)))
     if not size:

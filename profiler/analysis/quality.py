@@ -123,30 +123,47 @@ def by_metric(
     baselines: Mapping[str, str],
     margin: float,
     seed: int,
+    counts: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Trial -> accuracy columns of `metric(values, truth)`, higher is better.
 
     values: trial -> (rows, …), paired by row. BCa bootstrap intervals over rows, also of the loss
     against the trial's baseline (`drop`) and the best of them (`gap`). The verdict is that
     interval against the margin, in units of the metric (statistics.verdict).
+
+    counts: values are counts, most of them equal in two trials, and the metric a share: where few
+    rows changed, the interval of a loss is widened by what they cannot rule out (statistics.rare).
     """
     import numpy as np
 
     from profiler.statistics.paired import bca_interval
+    from profiler.statistics.rare import unseen_share
     from profiler.statistics.verdict import interval_verdict
 
     floats = [trial for trial in values if baselines[trial] == trial]
     best = max(floats, key=lambda trial: metric(values[trial], truth), default=None)
 
     def loss(trial: str, against: str) -> tuple[float, float | None, float | None]:
-        if trial == against or np.array_equal(values[trial], values[against], equal_nan=True):
+        if trial == against:
             return 0.0, 0.0, 0.0
+        unseen = 0.0
+        if counts:
+            changed = np.any(values[trial] != values[against], axis=1)
+            unseen = unseen_share(int(changed.sum()), len(changed))
+        if np.array_equal(values[trial], values[against], equal_nan=True):
+            return 0.0, -unseen, unseen
         found = bca_interval(
             lambda base, variant, true: metric(base, true) - metric(variant, true),
             [values[against], values[trial], truth],
             seed=seed,
         )
-        return found.value, found.low, found.high
+        if found.low is None or found.high is None:
+            return found.value, None, None
+        return (
+            found.value,
+            min(found.low, found.value - unseen),
+            max(found.high, found.value + unseen),
+        )
 
     rows: dict[str, dict[str, Any]] = {}
     for trial, predicted in values.items():
@@ -167,3 +184,25 @@ def by_metric(
             )
         rows[trial] = row
     return rows
+
+
+def by_sums(
+    score: Callable[[Array], float],
+    counts: Mapping[str, Array],
+    baselines: Mapping[str, str],
+    margin: float,
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Trial -> accuracy columns of a metric of all rows together, such as F1 or mIoU.
+
+    counts: trial -> (rows, k), what each row adds to the sums that `score` (k,) -> number is made
+    of; resampled rows are summed again, and predictions are looked at only once.
+    """
+    import numpy as np
+
+    first = next(iter(counts.values()), np.zeros((0, 1)))
+    rows = np.arange(len(first))
+    return by_metric(
+        lambda values, _: score(values.sum(axis=0)), counts, rows, baselines, margin, seed,
+        counts=True,
+    )  # fmt: skip

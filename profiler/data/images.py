@@ -15,8 +15,8 @@ import numpy as np
 from profiler.data.mapped import scratch
 from profiler.errors import DataError
 from profiler.schema.codec import nearest
+from profiler.schema.data import DataSpec
 from profiler.schema.images import ImageSpec
-from profiler.schema.study import DataSpec
 
 Array = np.ndarray[Any, Any]
 

@@ -11,11 +11,12 @@ import numpy as np
 from profiler.data import leakage
 from profiler.data.evaluation import Column, EvaluationSet, content_sha
 from profiler.data.images import completed
+from profiler.data.labels import check_each
 from profiler.data.load import load_columns
 from profiler.data.mapped import chunks, room_for
 from profiler.data.split import split
 from profiler.errors import DataError
-from profiler.schema.study import DataSpec
+from profiler.schema.data import IGNORED, DataSpec
 
 Array = np.ndarray[Any, Any]
 _SHOWN_ROWS = 5
@@ -185,7 +186,7 @@ def _labels(spec: DataSpec, column: Array, path: Path) -> Array:
             raise DataError(f"{where}: expected one label per row, got {list(column.shape)}")
         return np.unique(column, return_inverse=True)[1].astype(np.int64)
     if column.dtype.kind not in "biuf":
-        what = "whole numbers" if spec.task == "classification" else "numbers"
+        what = "numbers" if spec.task in ("regression", "custom") else "whole numbers"
         raise DataError(
             f'{where}: expected {what}, got text in row 0: "{column.reshape(-1)[0]}"',
             hint="number the classes from 0, in the order of the model's scores",
@@ -193,6 +194,8 @@ def _labels(spec: DataSpec, column: Array, path: Path) -> Array:
     _finite(column, where)
     if spec.task in ("regression", "custom"):
         return column.astype(np.float64)
+    if spec.task in IGNORED:
+        return check_each(spec, column, where)
     if column.ndim == 2 and column.shape[1] == 1:
         column = column[:, 0]
     if column.ndim != 1:

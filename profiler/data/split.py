@@ -10,7 +10,7 @@ import numpy as np
 
 from profiler.errors import DataError
 from profiler.schema.codec import nearest
-from profiler.schema.study import DataSpec
+from profiler.schema.data import DataSpec
 
 Array = np.ndarray[Any, Any]
 

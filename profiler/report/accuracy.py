@@ -9,7 +9,10 @@ from profiler.report.cells import MISSING, Column, Line, Sheet, figure, percent_
 from profiler.report.records import Row, clean
 
 _SHARES = {
-    "f1_macro": "macro F1 %", "f1_micro": "micro F1 %", "auc_pr": "AUC-PR %", "ece": "ECE %",
+    "entity_f1": "entity F1 %", "entity_precision": "precision %", "entity_recall": "recall %",
+    "miou": "mIoU %", "pixel_accuracy": "right pixels %",
+    "token_accuracy": "right tokens %", "f1_macro": "macro F1 %", "f1_micro": "micro F1 %",
+    "auc_pr": "AUC-PR %", "ece": "ECE %",
 }  # fmt: skip
 _RANKED = (("top", "top-{} %"), ("recall@", "recall@{} %"), ("ndcg@", "nDCG@{} %"))
 """metrics of the k best, in the order of k: start of the key, title"""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Optional, Union, cast, get_args
 
 from profiler.schema.codec import DecodeError
-from profiler.schema.images import ImageSpec
+from profiler.schema.data import CALLABLE, DataSpec, unique
 from profiler.schema.stress import StressSpec
 from profiler.schema.target import NAME
 from profiler.schema.variant import VariantSpec
@@ -27,18 +26,11 @@ _SIZE = {
     "text_only": True,
 }
 _FRACTION = {"parse": parse_fraction, "expected": "a share such as '1pp', '1%' or 0.01"}
-_CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 def _named(name: str) -> None:
     if not NAME.fullmatch(name):
         raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", name)
-
-
-def _unique(key: str, names: list[str]) -> None:
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise DecodeError(key, "names that occur once", name)
 
 
 BASELINE = VariantSpec(name="fp32")
@@ -119,102 +111,14 @@ class ModelSpec:
                 given or None,
             )
         for key in ("torch", "sklearn"):
-            if key in given and not _CALLABLE.fullmatch(given[key]):
+            if key in given and not CALLABLE.fullmatch(given[key]):
                 raise DecodeError(key, '"module:callable", e.g. "models:resnet"', given[key])
         if self.head is not None and self.hf is None:
             raise DecodeError("head", 'a model with hf = "..."', self.head)
         for key, value in self.shapes.items():
             if value < 1:
                 raise DecodeError(f"shapes.{key}", "a size of 1 or more", value)
-        _unique("variants", [v.name for v in self.variants])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataSpec:
-    """The evaluation set: a .npz, .csv or .parquet file with named columns, or a folder."""
-
-    file: str
-    """a folder holds one .npy file a column, mapped instead of loaded; or pictures in subfolders
-    named by their class, which give the columns image, class and file"""
-    images: Optional[ImageSpec] = None
-    """how the pictures of such a folder are prepared"""
-    labels: Optional[str] = None
-    """column of class numbers (classification) or values (regression)"""
-    inputs: dict[str, Union[str, tuple[str, ...]]] = field(default_factory=dict)
-    """model input -> column, or list of columns that are stacked; default: the same names"""
-    task: Literal["classification", "regression", "embedding", "custom"] = "classification"
-    """embedding: rows with equal labels are to be found near each other;
-    custom: labels are numbers of any shape, and only `metric` knows what they mean"""
-    metric: Optional[str] = None
-    """'file.py:function' beside the study, instead of the task's own accuracy. It is imported and
-    run on this machine: function(outputs, labels) returns a number, or one a row; higher is
-    better. The margin is in its units"""
-    train: Optional[str] = None
-    """file or folder with the rows the model was trained on: no other part may hold one of them"""
-    pairs: Optional[str] = None
-    """embedding: column whose value two rows share that were compared by people"""
-    similarity: Optional[str] = None
-    """embedding: column with the score of a row's pair, higher is more alike"""
-    top_k: tuple[int, ...] = (5,)
-    """classification: also right when the class is among the k best; embedding: recall among the k
-    nearest"""
-    classes: Optional[int] = None
-    """number of classes; default: what the model's output says"""
-    output: Optional[str] = None
-    """model output that holds scores; default: the first"""
-    split: Optional[str] = None
-    """column that says 'calibration', 'evaluation' (or 'selection') or 'confirmation'; rows with
-    another value are not used"""
-    confirmation_rows: int = 0
-    """without a split column: this many rows are kept apart; only the chosen variant is judged on
-    them, because the best of many on one set looks better there than it is"""
-    groups: Optional[str] = None
-    """column (patient, camera, user, …) whose equal values must not be in two parts"""
-    allow_duplicates: bool = False
-    """go on although equal rows are in two parts"""
-    calibration_rows: int = 128
-    """without a split column: this many rows, drawn with the seed, calibrate; the rest evaluate"""
-    evaluation_rows: Optional[int] = None
-    """use at most this many rows for accuracy"""
-    slices: tuple[str, ...] = ()
-    """columns whose values cut the rows into slices that are checked for damage one by one"""
-    costs: tuple[tuple[float, ...], ...] = ()
-    """classification: costs[true class][predicted class] of one decision, in money"""
-
-    def __post_init__(self) -> None:
-        if self.calibration_rows < 1:
-            raise DecodeError("calibration_rows", "1 or more", self.calibration_rows)
-        if self.evaluation_rows is not None and self.evaluation_rows < 1:
-            raise DecodeError("evaluation_rows", "1 or more", self.evaluation_rows)
-        if (self.pairs is None) != (self.similarity is None) or (
-            self.pairs is not None and self.task != "embedding"
-        ):
-            raise DecodeError(
-                "pairs", 'both pairs and similarity, for task = "embedding"', self.pairs
-            )
-        if self.task == "custom" and self.metric is None:
-            raise DecodeError("metric", 'metric = "file.py:function" for task = "custom"', None)
-        if self.metric is not None:
-            if not _CALLABLE.fullmatch(self.metric):
-                raise DecodeError("metric", '"file.py:function"', self.metric)
-            if self.labels is None and self.images is None:
-                raise DecodeError("labels", "labels for the metric to compare with", None)
-        if not self.top_k or min(self.top_k) < 1:
-            raise DecodeError("top_k", "numbers of 1 or more", list(self.top_k))
-        if self.costs:
-            if self.task != "classification" or self.labels is None:
-                raise DecodeError("costs", "labels and the task classification", self.task)
-            if any(len(row) != len(self.costs) for row in self.costs):
-                raise DecodeError("costs", "as many columns as rows, one per class",
-                                  [len(row) for row in self.costs])  # fmt: skip
-        _unique("slices", list(self.slices))
-        if self.confirmation_rows < 0:
-            raise DecodeError("confirmation_rows", "0 or more", self.confirmation_rows)
-        if self.confirmation_rows and self.split is not None:
-            raise DecodeError(
-                "confirmation_rows", "no split column beside it", self.confirmation_rows,
-                "mark rows 'confirmation' in the split column instead",
-            )  # fmt: skip
+        unique("variants", [v.name for v in self.variants])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,9 +249,9 @@ class Study:
         for key in ("variants", "targets", "scenarios", "objectives"):
             if not getattr(self, key):
                 raise DecodeError(key, "at least one entry", [])
-        _unique("models", [m.name for m in self.models])
-        _unique("variants", [v.name for v in self.variants])
-        _unique("targets", list(self.targets))
+        unique("models", [m.name for m in self.models])
+        unique("variants", [v.name for v in self.variants])
+        unique("targets", list(self.targets))
         for scenario in self.scenarios:
             if scenario.kind == "server" and scenario.rate == "max" and self.slo.p99 is None:
                 raise DecodeError(
@@ -368,10 +272,12 @@ class Study:
         if self.stress is not None and self.stress.perturbations and self.data is None:
             raise DecodeError("stress.perturbations", "none without a [data] table", None,
                               "add [data] with the rows that are to be perturbed")  # fmt: skip
+        if self.stress is not None and self.stress.perturbations and self.data is not None:
+            self.data.check_stress()
         for count in self.threads:
             if count < 1:
                 raise DecodeError("threads", "counts of 1 or more", list(self.threads))
-        _unique("threads", [str(t) for t in self.threads])
+        unique("threads", [str(t) for t in self.threads])
 
     @classmethod
     def read(cls, path: Union[str, Path]) -> Study:

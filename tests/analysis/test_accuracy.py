@@ -12,6 +12,7 @@ from profiler.analysis.task_metrics import (
     reliability,
 )
 from profiler.errors import InputError
+from profiler.schema.data import DataSpec
 from profiler.schema.study import Slo
 
 
@@ -124,7 +125,10 @@ def test_without_labels_there_is_agreement_only():
 
 def test_costs_of_decisions():
     made = accuracy(
-        scores([0, 1, 0, 0], 2), scores([0, 0, 0, 0], 2), [0, 1, 0, 0], costs=((0, 1), (100, 0))
+        scores([0, 1, 0, 0], 2),
+        scores([0, 0, 0, 0], 2),
+        [0, 1, 0, 0],
+        spec=DataSpec(file="d", labels="y", costs=((0, 1), (100, 0))),
     )
     rows = made.rows()
     assert rows["b"]["decision_cost"] == 0

@@ -5,8 +5,8 @@ from profiler.campaign import run
 from profiler.data import read
 from profiler.errors import DataError, ProfilerError
 from profiler.schema.codec import DecodeError, decode
+from profiler.schema.data import DataSpec
 from profiler.schema.images import ImageSpec
-from profiler.schema.study import DataSpec
 
 Image = pytest.importorskip(
     "PIL.Image", reason="needs Pillow: pip install 'hardware-profiler[images]'"

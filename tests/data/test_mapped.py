@@ -8,7 +8,7 @@ import pytest
 from profiler.data import bind, mapped, read
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor
-from profiler.schema.study import DataSpec
+from profiler.schema.data import DataSpec
 from profiler.store import keep_array
 
 WIDTH = 1024

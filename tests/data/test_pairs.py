@@ -6,7 +6,7 @@ import pytest
 from profiler.data import read
 from profiler.errors import DataError
 from profiler.schema.codec import DecodeError, decode
-from profiler.schema.study import DataSpec
+from profiler.schema.data import DataSpec
 
 
 def spec(**changes):

@@ -3,7 +3,7 @@ import pytest
 
 from profiler.data.split import draw, split
 from profiler.errors import DataError
-from profiler.schema.study import DataSpec
+from profiler.schema.data import DataSpec
 
 
 def two(parts):

@@ -1,0 +1,170 @@
+"""Labels that are many to a row, and whether labels fit the scores of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from profiler.data.mapped import chunks
+from profiler.errors import DataError
+from profiler.schema.artifact import Artifact, Tensor
+from profiler.schema.data import IGNORED, DataSpec
+
+Array = np.ndarray[Any, Any]
+
+
+def check_each(spec: DataSpec, column: Array, where: str) -> Array:
+    """Labels as int64 (rows, tokens): tags from 0, or the label that is ignored.
+
+    For segmentation (rows, height, width), whole numbers in the file's own type: they are many.
+    Raises DataError naming the first row that does not fit.
+    """
+    if spec.task == "segmentation":
+        return _check_masks(spec, column, where)
+    if column.ndim != 2:
+        raise DataError(
+            f"{where}: expected one tag number a token, shape (rows, tokens), got "
+            f"{list(column.shape)}",
+            hint=f"pad all rows to one length with {spec.ignored}",
+        )
+    counted = column != spec.ignored
+    top = len(spec.tags) or spec.classes or np.inf
+    bad = counted & ((column != np.floor(column)) | (column < 0) | (column >= top))
+    if bad.any():
+        row, token = np.argwhere(bad)[0]
+        least = "0 or more" if top == np.inf else f"0 to {top - 1}"
+        raise DataError(
+            f"{where}: row {row} has {column[row, token]} for token {token}, expected whole "
+            f"numbers of {least}, or {spec.ignored} for tokens that don't count",
+            hint="rows and tokens count from 0; [data] ignore = ... names another label to ignore",
+        )
+    labels = column.astype(np.int64)
+    outside = spec.tags.index("O") if spec.entities else -1
+    if not counted.any() or (spec.entities and (labels[counted] == outside).all()):
+        what = "an entity" if spec.entities else f"a label other than {spec.ignored}"
+        raise DataError(f"{where}: expected {what} in some row, got none")
+    return labels
+
+
+def _check_masks(spec: DataSpec, column: Array, where: str) -> Array:
+    if column.ndim != 3 or column.dtype.kind not in "iu":
+        raise DataError(
+            f"{where}: expected whole numbers of shape (rows, height, width), got "
+            f"{column.dtype} {list(column.shape)}",
+            hint="save the masks as integers, one class number a pixel",
+        )
+    top, some = spec.classes or np.inf, False
+    for piece in chunks(column):
+        part = column[piece]
+        counted = part != spec.ignored
+        some = some or bool(counted.any())
+        bad = counted & ((part < 0) | (part >= top))
+        if bad.any():
+            row, y, x = np.argwhere(bad)[0]
+            least = "0 or more" if top == np.inf else f"0 to {top - 1}"
+            raise DataError(
+                f"{where}: row {piece.start + row} has {part[row, y, x]} at {y}, {x}, expected "
+                f"{least}, or {spec.ignored} for pixels that don't count",
+                hint="[data] ignore = ... names another label to ignore",
+            )
+    if not some:
+        raise DataError(f"{where}: expected a label other than {spec.ignored}, got none")
+    return column
+
+
+def _check_pixels(spec: DataSpec, model: str, scores: Tensor, labels: Array) -> None:
+    """Segmentation: scores of 4 dimensions, or classes of 3, with the labels' pixels."""
+    shape = list(scores.shape)
+    if len(shape) == 4:
+        classes = shape.pop(spec.class_axis)
+    elif len(shape) == 3 and "int" in scores.dtype:
+        classes = None
+    else:
+        raise DataError(
+            f"data.task: segmentation needs scores of 4 dimensions, one of them the classes, or "
+            f"whole numbers of 3; {model} has {scores.name} {shape} of {scores.dtype}",
+            hint="name the right output: [data] output = ...",
+        )
+    for name, size, mine in zip(("height", "width"), shape[1:], labels.shape[1:], strict=True):
+        if isinstance(size, int) and size != mine:
+            raise DataError(
+                f"{spec.file}: data.labels: expected a {name} of {size}, as {model} has, "
+                f"got {mine}",
+                hint="scale the label masks to the model's output; class_axis = 3 says that the "
+                "classes come last",
+            )
+    most = max(int(part[part != spec.ignored].max(initial=0)) for part in labels)
+    if isinstance(classes, int) and most >= classes:
+        raise DataError(
+            f"{spec.file}: data.labels: there is class {most}, but {model} gives scores for "
+            f"{classes} classes (0 to {classes - 1})",
+            hint="number the classes from 0, or let [data] ignore name a label to leave out",
+        )
+
+
+def _check_places(spec: DataSpec, model: str, scores: Tensor, labels: Array) -> None:
+    """Token tasks: scores (rows, tokens, tags) with as many of both as the labels have."""
+    shape = scores.shape
+    if len(shape) == 2 and scores.dtype.startswith("int"):
+        shape = (*shape, "tags")  # tags already
+    if len(shape) != 3:
+        raise DataError(
+            f"data.task: token-classification needs scores of shape (rows, tokens, tags), "
+            f"{model} has {scores.name} {list(scores.shape)}",
+            hint="name the right output: [data] output = ...",
+        )
+    tokens, tags = shape[1:]
+    if isinstance(tokens, int) and tokens != labels.shape[1]:
+        raise DataError(
+            f"{spec.file}: data.labels: expected {tokens} tokens a row, as {model} has, got "
+            f"{labels.shape[1]}",
+            hint=f"pad or cut them to {tokens}; {spec.ignored} is not counted",
+        )
+    if not isinstance(tags, int):
+        return
+    if spec.tags and len(spec.tags) != tags:
+        raise DataError(
+            f"data.tags: expected {tags} names, as {model} has scores, got {len(spec.tags)}"
+        )
+    if labels.max() >= tags:
+        row, token = np.argwhere(labels >= tags)[0]
+        raise DataError(
+            f"{spec.file}: data.labels: row {row} has {labels[row, token]} for token {token}, but "
+            f"{model} gives scores for {tags} tags (0 to {tags - 1})"
+        )
+
+
+def check_scores(spec: DataSpec | None, baseline: Artifact, labels: Array | None) -> None:
+    """Class numbers must be among the scores the model gives, where its shape says how many.
+
+    Raises DataError.
+    """
+    if spec is None or labels is None or spec.task not in ("classification", *IGNORED):
+        return
+    outputs = {tensor.name: tensor for tensor in baseline.outputs}
+    scores = outputs.get(spec.output) if spec.output else baseline.outputs[0]
+    if scores is None:
+        raise DataError(
+            f"data.output: {baseline.model} has no output {spec.output!r}",
+            hint=f"it has {', '.join(outputs)}",
+        )
+    if spec.task in IGNORED:
+        check = _check_pixels if spec.task == "segmentation" else _check_places
+        check(spec, baseline.model, scores, labels)
+        return
+    classes = scores.shape[-1] if len(scores.shape) == 2 else None
+    if not isinstance(classes, int) or classes < 2:
+        return
+    if spec.costs and len(spec.costs) != classes:
+        raise DataError(
+            f"data.costs: expected {classes} rows and columns, as {baseline.model} has classes, "
+            f"got {len(spec.costs)}"
+        )
+    row = next((i for i, label in enumerate(labels) if label >= classes), None)
+    if row is not None:
+        raise DataError(
+            f"{spec.file}: data.labels: row {row} has label {labels[row]}, but {baseline.model}"
+            f" gives scores for {classes} classes (0 to {classes - 1})",
+            hint="number the classes from 0, or name the right output: [data] output = ...",
+        )
