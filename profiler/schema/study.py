@@ -11,6 +11,7 @@ from profiler.schema.codec import DecodeError
 from profiler.schema.images import ImageSpec
 from profiler.schema.stress import StressSpec
 from profiler.schema.target import NAME
+from profiler.schema.text import TextSpec
 from profiler.schema.variant import VariantSpec
 from profiler.units import parse_cpus, parse_duration, parse_fraction, parse_size
 
@@ -138,6 +139,8 @@ class DataSpec:
     named by their class, which give the columns image, class and file"""
     images: Optional[ImageSpec] = None
     """how the pictures of such a folder are prepared"""
+    text: Optional[TextSpec] = None
+    """how a column of text becomes token numbers"""
     labels: Optional[str] = None
     """column of class numbers (classification) or values (regression)"""
     inputs: dict[str, Union[str, tuple[str, ...]]] = field(default_factory=dict)
