@@ -11,11 +11,10 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from profiler.errors import InputError
@@ -145,10 +144,13 @@ def perturb_text(
     return changed
 
 
-def changeable(rows: Iterable[str], name: str, synonyms: Synonyms | None = None) -> int:
-    """How many words of `rows` the perturbation can change."""
+def changeable(rows: Iterable[str], name: str, synonyms: Synonyms | None = None) -> Iterator[str]:
+    """The words of `rows` that the perturbation can change."""
     change = _changer(name, synonyms or {})
-    return sum(change(word, (0.0, 0.0, 0.0)) is not None for row in rows for word in row.split())
+    for row in rows:
+        for word in str(row).split():
+            if change(word, (0.0, 0.0, 0.0)) is not None:
+                yield word
 
 
 def read_synonyms(path: Path) -> dict[str, tuple[str, ...]]:
@@ -183,14 +185,13 @@ def read_synonyms(path: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def check(names: tuple[str, ...], rows: Iterable[str], synonyms: Synonyms | None) -> None:
+def check(names: tuple[str, ...], rows: Sequence[str] | Array, synonyms: Synonyms | None) -> None:
     """Each perturbation must find something to change. Raises InputError."""
-    every = np.asarray(list(rows), dtype=object)
     for name in (name for name in TEXT if name in names):
-        if not changeable(every, name, synonyms):
+        if next(changeable(rows, name, synonyms), None) is None:
             raise InputError(
                 f"stress.perturbations: {name} finds no word that it could change in "
-                f"{len(every)} rows",
+                f"{len(rows)} rows",
                 hint="take it out of the list"
                 + (", or add words of the text to the file of synonyms" * (name == "synonyms")),
             )
