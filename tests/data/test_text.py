@@ -1,6 +1,7 @@
 """[data.text]: a column of text becomes the model's token numbers."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -199,3 +200,10 @@ def test_a_table_that_says_nonsense_is_refused(values, key):
     with pytest.raises(DecodeError) as caught:
         decode(TextSpec, {"column": "s", "tokenizer": "t"} | values)
     assert caught.value.path == key
+
+
+def test_without_the_library_it_is_said_how_to_get_it(tmp_path, monkeypatch):
+    make_tokenizer(tmp_path / "tok/tokenizer.json")
+    rows(tmp_path)
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    assert "hardware-profiler[text]" in failure(tmp_path)

@@ -207,7 +207,7 @@ def test_a_changed_tokenizer_or_word_list_is_another_study(text_study, tmp_path)
 
 
 def test_text_is_kept_only_where_it_is_perturbed(text_study, tmp_path):
-    results = run(text_study(""), tmp_path / "out")
+    results = run(text_study("[stress]\n"), tmp_path / "out")
     assert results.prepared.evaluation.text is None
     kept = [np.load(f, allow_pickle=False) for f in (tmp_path / "out" / "outputs").glob("*.npy")]
     assert kept
@@ -252,7 +252,19 @@ def test_numbers_are_no_text(make_study, tmp_path):
     assert "[data.text]" in caught.value.hint
 
 
-def test_a_model_without_text_is_told(text_study, tmp_path):
+def test_a_model_that_reads_no_text_is_told(make_study, tmp_path):
+    """It measures numbers beside the text; nothing could be perturbed."""
+    path = make_study('[stress]\nperturbations = ["typos"]\n')
+    make_tokenizer(tmp_path / "tok")
+    arrays = dict(np.load(tmp_path / "rows.npz"))
+    np.savez(tmp_path / "rows.npz", sentence=sentences(48)[0], **arrays)
+    told = path.read_text().replace("[data]\n", '[data]\ninputs = { x = "x" }\n')
+    path.write_text(told.replace("[measure]", TEXT + "[measure]"))
+    with pytest.raises(InputError, match="m has x, none of which"):
+        run(path, tmp_path / "out")
+
+
+def test_an_input_that_text_does_not_make_is_told(text_study, tmp_path):
     path = text_study(text=TEXT + 'inputs = { ids = "ids" }\n')
     with pytest.raises(ProfilerError, match="input_ids"):
         run(path, tmp_path / "out")
