@@ -59,8 +59,10 @@ class Tokenizer:
         self.spec, self.path = spec, files(spec, folder)[0]
         self._tokenizer = _loaded(self.path)
         config = _config(files(spec, folder)[1:])
-        own = self._tokenizer.padding or {}
-        self.left = (own.get("direction") or config.get("padding_side")) == "left"
+        own, cut = self._tokenizer.padding or {}, self._tokenizer.truncation or {}
+        # The configuration goes first, as in transformers.
+        self.left = (config.get("padding_side") or own.get("direction")) == "left"
+        self._cut_side = config.get("truncation_side") or cut.get("direction", "right")
         self.pad_type = int(own.get("pad_type_id", 0))
         self.pad = self._pad(own, config)
         self._tokenizer.no_padding()
@@ -73,8 +75,7 @@ class Tokenizer:
                     f"{self.path} adds to each row, got {spec.max_length}",
                     hint="leave it out for rows as long as they are",
                 )
-            side = (self._tokenizer.truncation or {}).get("direction", "right")
-            self._tokenizer.enable_truncation(spec.max_length, direction=side)
+            self._tokenizer.enable_truncation(spec.max_length, direction=self._cut_side)
 
     def _pad(self, own: dict[str, Any], config: dict[str, Any]) -> int:
         named = self.spec.pad_token or config.get("pad_token")
@@ -102,8 +103,7 @@ class Tokenizer:
         temporary files, not in memory.
         """
         if length is not None:
-            side = (self._tokenizer.truncation or {}).get("direction", "right")
-            self._tokenizer.enable_truncation(length, direction=side)
+            self._tokenizer.enable_truncation(length, direction=self._cut_side)
         parts: dict[Tokens, list[Array]] = {"ids": [], "mask": [], "types": []}
         for row in rows:
             encoding = self._tokenizer.encode(str(row))

@@ -105,6 +105,10 @@ def test_what_the_files_say_of_padding_is_kept(tmp_path):
     (tmp_path / "tok/tokenizer_config.json").write_text(json.dumps(config))
     again = read(spec({"tokenizer": "tok"}), tmp_path).inputs
     assert again["input_ids"].tolist() == got["input_ids"].tolist()
+    config["truncation_side"] = "left"
+    (tmp_path / "tok/tokenizer_config.json").write_text(json.dumps(config))
+    cut = read(spec({"max_length": 4}), tmp_path).inputs["input_ids"]
+    assert cut[2].tolist() == [CLS, GOOD, FILM, SEP]
     mine = read(spec({"pad_token": "bad"}), tmp_path).inputs["input_ids"]
     assert mine[1].tolist() == [BAD, BAD, BAD, CLS, BAD, SEP]
 
