@@ -110,9 +110,8 @@ def stress_sections(results: Results) -> tuple[StressSection, ...]:
                 margin=found.margin,
                 labelled=evaluation is not None and evaluation.labels is not None,
                 notes=[
-                    f"{names[trial]}: {text}"
-                    for trial in names
-                    for text in found.mishaps(trial)
+                    *(results.study.stress.left_out if results.study.stress else ()),
+                    *(f"{names[t]}: {text}" for t in names for text in found.mishaps(t)),
                 ],
             )
         )  # fmt: skip

@@ -6,6 +6,7 @@ What was made is recorded in the results folder, so that a resumed run makes not
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,8 @@ class Evaluation:
     """slice column -> sha of its values as text"""
     pairs: dict[str, str] = field(default_factory=dict)
     """embedding with scored pairs: sha of pairs and of similarity"""
+    text: Optional[str] = None
+    """sha of the predicted rows' text, kept where [stress] perturbs it"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,13 @@ def input_hashes(study: Study) -> dict[str, str]:
     names = [*(m.onnx or m.hf for m in study.models), *data]
     if study.data is not None and study.data.metric is not None:
         names.append(study.data.metric.partition(":")[0].removesuffix(".py") + ".py")
+    if study.data is not None and study.data.text is not None:
+        from profiler.data.text import files
+
+        found = files(study.data.text, study.folder)
+        names += [os.path.relpath(file, study.folder) for file in found]
+    if study.stress is not None:
+        names.append(study.stress.synonyms)
     names += [v.file for v in study.variants] + [v.file for m in study.models for v in m.variants]
     hashes = {}
     for name in names:
@@ -220,6 +230,9 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             pairs={
                 n: keep(store, v[evaluation_set.judged]) for n, v in evaluation_set.pairs.items()
             },
+            text=keep(store, evaluation_set.text[evaluation_set.judged])
+            if evaluation_set.text is not None and study.stress is not None and study.stress.text
+            else None,
             task=study.data.task,
             classes=study.data.classes,
             output=study.data.output,

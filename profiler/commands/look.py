@@ -68,6 +68,8 @@ def plan(what: Path, *, json: bool) -> None:
             f"Stress comes on top, without an estimate: {asked} perturbed sets of at most"
             f" {study.stress.rows} rows for each variant{', and probes' * study.stress.probes}."
         )
+        for text in study.stress.left_out:
+            out.print(text, markup=False)
 
 
 def table(results: Results, form: str) -> None:
@@ -172,7 +174,7 @@ def stress(results: Results, *, json: bool) -> None:
     if not sections:
         raise InputError(
             f"{results.folder}: nothing was stressed",
-            hint='add [stress] with perturbations = ["images"] (or "tabular") to the study',
+            hint='add [stress] with perturbations = ["images"] (or "tabular", "text") to the study',
         )
     if json:
         print_json({"points": encode(found.points), "failures": encode(found.failures),

@@ -48,6 +48,8 @@ class EvaluationSet:
     """int64, ascending row numbers; only the chosen variant is judged on them"""
     pairs: dict[str, Array] = field(default_factory=dict)
     """embedding with scored pairs: pairs (int64 [rows]) and similarity (float64 [rows])"""
+    text: Array | None = None
+    """[rows], what some inputs were before they were tokenized; None without [data.text]"""
     named: bool = True
     """whether the study names the inputs; otherwise they are simply all other columns"""
 

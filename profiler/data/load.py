@@ -19,11 +19,13 @@ Array = np.ndarray[Any, Any]
 
 
 def wanted_columns(spec: DataSpec) -> dict[str, str]:
-    """Column -> study key that names it. Without `inputs`, every other column is one as well."""
+    """Column -> study key that names it. Without `inputs` or `text`, every other one is one too."""
     wanted = {}
     for name, columns in spec.inputs.items():
         for column in (columns,) if isinstance(columns, str) else columns:
             wanted[column] = f"data.inputs.{name}"
+    if spec.text is not None:
+        wanted[spec.text.column] = "data.text.column"
     if spec.labels is not None:
         wanted[spec.labels] = "data.labels"
     if spec.split is not None:
@@ -91,7 +93,7 @@ def _select(path: Path, spec: DataSpec, known: Iterable[str]) -> list[str]:
                 f"{', '.join(names) or 'no columns'}",
                 hint=nearest(column, names) or "name one of these",
             )
-    return list(wanted) if spec.inputs else names
+    return list(wanted) if spec.inputs or spec.text is not None else names
 
 
 def _npz(path: Path, spec: DataSpec) -> dict[str, Array]:

@@ -15,6 +15,7 @@ from profiler.data.labels import check_each
 from profiler.data.load import load_columns
 from profiler.data.mapped import chunks, room_for
 from profiler.data.split import split
+from profiler.data.text import Tokenizer, texts
 from profiler.errors import DataError
 from profiler.schema.data import IGNORED, DataSpec
 
@@ -33,6 +34,10 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
         spec = completed(spec, folder)
     columns = load_columns(spec, folder)
     inputs = _inputs(spec, columns, path)
+    text = None
+    if spec.text is not None:
+        text = texts(columns[spec.text.column], f"{path}: data.text.column")
+        inputs |= _tokens(spec, text, folder)
     if not inputs:
         raise DataError(
             f"{path}: expected a column besides labels and split to feed the model, got none",
@@ -61,7 +66,8 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
             Column(name=name, dtype=str(value.dtype), shape=value.shape[1:])
             for name, value in columns.items()
         ),
-        named=bool(spec.inputs),
+        text=text,
+        named=bool(spec.inputs) or text is not None,
         slices={name: _slice(columns[name], f"{path}: data.slices") for name in spec.slices},
         pairs=_pairs(spec, columns, path),
     )
@@ -73,9 +79,15 @@ def _train(spec: DataSpec, inputs: dict[str, Array], folder: Path) -> dict[str, 
     alone = dataclasses.replace(
         spec, file=str(spec.train), labels=None, split=None, groups=None, slices=(), pairs=None,
         similarity=None, metric=None, costs=(), task="regression",
-        inputs=spec.inputs or {name: name for name in inputs},
+        inputs=spec.inputs or ({} if spec.text else {name: name for name in inputs}),
     )  # fmt: skip
-    found = _inputs(alone, load_columns(alone, folder), path)
+    columns = load_columns(alone, folder)
+    found = _inputs(alone, columns, path)
+    if spec.text is not None:
+        text = texts(columns[spec.text.column], f"{path}: data.train: {spec.text.column}")
+        # As long as ours: of a longer row the model would see no more.
+        length = inputs[next(iter(spec.text.inputs))].shape[1]
+        found |= _tokens(spec, text, folder, length)
     for name, value in found.items():
         if value.shape[1:] != inputs[name].shape[1:] or (
             value.dtype.kind in "US") != (inputs[name].dtype.kind in "US"):  # fmt: skip
@@ -86,6 +98,19 @@ def _train(spec: DataSpec, inputs: dict[str, Array], folder: Path) -> dict[str, 
                 hint="prepare the training rows exactly as the evaluation rows",
             )
     return found
+
+
+def _tokens(
+    spec: DataSpec, text: Array, folder: Path, length: int | None = None
+) -> dict[str, Array]:
+    assert spec.text is not None
+    for name in spec.text.inputs:
+        if name in spec.inputs:
+            raise DataError(
+                f"data.inputs.{name}: [data.text] makes this input, too",
+                hint="take it out of one of them",
+            )
+    return Tokenizer(spec.text, folder).encode(text, length)
 
 
 def _pairs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
@@ -133,6 +158,8 @@ def _slice(column: Array, where: str) -> Array:
 
 
 def _inputs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
+    if spec.text is not None and not spec.inputs:
+        return {}
     if not spec.inputs:
         other = {spec.labels, spec.split, spec.groups, spec.pairs, spec.similarity, *spec.slices}
         return {name: value for name, value in columns.items() if name not in other}

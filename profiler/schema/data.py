@@ -8,6 +8,7 @@ from typing import Literal, Optional, Union
 
 from profiler.schema.codec import DecodeError
 from profiler.schema.images import ImageSpec
+from profiler.schema.text import TextSpec
 
 Task = Literal[
     "classification", "regression", "embedding", "token-classification", "segmentation", "custom"
@@ -33,6 +34,8 @@ class DataSpec:
     named by their class, which give the columns image, class and file"""
     images: Optional[ImageSpec] = None
     """how the pictures of such a folder are prepared"""
+    text: Optional[TextSpec] = None
+    """how a column of text becomes token numbers"""
     labels: Optional[str] = None
     """column of class numbers (classification) or values (regression)"""
     inputs: dict[str, Union[str, tuple[str, ...]]] = field(default_factory=dict)

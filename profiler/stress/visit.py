@@ -30,6 +30,7 @@ from profiler.schema.wire import Job
 from profiler.session import Session
 from profiler.store import Store
 from profiler.stress.perturb import chosen_inputs, perturb
+from profiler.stress.reader import Reader
 from profiler.worker.probes import CASES
 
 PREDICT_QUERIES = 20
@@ -55,6 +56,8 @@ def check(study: Study, prepared: Prepared, folder: Path) -> None:
             "stress.perturbations: a regression without labels has no loss to compare",
             hint='name the column of true values: [data] labels = "..."',
         )
+    if spec.text:
+        Reader(study, prepared, folder).check(prepared.inputs)
     for model in study.models:
         given = _rows(prepared, folder, model.name)
         for name in spec.inputs:
@@ -64,7 +67,18 @@ def check(study: Study, prepared: Prepared, folder: Path) -> None:
                     hint=f"it has {', '.join(given)}",
                 )
         for name in spec.names:
-            chosen_inputs(given, name, spec.inputs, model.name)
+            if name not in spec.text:
+                _check_fits(given, name, study, model.name)
+
+
+def _check_fits(given: dict[str, Array], name: str, study: Study, model: str) -> None:
+    assert study.stress is not None
+    try:
+        chosen_inputs(given, name, study.stress.inputs, model)
+    except InputError as error:
+        if study.data is not None and study.data.text is not None:
+            error.hint = 'take it out of the list: rows of text take perturbations = ["text"]'
+        raise
 
 
 def _rows(prepared: Prepared, folder: Path, model: str) -> dict[str, Array]:
@@ -114,6 +128,7 @@ class Visit:
         self.session, self.jobs, self.trials = session, jobs, trials
         self.study, self.spec, self.prepared, self.store = study, study.stress, prepared, store
         self.append, self.progress = append, progress
+        self.reader = Reader(study, prepared, store.folder) if self.spec.text else None
         self.done: set[tuple[Any, ...]] = set()
         for row in store.rows():
             if row["kind"] == "stress":
@@ -175,21 +190,25 @@ class Visit:
     ) -> tuple[dict[str, Path], tuple[str, ...]]:
         """(model input -> file named by its content, inputs that were changed)."""
         given = _rows(self.prepared, self.store.folder, model)
-        changed = chosen_inputs(given, name, self.spec.inputs, model)
+        if self.reader is not None and name in self.spec.text:
+            changed = self.reader.perturbed(chosen, name, severity, given)
+        else:
+            changed = {
+                tensor: perturb(
+                    np.ascontiguousarray(given[tensor][chosen]), name, severity,
+                    seed=self.study.seed, tensor=tensor, limits=self.spec.range,
+                )
+                for tensor in chosen_inputs(given, name, self.spec.inputs, model)
+            }  # fmt: skip
         files = {}
         for tensor, every in given.items():
-            values = np.ascontiguousarray(every[chosen])
-            if tensor in changed:
-                values = perturb(
-                    values, name, severity,
-                    seed=self.study.seed, tensor=tensor, limits=self.spec.range,
-                )  # fmt: skip
+            values = changed[tensor] if tensor in changed else np.ascontiguousarray(every[chosen])
             buffer = io.BytesIO()
             np.save(buffer, values, allow_pickle=False)
             data = buffer.getvalue()
             files[tensor] = folder / f"{hashlib.sha256(data).hexdigest()}.npy"
             files[tensor].write_bytes(data)
-        return files, changed
+        return files, tuple(changed)
 
     def _ready(self, trial: Trial) -> Job:
         job = self.jobs[trial.id]

@@ -206,7 +206,7 @@ def test_what_was_answered_is_kept_when_stopped(make_study, tmp_path, monkeypatc
     ("stress", "error", "parts"),
     [
         ('perturbations = ["blurr"]', StudyError, ("stress.perturbations", "blurr", "blur")),
-        ('perturbations = ["typos"]', StudyError, ("typos", "tokenizer")),
+        ('perturbations = ["typos"]', InputError, ("typos", "[data.text]")),
         ('perturbations = ["missing", "tabular"]', StudyError, ("occur once",)),
         ('perturbations = ["missing"]\nseverities = [6]', StudyError, ("severities",)),
         ('perturbations = ["blur"]', InputError, ("blur", "images", "float32")),
