@@ -62,7 +62,8 @@ class Tokenizer:
         own, cut = self._tokenizer.padding or {}, self._tokenizer.truncation or {}
         # The configuration goes first, as in transformers.
         self.left = (config.get("padding_side") or own.get("direction")) == "left"
-        self._cut_side = config.get("truncation_side") or cut.get("direction", "right")
+        cut_side = config.get("truncation_side") or cut.get("direction")
+        self._cut_side = "left" if cut_side == "left" else "right"
         self.pad_type = int(own.get("pad_type_id", 0))
         self.pad = self._pad(own, config)
         self._tokenizer.no_padding()
