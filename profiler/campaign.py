@@ -274,12 +274,24 @@ class Campaign:
         request: RoundRequest,
         event: Callable[[dict[str, Any]], None],
     ) -> tuple[tuple[Repetition, ...], dict[str, raw.Timings], float]:
-        """One round with all it needs and all it made; done anew as a whole after a broken link."""
+        """One round with all it needs and all it made; done anew as a whole after a broken link.
+
+        The time while another run measured on the device is no part of what it took.
+        """
         session.stage(files)
+        waited_s = 0.0
+
+        def tell(said: dict[str, Any]) -> None:
+            nonlocal waited_s
+            if "waited_s" in said:
+                waited_s += said["waited_s"]
+            else:
+                event(said)
+
         start = time.monotonic()
-        repetitions = session.round(request, event)
+        repetitions = session.round(request, tell)
         timings = self._fetch(session, target, repetitions)
-        return repetitions, timings, time.monotonic() - start
+        return repetitions, timings, max(0.0, time.monotonic() - start - waited_s)
 
     def _request(
         self, state: GroupState, jobs: tuple[Job, ...], prepared: Prepared

@@ -12,6 +12,7 @@ from profiler.schema.codec import decode
 from profiler.schema.plan import Group
 from profiler.schema.study import Study
 from profiler.schema.wire import Repetition
+from profiler.session import waiting
 from profiler.store import Store
 
 STABLE = ("error", "not available")
@@ -26,6 +27,8 @@ class GroupState:
         self.group, self.measure = group, study.measure
         self.budget_s = study.measure.budget / 1e9
         self.spent_s = 0.0
+        self._told = False
+        """that another run measures on the device, too"""
         self.next_round = 0
         self.stopped: Optional[str] = None
         self._failures: dict[str, list[str]] = {}
@@ -85,6 +88,11 @@ class GroupState:
 
     def tell(self, progress: Progress, event: dict[str, Any]) -> None:
         """Translate a worker's event into a share of the group's budget."""
+        if "waiting" in event:
+            if not self._told:
+                self._told = True
+                progress.note(waiting(event))
+            return
         weights = {"load": (0.0, 0.35), "measure": (0.35, 0.6), "predict": (0.95, 0.05)}
         start, span = weights[event["stage"]]
         in_round = start + span * event["done"] / max(1, event["of"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
@@ -69,6 +70,9 @@ class Session:
         self._writing = threading.Lock()
         self._stopped = threading.Event()
         self._next_id = 0
+        self._owner = secrets.token_hex(8)
+        """by which a worker knows an earlier one of this session, which it need not wait for"""
+        self._told = False
         self._staged: set[str] = set()
         self._hashed: dict[tuple[Path, int, int, int], str] = {}
         self._out = ""
@@ -132,7 +136,7 @@ class Session:
         """
         self._pipe = pipe = self._transport.spawn(sha)
         try:
-            hello = self._ask("hello")
+            hello = self._ask("hello", owner=self._owner)
             if hello["protocol"] != PROTOCOL or hello["worker"] != sha:
                 raise TransportError("the worker that answered is not the one that was sent")
             self._out = hello["out"]
@@ -271,6 +275,9 @@ class Session:
             if "event" in message:
                 if event is not None:
                     event(message["event"])
+                elif "waiting" in message["event"] and not self._told:
+                    self._told = True
+                    self._note(waiting(message["event"]))
             elif message.get("id") == self._next_id:
                 if not message["ok"]:
                     raise _failed(operation, message["error"])
@@ -306,6 +313,13 @@ def open_session(
         wheels=cache_folder() / "wheels" if bring else None,
         note=note,
     )
+
+
+def waiting(event: dict[str, Any]) -> str:
+    """What a worker's event says that waits until another run has measured on its device."""
+    holder = event["waiting"]
+    who = "" if holder["pid"] is None else f" (pid {holder['pid']}, for {holder['for_s']:.0f} s)"
+    return f"another profiler run is measuring on this device{who}: taking turns with it"
 
 
 def _bare(facts: dict[str, Any]) -> bool:

@@ -4,22 +4,23 @@ Sent as text, so: one file, standard library only, Python 3.9 source. Operations
 unpack, clean. Answers are marked lines, so that a noisy login shell can't disturb them.
 """
 
-import base64
 import fcntl
 import hashlib
 import io
 import json
 import os
-import shutil
 import struct
 import sys
-import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from queue import Queue, SimpleQueue
+from threading import Thread
+from typing import Optional
 
 MARKER = "\x1eprofiler1 "
 PIECE = 1 << 18
+BUFFER, BUFFERS = 1 << 20, 4
 HEADER = struct.Struct(">BI")
 SQUEEZED, END, CUT = 1, 2, 3
 F_SETPIPE_SZ = 1031
@@ -68,27 +69,75 @@ def receive(folder: str, sha: str) -> None:
     say(done=True)
 
 
-def take(file: "io.FileIO", found: "hashlib._Hash") -> bool:
-    """Write the frames on stdin to a file, and into its digest; False when they are cut off.
+class Sink:
+    """A file and its digest, which a second thread computes: both let go of the GIL."""
 
-    Content is written as it arrives, so that no more than a few bytes are ever sent again.
-    """
-    while True:
-        kind, length = HEADER.unpack(exactly(HEADER.size) or HEADER.pack(CUT, 0))
-        if kind in (END, CUT):
-            return bool(kind == END)
+    def __init__(self, file: "io.FileIO", found: "hashlib._Hash") -> None:
+        self.file, self.found = file, found
+        self.free: SimpleQueue[memoryview] = SimpleQueue()
+        self.written: Queue[Optional[tuple[memoryview, Optional[memoryview]]]] = Queue(BUFFERS)
+        for _ in range(BUFFERS):
+            self.free.put(memoryview(bytearray(BUFFER)))
+        self.thread = Thread(target=self.follow)
+        self.thread.start()
+
+    def follow(self) -> None:
+        """Add to the digest what was written, in order."""
+        for data, buffer in iter(self.written.get, None):
+            self.found.update(data)
+            if buffer is not None:
+                self.free.put(buffer)
+
+    def close(self) -> None:
+        """Wait until the digest holds all that was written."""
+        self.written.put(None)
+        self.thread.join()
+
+    def write(self, data: memoryview, buffer: Optional[memoryview] = None) -> None:
+        """Write all of it; `buffer` is free again once the digest has it."""
+        rest = data
+        while rest:
+            rest = rest[self.file.write(rest) :]
+        self.written.put((data, buffer))
+
+    def raw(self, length: int) -> bool:
+        """Take in a frame of content; False when it is cut off."""
+        while length:
+            buffer = self.free.get()
+            count = os.readv(0, [buffer[:length]])
+            if not count:
+                return False
+            length -= count
+            self.write(buffer[:count], buffer)
+        return True
+
+    def squeezed(self, length: int) -> bool:
+        """Take in a frame of compressed content; False when it is cut off."""
         stream = zlib.decompressobj()
         while length:
             data = os.read(0, min(length, PIECE))
             if not data:
                 return False
             length -= len(data)
-            if kind == SQUEEZED:
-                data = stream.decompress(data)
-            found.update(data)
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
+            self.write(memoryview(stream.decompress(data)))
+        return True
+
+
+def take(file: "io.FileIO", found: "hashlib._Hash") -> bool:
+    """Write the frames on stdin to a file, and into its digest; False when they are cut off.
+
+    Content is written as it arrives, so that no more than a few bytes are ever sent again.
+    """
+    sink = Sink(file, found)
+    try:
+        while True:
+            kind, length = HEADER.unpack(exactly(HEADER.size) or HEADER.pack(CUT, 0))
+            if kind in (END, CUT):
+                return bool(kind == END)
+            if not (sink.squeezed if kind == SQUEEZED else sink.raw)(length):
+                return False
+    finally:
+        sink.close()
 
 
 def exactly(count: int) -> bytes:
@@ -112,6 +161,8 @@ def widen(pipe: int) -> None:
 
 def send(path: str) -> None:
     """Give a file out, in pieces."""
+    import base64
+
     with Path(path).open("rb") as file:
         for piece in iter(lambda: file.read(PIECE), b""):
             say(data=base64.b64encode(zlib.compress(piece, 1)).decode())
@@ -120,6 +171,9 @@ def send(path: str) -> None:
 
 def unpack(folder: str, sha: str) -> None:
     """Unpack the blob `sha`, a zip of packages, so that it appears whole or not at all."""
+    import shutil
+    import zipfile
+
     place = Path(folder) / "packages" / sha
     if not place.is_dir():
         partial = place.with_suffix(".part")
@@ -135,6 +189,8 @@ def unpack(folder: str, sha: str) -> None:
 
 def clean(folder: str) -> None:
     """Remove everything of ours."""
+    import shutil
+
     if (Path(folder) / NAMEPLATE).is_file():
         shutil.rmtree(folder)
         say(done=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -10,9 +11,9 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Optional
+from typing import BinaryIO, Optional
 
-from profiler.errors import TransportError
+from profiler.errors import InputError, TransportError
 from profiler.schema.lines import LineReader
 
 _PIPE_BYTES = 1 << 20
@@ -64,6 +65,28 @@ class ProcessPipe:
         try:
             self._stdin.write(data)
             self._stdin.flush()
+        except (OSError, ValueError):
+            raise self.failure() from None
+
+    def pour(self, file: BinaryIO, offset: int, count: int) -> None:
+        """Write a part of a file, which the kernel moves. Raises as `send` does, and InputError
+        when the file ends before.
+        """
+        try:
+            while count:
+                try:
+                    moved = os.sendfile(self._stdin.fileno(), file.fileno(), offset, count)
+                except OSError as error:
+                    if error.errno != errno.EINVAL:
+                        raise
+                    # Some file systems can't be read that way.
+                    file.seek(offset)
+                    moved = self._stdin.write(file.read(min(count, _PIPE_BYTES)))
+                    self._stdin.flush()
+                if not moved:
+                    raise InputError(f"{file.name} became shorter while it was sent")
+                offset += moved
+                count -= moved
         except (OSError, ValueError):
             raise self.failure() from None
 

@@ -115,6 +115,7 @@ class SshTransport:
         self.spec, self.python = spec, python or "python3"
         self._packages = ""
         self._found: Optional[dict[str, Any]] = None
+        self._choice = frames.Choice()
         private = tempfile.mkdtemp(prefix="profiler-")  # mode 0700
         self._private = Path(private)
         self._control = self._private / "s" if len(private) <= _SOCKET_PATH_LIMIT else None
@@ -134,7 +135,7 @@ class SshTransport:
 
     def _help(self, operation: str, *arguments: str) -> ProcessPipe:
         self.probe()
-        return self._start([self.python, "-I", "-c", _helper(), operation, *arguments])
+        return self._start([self.python, "-I", "-S", "-c", _helper(), operation, *arguments])
 
     def _answer(self, pipe: ProcessPipe, timeout_s: float = _ANSWER_S) -> dict[str, Any]:
         try:
@@ -219,8 +220,7 @@ class SshTransport:
     def _feed(self, pipe: ProcessPipe, path: Path, offset: int) -> None:
         try:
             with path.open("rb") as file:
-                file.seek(offset)
-                frames.send(file, pipe.send)
+                frames.send(file, offset, pipe, self._choice)
                 pipe.finish()
         except TransportError:
             # The device may have said why it stopped listening, e.g. a full disk.
@@ -274,7 +274,7 @@ class SshTransport:
 
     def drop(self) -> None:
         """Let the shared connection go, so that the next use makes a new one."""
-        self._found = None
+        self._found, self._choice = None, frames.Choice()
         if self._control is not None and self._control.exists():
             line = command_line(self.spec, self._control, ["true"])
             pipe = ProcessPipe(

@@ -26,6 +26,7 @@ from profiler.worker.answers import Answers
 from profiler.worker.blobs import BlobFolder, sha_of
 from profiler.worker.channel import Channel
 from profiler.worker.rounds import Round
+from profiler.worker.turn import Turn
 
 OPERATIONS = (
     "hello", "facts", "have", "round", "trace", "predict", "probe", "forget", "release",
@@ -40,6 +41,7 @@ class Server:
         self.blobs = BlobFolder(home / "blobs")
         self.out = BlobFolder(Path(tempfile.mkdtemp(prefix="out-", dir=str(home))))
         self.answers = Answers(home, self.out)
+        self.turn = Turn(home, lambda event: channel.send({"event": event}))
         self.inbox: queue.Queue[Optional[dict[str, Any]]] = queue.Queue()
 
     def watch(self) -> None:
@@ -53,16 +55,24 @@ class Server:
                 else:
                     self.inbox.put(message)
             except (EndOfStream, Silence, OSError):
-                self.clean()
-                # Runners are in our process group: nothing of ours may burn the device.
-                os.killpg(os.getpgrp(), signal.SIGKILL)
+                self.end()
+
+    def end(self, *_: object) -> None:
+        """Leave nothing behind. Also what SIGTERM does, by which a host ends its lost worker."""
+        self.clean()
+        # Runners are in our process group: nothing of ours may burn the device.
+        os.killpg(os.getpgrp(), signal.SIGKILL)
 
     def clean(self) -> None:
         """Remove this session's output folder."""
         shutil.rmtree(str(self.out.folder), ignore_errors=True)
 
-    def hello(self) -> dict[str, Any]:
-        """Protocol version, the hash of this very archive, and where outputs lie."""
+    def hello(self, owner: str = "") -> dict[str, Any]:
+        """Protocol version, the hash of this very archive, and where outputs lie.
+
+        `owner` is the host's session, which may have had a worker here before.
+        """
+        self.turn.owner = owner
         return {
             "protocol": PROTOCOL,
             "worker": sha_of(Path(sys.argv[0])),
@@ -85,23 +95,28 @@ class Server:
         def say(event: dict[str, Any]) -> None:
             self.channel.send({"event": event})
 
-        return {"repetitions": encode(Round(wanted, self.home, self.out, say).run())}
+        with self.turn:
+            return {"repetitions": encode(Round(wanted, self.home, self.out, say).run())}
 
     def trace(self, request: dict[str, Any]) -> dict[str, Any]:
         """Profile a few queries of one job, untimed."""
-        found: dict[str, Any] = encode(
-            tracing.trace(decode(TraceRequest, request), self.home, self.out)
-        )
+        wanted = decode(TraceRequest, request)
+        with self.turn:
+            found: dict[str, Any] = encode(tracing.trace(wanted, self.home, self.out))
         return found
 
     def predict(self, job: dict[str, Any], inputs: dict[str, str], limit_ns: int) -> dict[str, Any]:
         """Predictions of a job's session on other rows."""
-        found: dict[str, Any] = encode(self.answers.predict(decode(Job, job), inputs, limit_ns))
+        wanted = decode(Job, job)
+        with self.turn:
+            found: dict[str, Any] = encode(self.answers.predict(wanted, inputs, limit_ns))
         return found
 
     def probe(self, job: dict[str, Any], case: str, limit_ns: int) -> dict[str, Any]:
         """What a job's session makes of a query that it must not be asked."""
-        found: dict[str, Any] = encode(self.answers.probe(decode(Job, job), case, limit_ns))
+        wanted = decode(Job, job)
+        with self.turn:
+            found: dict[str, Any] = encode(self.answers.probe(wanted, case, limit_ns))
         return found
 
     def release(self) -> dict[str, Any]:
@@ -167,4 +182,6 @@ def main(arguments: list[str]) -> None:
         os.setpgid(0, 0)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     remove_stale_outputs(home)
-    Server(channel, home).serve()
+    server = Server(channel, home)
+    signal.signal(signal.SIGTERM, server.end)
+    server.serve()

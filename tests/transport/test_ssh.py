@@ -1,5 +1,6 @@
 """The ssh transport: what it runs, what it says when something is wrong, transfers that are cut."""
 
+import errno
 import hashlib
 import os
 import shlex
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from profiler.errors import TransientError, TransportError
+from profiler.errors import InputError, TransientError, TransportError
 from profiler.schema.codec import DecodeError, decode
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
 from profiler.transport import ssh_errors
@@ -176,6 +177,41 @@ def test_what_arrives_damaged_is_thrown_away(stub: Stub, tmp_path: Path) -> None
     assert [p.name for p in (device / "blobs").iterdir()] == []
     transport.stage(tmp_path / "model", sha)
     assert (device / "blobs" / sha).read_bytes() == data
+    transport.close()
+
+
+def test_a_file_that_shrinks_while_it_is_sent_is_an_error(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub("plain")
+    (tmp_path / "model").write_bytes(os.urandom(1000))
+    sendfile = os.sendfile
+
+    def shrink(sink: int, source: int, offset: int, count: int) -> int:
+        os.truncate(tmp_path / "model", 400)
+        return sendfile(sink, source, offset, count)
+
+    monkeypatch.setattr(os, "sendfile", shrink)
+    transport = SshTransport(SshSpec(host="device", folder=str(tmp_path / "device")))
+    with pytest.raises(InputError, match="model became shorter"):
+        transport.stage(tmp_path / "model", "0" * 64)
+    transport.close()
+
+
+def test_a_file_system_that_knows_no_sendfile_will_do(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    stub("plain")
+    monkeypatch.setattr(os, "sendfile", refuse)
+    data = os.urandom(3_000_000)
+    (tmp_path / "model").write_bytes(data)
+    sha = hashlib.sha256(data).hexdigest()
+    transport = SshTransport(SshSpec(host="device", folder=str(tmp_path / "device")))
+    transport.stage(tmp_path / "model", sha)
+    assert (tmp_path / "device" / "blobs" / sha).read_bytes() == data
     transport.close()
 
 
