@@ -1,8 +1,9 @@
 """Which operators a static recipe quantizes, and which nodes 8 bits can't resolve.
 
-Measured (scripts/ablate_static): in transformers a mask constant of −3.4e38 makes the scale of the
-Add and the Softmax around it useless, the residual stream (Add, LayerNormalization) has outlier
-channels, and a product's own output needs no 8 bits. Products with float outputs survive.
+Measured on MiniLM and ViT-base, quantizing one operator type at a time: a mask constant of −3.4e38
+makes the scales around it useless (MiniLM: Add or Softmax alone −1 dB), Add and LayerNormalization
+alone leave ViT 9 and 12 dB, and 8-bit outputs of products cost MiniLM 8 dB. Products with float
+outputs survive.
 """
 
 from __future__ import annotations
