@@ -168,7 +168,8 @@ class Results:
             if target.gpu is not None:
                 row["copies"] = {"host": "included", "device": "excluded"}[target.gpu.binding]
             if artifact is not None:
-                row["advice"] = recipes.advice(artifact.made_by, target, facts.get(target.name, {}))
+                known = facts.get(target.name, {})
+                row["advice"] = recipes.advised(artifact.made_by, target, known, row)
             row.update(energy.columns(
                 trial, self.samples.get(trial.id), target.declares.watts, row.get("throughput"),
                 self.wall_meter.get(trial.id)))  # fmt: skip

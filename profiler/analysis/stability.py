@@ -9,6 +9,7 @@ from typing import Any, Literal
 from profiler.analysis import noise
 from profiler.analysis.metrics import Row
 from profiler.analysis.samples import Samples
+from profiler.schema.variant import TOO_NOISY_DB
 
 Level = Literal["good", "note", "problem"]
 WIDE = 0.05
@@ -67,9 +68,23 @@ def of_results(
             )
         )
     found += _drift(samples)
+    found += _drowned(measured)
     if not found:
         found.append(Finding(level="good", text="nothing speaks against these numbers"))
     return found
+
+
+def _drowned(rows: Sequence[Row]) -> list[Finding]:
+    """Trials whose outputs are mostly quantization noise; the row's advice says what to type."""
+    return [
+        Finding(
+            level="problem",
+            text=f"{row['trial']}: its outputs are only {row['sqnr_db']:.1f} dB above their noise",
+            advice=row["advice"],
+        )
+        for row in rows
+        if row.get("advice") and row.get("sqnr_db") is not None and row["sqnr_db"] < TOO_NOISY_DB
+    ]
 
 
 def _none() -> Any:

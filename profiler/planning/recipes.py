@@ -14,7 +14,7 @@ from typing import Any, Literal, Optional
 
 from profiler.schema.study import Study
 from profiler.schema.target import Target
-from profiler.schema.variant import AUTO, VariantSpec
+from profiler.schema.variant import AUTO, TOO_NOISY_DB, VariantSpec
 
 Cpu = Literal["x86-vnni", "x86", "arm", "unknown"]
 _VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
@@ -140,3 +140,27 @@ def advice(made_by: Mapping[str, str], target: Target, facts: Mapping[str, Any])
     if recipe == "int8-dynamic" and int(made_by.get("convolutions", "0")) > 0:
         said.append("convolutions become ConvInteger, slower than float on most processors")
     return "; ".join(said) or None
+
+
+def damage(made_by: Mapping[str, str], sqnr_db: Optional[float]) -> Optional[str]:
+    """What to type instead of an 8-bit variant whose outputs drown in noise; None elsewhere."""
+    recipe = made_by.get("recipe")
+    if sqnr_db is None or sqnr_db >= TOO_NOISY_DB or recipe not in ("int8-static", "int8-dynamic"):
+        return None
+    said = f"outputs only {sqnr_db:.1f} dB above their quantization noise (SQNR), too little to use"
+    if recipe == "int8-dynamic":
+        return f"{said}: keep nodes float (keep_float), or use fp16"
+    if made_by.get("quantized", "all") == "all":
+        return f"{said}: try int8-static:linear or int8-dynamic"
+    return f"{said}: try int8-dynamic, more calibration rows, or keep_float"
+
+
+def advised(
+    made_by: Mapping[str, str],
+    target: Target,
+    facts: Mapping[str, Any],
+    row: Mapping[str, Any],
+) -> Optional[str]:
+    """A row's footnote: what its processor, and what its outputs say against the variant."""
+    said = (advice(made_by, target, facts), damage(made_by, row.get("sqnr_db")))
+    return "; ".join(text for text in said if text) or None

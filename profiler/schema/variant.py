@@ -24,6 +24,7 @@ WORDS: dict[str, dict[str, dict[str, Any]]] = {
         "u8s8": {"activations": "uint8", "weights": "int8"},
         "s8s8": {"activations": "int8", "weights": "int8"},
         "u8u8": {"activations": "uint8", "weights": "uint8"},
+        "linear": {"operators": "linear"}, "all": {"operators": "all"},
     },
     "int4": {name: {"algorithm": name} for name in ("rtn", "hqq", "gptq")},
 }  # fmt: skip
@@ -33,12 +34,15 @@ SETTINGS = {
     "bf16": ("keep_float",),
     "int8-dynamic": ("weights", "per_channel", "reduce_range", "keep_float"),
     "int8-static": (
-        "weights", "activations", "per_channel", "reduce_range", "method", "keep_float",
+        "weights", "activations", "per_channel", "reduce_range", "method", "operators",
+        "keep_float",
     ),
     "int4": ("algorithm", "block_size", "keep_float"),
     "file": ("file",),
 }  # fmt: skip
 """recipe -> the keys that mean something to it"""
+TOO_NOISY_DB = 10.0
+"""SQNR of outputs too far off to use: noise of a tenth of their power, a third of their size"""
 BLOCK_SIZES = (16, 32, 64, 128, 256)
 
 
@@ -58,6 +62,9 @@ class VariantSpec:
     """7-bit weights: no saturation on x86 without VNNI"""
     method: Literal["minmax", "entropy", "percentile"] = "minmax"
     """static: how ranges are calibrated"""
+    operators: Literal["auto", "linear", "all"] = "auto"
+    """static: linear quantizes products and convolutions only, and none whose input 8 bits can't
+    resolve; auto does so where it finds attention or LayerNormalization"""
     algorithm: Literal["rtn", "hqq", "gptq"] = "rtn"
     """int4: how weights are rounded; gptq needs calibration rows"""
     block_size: int = 32
@@ -111,7 +118,7 @@ class VariantSpec:
             sizes = ", ".join(map(str, BLOCK_SIZES))
             raise DecodeError("block_size", f"one of {sizes}", self.block_size)
         for key in ("file", "keep_float", "per_channel", "weights", "activations",
-                    "reduce_range", "method", "algorithm", "block_size"):  # fmt: skip
+                    "reduce_range", "method", "operators", "algorithm", "block_size"):  # fmt: skip
             default = type(self).__dataclass_fields__[key].default
             if getattr(self, key) != default and key not in SETTINGS.get(recipe, ()):
                 users = ", ".join(name for name, keys in SETTINGS.items() if key in keys)

@@ -16,6 +16,7 @@ from profiler.schema.variant import VariantSpec
 from profiler.sources.inspect import load, tensors
 from profiler.sources.keep import keep_model, sha_of
 from profiler.variants import cache as memory
+from profiler.variants import operators
 from profiler.variants.recipe import Recipe, Request
 
 RECIPES = {
@@ -116,6 +117,7 @@ def build(
             **settings,
             **count,
             **({"symmetric": "true"} if symmetric else {}),
+            **operators.recorded(model),
             **({"convolutions": str(convolutions)} if convolutions else {}),
             **({"why": spec.why} if spec.why else {}),
             **versions,

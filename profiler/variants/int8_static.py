@@ -1,7 +1,7 @@
 """8-bit weights and activations with ranges learnt from calibration rows, as QDQ pairs.
 
 Activations are unsigned and weights signed (U8S8) by default, ONNX Runtime's advice for x86 CPUs
-with VNNI.
+with VNNI. Which operators are quantized depends on the graph: see `operators`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,20 @@ from pathlib import Path
 from profiler.errors import VariantError
 from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
+from profiler.variants.operators import (
+    FLOAT_OUTPUT,
+    KEPT,
+    LINEAR,
+    OPERATORS,
+    name_nodes,
+    unresolved,
+    wants_linear,
+)
 from profiler.variants.prepare import finished, large, prepared
 from profiler.variants.recipe import Request
 from profiler.variants.rows import queries_of, reader
 
-VERSION = 2
+VERSION = 3
 _LARGEST_STRIDE = 16
 
 
@@ -27,6 +36,7 @@ def parameters(spec: VariantSpec) -> dict[str, str]:
         "per_channel": str(spec.per_channel).lower(),
         "reduce_range": str(spec.reduce_range).lower(),
         "method": spec.method,
+        "operators": spec.operators,
         **({"keep_float": " ".join(spec.keep_float)} if spec.keep_float else {}),
     }
 
@@ -37,7 +47,8 @@ def _stride(queries: int) -> int:
 
 
 def make(request: Request) -> Path:
-    """Calibrate on request.calibration and write a QDQ model."""
+    """Calibrate on request.calibration and write a QDQ model, which records what stayed float."""
+    import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
@@ -50,6 +61,21 @@ def make(request: Request) -> Path:
     }
     source, kept = prepared(request.source, request.scratch, request.spec.keep_float)
     target = request.scratch / "int8-static.onnx"
+    graph = onnx.load(source, load_external_data=False)
+    operators = request.spec.operators
+    if operators == "auto":
+        operators = "linear" if wants_linear(graph) else "all"
+    # Sorted, because the default is a set whose order changes with the hash seed.
+    types, options, resolved = sorted({*QLinearOpsRegistry, *QDQRegistry}), {}, list(kept)
+    if operators == "linear":
+        if name_nodes(graph):
+            onnx.save(graph, source)
+        try:
+            floats = unresolved(source, iter(reader(rows, request.inputs).get_next, None))
+        except Exception as error:  # the runtime raises its own kinds
+            raise VariantError(f"int8-static: can't calibrate: {cause(error)}") from None
+        resolved += [name for name in floats if name not in kept]
+        types, options = list(LINEAR), {"OpTypesToExcludeOutputQuantization": [*FLOAT_OUTPUT]}
     kinds = {"int8": QuantType.QInt8, "uint8": QuantType.QUInt8}
     weights, activations = kinds[request.spec.weights], kinds[request.spec.activations]
     with quiet():
@@ -59,13 +85,12 @@ def make(request: Request) -> Path:
                 target,
                 reader(rows, request.inputs),
                 quant_format=QuantFormat.QDQ,
-                # Sorted, because the default is a set whose order changes with the hash seed.
-                op_types_to_quantize=sorted({*QLinearOpsRegistry, *QDQRegistry}),
+                op_types_to_quantize=types,
                 per_channel=request.spec.per_channel,
                 activation_type=activations,
                 weight_type=weights,
                 reduce_range=request.spec.reduce_range,
-                nodes_to_exclude=kept,
+                nodes_to_exclude=resolved,
                 use_external_data_format=large(source),
                 calibrate_method=methods[request.spec.method],
                 # Histogram methods keep every activation of a stride: 16 queries, not all of them.
@@ -75,8 +100,11 @@ def make(request: Request) -> Path:
                     "WeightSymmetric": weights == QuantType.QInt8,
                     "ActivationSymmetric": activations == QuantType.QInt8,
                     "CalibStridedMinMax": _stride(queries),
+                    **options,
                 },
             )
         except Exception as error:  # the quantizer raises ValueError, RuntimeError and others
             raise VariantError(f"int8-static: the quantizer failed: {cause(error)}") from None
-    return finished(target, "int8-static")
+    automatic = [name for name in resolved if name not in kept]
+    notes = {OPERATORS: operators, KEPT: " ".join(automatic)}
+    return finished(target, "int8-static", notes={k: v for k, v in notes.items() if v})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +124,16 @@ def counted(model: Any) -> int:
     return sum(node.op_type in _QUANTIZED for node in model.graph.node)
 
 
-def finished(path: Path, recipe: str, changed: Callable[[Any], int] = counted) -> Path:
+def finished(
+    path: Path,
+    recipe: str,
+    changed: Callable[[Any], int] = counted,
+    notes: Mapping[str, str] | None = None,
+) -> Path:
     """Check that something was changed and that the runtime takes the result; fix its bytes.
 
-    Raises VariantError with the reason.
+    `notes` become the file's metadata, which a cached file keeps. Raises VariantError with the
+    reason.
     """
     import onnx
 
@@ -138,6 +144,7 @@ def finished(path: Path, recipe: str, changed: Callable[[Any], int] = counted) -
             hint=f'leave "{recipe}" out of this model\'s variants',
         )
     _strip(model)
+    onnx.helper.set_model_props(model, dict(notes or {}))
     write(model, path)
     runs(path, recipe)
     return path

@@ -142,3 +142,12 @@ def test_words_for_a_machine() -> None:
         assert part in bad
     good = stability.of_machine({"governor": "performance", "load_1min": 0.0, "clocksource": "tsc"})
     assert {f.level for f in good} == {"good"}
+
+
+def test_outputs_drowned_in_noise_are_a_problem_with_the_words_to_type() -> None:
+    bad = {**row(99.9, 100.1), "sqnr_db": -1.2, "advice": "try int8-dynamic"}
+    (found,) = stability.of_results([bad], {}, 0.01)
+    assert (found.level, found.advice) == ("problem", "try int8-dynamic")
+    assert "-1.2 dB" in found.text
+    fine = texts(stability.of_results([{**bad, "sqnr_db": 20.0}], {}, 0.01))
+    assert "nothing speaks against" in fine

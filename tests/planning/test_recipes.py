@@ -88,3 +88,28 @@ def test_exact_products_silence_the_advice():
     exact = Target(name="a", session_options={"session.x64quantprecision": "1"})
     made_by = {"recipe": "int8-static", "activations": "uint8", "weights": "int8"}
     assert recipes.advice(made_by, exact, OLD) is None
+
+
+@pytest.mark.parametrize(
+    ("made_by", "sqnr_db", "part"),
+    [
+        ({"recipe": "int8-static", "quantized": "all"}, -1.2, "try int8-static:linear or"),
+        ({"recipe": "int8-static"}, 6.0, "try int8-static:linear or"),
+        ({"recipe": "int8-static", "quantized": "linear"}, 6.0, "try int8-dynamic, more"),
+        ({"recipe": "int8-dynamic"}, 6.0, "keep nodes float"),
+        ({"recipe": "int8-static", "quantized": "all"}, 10.0, None),
+        ({"recipe": "int8-static", "quantized": "all"}, None, None),
+        ({"recipe": "fp32"}, -1.2, None),
+    ],
+)
+def test_outputs_drowned_in_noise_say_what_to_type(made_by, sqnr_db, part):
+    said = recipes.damage(made_by, sqnr_db)
+    assert said is None if part is None else part in str(said)
+
+
+def test_a_row_says_both_what_its_processor_and_what_its_outputs_say():
+    made_by = {"recipe": "int8-static", "activations": "uint8", "weights": "int8"}
+    said = str(recipes.advised(made_by, CPU, OLD, {"sqnr_db": 3.0}))
+    assert "saturate" in said
+    assert "3.0 dB" in said
+    assert recipes.advised(made_by, CPU, VNNI, {"sqnr_db": None}) is None
