@@ -48,10 +48,10 @@ def unions(total: Array) -> Array:
 
 def mean_union(total: Array) -> float:
     """Mean IoU of the classes that have a true or predicted pixel."""
-    import numpy as np
-
-    each = unions(total)
-    return float(np.nanmean(each)) if np.isfinite(each).any() else 0.0
+    right, said, true = total.reshape(3, -1)  # asked of thousands of resamples: no NaN here
+    union = said + true - right
+    there = union > 0
+    return float((right[there] / union[there]).mean()) if there.any() else 0.0
 
 
 def metrics(total: Array) -> dict[str, Any]:
