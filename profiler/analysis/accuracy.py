@@ -134,6 +134,11 @@ class Accuracy:
             judged = quality.by_sums(
                 masks.mean_union, counts, self.baselines, self.margin, self.seed
             )
+            rarest = masks.rarest(next(iter(counts.values())))
+            if rarest < masks.LEAST_ROWS:  # a verdict would be about a handful of rows
+                needed = -(-len(labels) * masks.LEAST_ROWS // max(1, rarest))
+                undecided = {"quality": "undecided", "quality_n_needed": needed}
+                judged = {t: {**r, **undecided} if "quality" in r else r for t, r in judged.items()}
             return {t: {**row, name: "mIoU"} for t, row in judged.items()}
         judged = quality.regression(self.outputs, self.baselines, labels, self.margin, self.seed)
         return {t: {**row, name: "R²"} for t, row in judged.items()}

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
+LEAST_ROWS = 30
+"""a class in fewer rows makes the intervals of mIoU too narrow: with 9, up to 12.5 % of simulated
+verdicts "non-inferior" were false (`scripts/simulate_set_metrics`)"""
+
 
 def counts(predicted: Array, labels: Array, ignore: int, classes: int) -> Array:
     """(rows, 3 × classes): pixels right, predicted and true of each class, in that order.
@@ -37,6 +41,14 @@ def counts(predicted: Array, labels: Array, ignore: int, classes: int) -> Array:
     return found.reshape(len(labels), -1)
 
 
+def rarest(found: Array) -> int:
+    """Rows that hold the rarest of the true classes, from `counts`."""
+    import numpy as np
+
+    rows = np.count_nonzero(found.reshape(len(found), 3, -1)[:, 2], axis=0)
+    return int(rows[rows > 0].min(initial=len(found)))
+
+
 def unions(total: Array) -> Array:
     """Intersection over union of each class from summed `counts`; NaN where there is no pixel."""
     import numpy as np
@@ -48,10 +60,10 @@ def unions(total: Array) -> Array:
 
 def mean_union(total: Array) -> float:
     """Mean IoU of the classes that have a true or predicted pixel."""
-    import numpy as np
-
-    each = unions(total)
-    return float(np.nanmean(each)) if np.isfinite(each).any() else 0.0
+    right, said, true = total.reshape(3, -1)  # asked of thousands of resamples: no NaN here
+    union = said + true - right
+    there = union > 0
+    return float((right[there] / union[there]).mean()) if there.any() else 0.0
 
 
 def metrics(total: Array) -> dict[str, Any]:

@@ -68,6 +68,17 @@ def test_a_loss_is_paired_by_row():
     assert same["quality"] == "undecided"  # no changed row of 150 leaves 2.4 points open
 
 
+def test_a_class_in_few_rows_gets_no_verdict():
+    labels = np.zeros((150, 4, 4), np.uint8)
+    labels[:40, 2:] = 1
+    other = labels.copy()
+    other[:, 0, 0] = 1
+    assert judged(labels, other, labels).rows()["v"]["quality"] == "worse"
+    labels[9:40, 2:] = 0
+    row = judged(labels, other, labels).rows()["v"]
+    assert (row["quality"], row["quality_n_needed"]) == ("undecided", 500)
+
+
 def test_masks_of_another_size_are_named():
     labels = np.zeros((2, 4, 4), np.uint8)
     with pytest.raises(DataError, match=r"\[4, 4\] a row, the model gave \[2, 2\]"):
