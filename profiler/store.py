@@ -199,7 +199,7 @@ class Store:
         """Study, targets, fingerprint. Raises ResultsError for a folder we can't read."""
         path = self.folder / META
         try:
-            meta: dict[str, Any] = json.loads(path.read_text())
+            meta: dict[str, Any] = _table(json.loads(path.read_text()))
         except FileNotFoundError:
             raise ResultsError(
                 f"{self.folder}: not a results folder (no {META})",
@@ -263,7 +263,7 @@ class Store:
         data = path.read_bytes()
         for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
             try:
-                row = json.loads(line)
+                row = _table(json.loads(line))
             except ValueError:
                 raise ResultsError(
                     f"{path}: line {number} is damaged",
@@ -276,6 +276,13 @@ class Store:
                 )
             rows.append(row)
         return rows
+
+
+def _table(value: Any) -> dict[str, Any]:
+    """A JSON object as it is; ValueError for any other JSON, which none of our files holds here."""
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, got {type(value).__name__}")
+    return value
 
 
 def _changes(found: dict[str, Any], meta: dict[str, Any]) -> str:

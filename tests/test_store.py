@@ -125,3 +125,13 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, kind: str) -> None:
     with pytest.raises(ResultsError, match="can't be written") as caught:
         Store.open(place, META)
     assert "--output" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("text", ["[]", "17", "null", '"x"', '{"schema_version'])
+def test_a_file_that_is_no_json_object_is_bad_input(tmp_path: Path, text: str) -> None:
+    (tmp_path / "meta.json").write_text(text)
+    with pytest.raises(ResultsError, match=r"meta\.json: can't be read"):
+        Store.read(tmp_path)
+    (tmp_path / "rows.jsonl").write_text(text + "\n")
+    with pytest.raises(ResultsError, match="line 1 is damaged"):
+        Store(tmp_path).rows()
