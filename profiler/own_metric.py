@@ -5,11 +5,11 @@ Its results are recorded, so that reading a results folder never runs anybody's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from profiler.analysis.accuracy import Accuracy
-from profiler.analysis.quality import by_metric
+from profiler.analysis.quality import by_mean, by_metric
 from profiler.errors import DataError
 from profiler.schema.study import Study
 from profiler.sources.torch_export import at
@@ -44,7 +44,7 @@ def judge(study: Study, accuracy: Accuracy) -> dict[str, dict[str, Any]]:
         score = _function(text)
         found = {t: score(output, accuracy.labels) for t, output in accuracy.outputs.items()}
         if any(value.ndim for value in found.values()):
-            judged = _by_mean(found, accuracy)
+            judged = by_mean(found, accuracy.outputs, accuracy.baselines, accuracy.margin)
         else:
             judged = by_metric(
                 lambda output, labels: float(score(output, labels)),
@@ -79,37 +79,3 @@ def _function(text: str) -> Callable[[Array, Array], Array]:
         return found
 
     return score
-
-
-def _by_mean(found: Mapping[str, Array], accuracy: Accuracy) -> dict[str, dict[str, Any]]:
-    import numpy as np
-
-    from profiler.statistics.paired import mean_difference_interval
-    from profiler.statistics.verdict import interval_verdict
-
-    floats = [trial for trial in found if accuracy.baselines[trial] == trial]
-    best = max(floats, key=lambda trial: float(found[trial].mean()), default=None)
-
-    def loss(trial: str, against: str) -> tuple[float, float | None, float | None]:
-        if np.array_equal(found[trial], found[against]):
-            return 0.0, 0.0, 0.0
-        interval = mean_difference_interval(found[against], found[trial])
-        return interval.value, interval.low, interval.high
-
-    rows: dict[str, dict[str, Any]] = {}
-    for trial, scores in found.items():
-        own = mean_difference_interval(scores, np.zeros(len(scores)))
-        row: dict[str, Any] = {
-            "accuracy": own.value, "accuracy_low": own.low, "accuracy_high": own.high,
-        }  # fmt: skip
-        if best is not None:
-            row.update(zip(("gap", "gap_low", "gap_high"), loss(trial, best), strict=True))
-        base = accuracy.baselines[trial]
-        if base in found and base != trial:
-            drop, low, high = loss(trial, base)
-            verdict, needed = interval_verdict(drop, low, high, len(scores), accuracy.margin)
-            row.update(
-                drop=drop, drop_low=low, drop_high=high, quality=verdict, quality_n_needed=needed
-            )
-        rows[trial] = row
-    return rows

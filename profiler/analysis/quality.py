@@ -10,6 +10,8 @@ from profiler.errors import DataError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from profiler.statistics.paired import Interval
+
     Array = npt.NDArray[Any]
 
 
@@ -116,6 +118,42 @@ def regression(
     return by_metric(_r2, values, truth, baselines, margin, seed)
 
 
+def by_mean(
+    scores: Mapping[str, Array],
+    outputs: Mapping[str, Array],
+    baselines: Mapping[str, str],
+    margin: float,
+) -> dict[str, dict[str, Any]]:
+    """Trial -> accuracy columns of the mean of a score per row, higher is better.
+
+    scores: trial -> (rows,), paired by row; t intervals, that of a loss widened where few scores
+    changed (statistics.rare). outputs: what they were computed from; equal outputs lose nothing.
+    """
+    import numpy as np
+
+    from profiler.statistics.paired import mean_difference_interval
+    from profiler.statistics.rare import LEAST_CHANGED, unseen
+
+    floats = [trial for trial in scores if baselines[trial] == trial]
+    best = max(floats, key=lambda trial: float(scores[trial].mean()), default=None)
+
+    def loss(trial: str, against: str) -> tuple[float, float | None, float | None]:
+        if np.array_equal(outputs[trial], outputs[against], equal_nan=True):
+            return 0.0, 0.0, 0.0
+        base, variant = scores[against], scores[trial]
+        changed = min(int((base != variant).sum()), LEAST_CHANGED)
+        more = unseen(changed, len(base), float(base.mean()))
+        if changed == 0:
+            return 0.0, -more, more
+        found = mean_difference_interval(base, variant)
+        if found.low is None or found.high is None:
+            return found.value, None, None
+        return found.value, min(found.low, found.value - more), max(found.high, found.value + more)
+
+    own = {t: mean_difference_interval(v, np.zeros(len(v))) for t, v in scores.items()}
+    return _columns(own, loss, best, baselines, margin)
+
+
 def by_metric(
     metric: Callable[[Array, Array], float],
     values: Mapping[str, Array],
@@ -123,22 +161,22 @@ def by_metric(
     baselines: Mapping[str, str],
     margin: float,
     seed: int,
-    counts: bool = False,
+    sums: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Trial -> accuracy columns of `metric(values, truth)`, higher is better.
 
     values: trial -> (rows, …), paired by row. BCa bootstrap intervals over rows, also of the loss
     against the trial's baseline (`drop`) and the best of them (`gap`). The verdict is that
-    interval against the margin, in units of the metric (statistics.verdict).
+    interval against the margin, in units of the metric (statistics.verdict). Where few rows
+    changed in a way that the metric feels, the interval of a loss is widened by what they cannot
+    rule out (statistics.rare).
 
-    counts: values are counts, most of them equal in two trials, and the metric a share: where few
-    rows changed, the interval of a loss is widened by what they cannot rule out (statistics.rare).
+    sums: values are what the metric is summed from, so equal ones don't prove equal answers.
     """
     import numpy as np
 
     from profiler.statistics.paired import bca_interval
-    from profiler.statistics.rare import unseen_share
-    from profiler.statistics.verdict import interval_verdict
+    from profiler.statistics.rare import changed_rows, unseen
 
     floats = [trial for trial in values if baselines[trial] == trial]
     best = max(floats, key=lambda trial: metric(values[trial], truth), default=None)
@@ -146,39 +184,54 @@ def by_metric(
     def loss(trial: str, against: str) -> tuple[float, float | None, float | None]:
         if trial == against:
             return 0.0, 0.0, 0.0
-        unseen = 0.0
-        if counts:
-            changed = np.any(values[trial] != values[against], axis=1)
-            unseen = unseen_share(int(changed.sum()), len(changed))
-        if np.array_equal(values[trial], values[against], equal_nan=True):
-            return 0.0, -unseen, unseen
+        base, variant = values[against], values[trial]
+        same = np.array_equal(base, variant, equal_nan=True)
+        if same and not sums:
+            return 0.0, 0.0, 0.0
+        felt = changed_rows(lambda mixed: metric(mixed, truth), base, variant)
+        more = unseen(felt, len(truth), metric(base, truth))
+        if felt == 0:
+            return 0.0, -more, more
         found = bca_interval(
             lambda base, variant, true: metric(base, true) - metric(variant, true),
-            [values[against], values[trial], truth],
+            [base, variant, truth],
             seed=seed,
         )
         if found.low is None or found.high is None:
             return found.value, None, None
         return (
             found.value,
-            min(found.low, found.value - unseen),
-            max(found.high, found.value + unseen),
+            min(found.low, found.value - more),
+            max(found.high, found.value + more),
         )
 
+    own = {t: bca_interval(metric, [v, truth], seed=seed) for t, v in values.items()}
+    return _columns(own, loss, best, baselines, margin)
+
+
+def _columns(
+    own: Mapping[str, Interval],
+    loss: Callable[[str, str], tuple[float, float | None, float | None]],
+    best: str | None,
+    baselines: Mapping[str, str],
+    margin: float,
+) -> dict[str, dict[str, Any]]:
+    """Trial -> its own interval, its loss against the best and its baseline, and the verdict."""
+    from profiler.statistics.verdict import interval_verdict
+
     rows: dict[str, dict[str, Any]] = {}
-    for trial, predicted in values.items():
-        interval = bca_interval(metric, [predicted, truth], seed=seed)
+    for trial, found in own.items():
         row: dict[str, Any] = {
-            "accuracy": interval.value,
-            "accuracy_low": interval.low,
-            "accuracy_high": interval.high,
+            "accuracy": found.value,
+            "accuracy_low": found.low,
+            "accuracy_high": found.high,
         }
         if best is not None:
             row.update(zip(("gap", "gap_low", "gap_high"), loss(trial, best), strict=True))
         base = baselines[trial]
-        if base in values and base != trial:
+        if base in own and base != trial:
             drop, low, high = loss(trial, base)
-            verdict, needed = interval_verdict(drop, low, high, len(truth), margin)
+            verdict, needed = interval_verdict(drop, low, high, found.n, margin)
             row.update(
                 drop=drop, drop_low=low, drop_high=high, quality=verdict, quality_n_needed=needed
             )
@@ -204,5 +257,5 @@ def by_sums(
     rows = np.arange(len(first))
     return by_metric(
         lambda values, _: score(values.sum(axis=0)), counts, rows, baselines, margin, seed,
-        counts=True,
+        sums=True,
     )  # fmt: skip

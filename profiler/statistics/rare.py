@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 LEAST_CHANGED = 10
 """from so many changed rows on the bootstrap is left alone"""
 
@@ -20,3 +26,34 @@ def unseen_share(changed: int, n: int, *, confidence: float = 0.95) -> float:
 
     limits = binomtest(changed, n).proportion_ci(confidence, method="exact")
     return float(limits.high) - changed / n
+
+
+def unseen(changed: int, n: int, worth: float) -> float:
+    """What unseen changed rows may cost, in units of a metric that gives the baseline `worth`.
+
+    Each at most what the average row is worth; 1 at least, as a metric that is a share has it.
+    """
+    return unseen_share(changed, n) * max(1.0, abs(worth))
+
+
+def changed_rows(
+    metric: Callable[[npt.NDArray[Any]], float],
+    base: npt.NDArray[Any],
+    variant: npt.NDArray[Any],
+) -> int:
+    """Rows, up to LEAST_CHANGED, whose answer by the variant alone moves the metric.
+
+    base, variant: (rows, …). That answers differ says little: after quantization all of them do,
+    and a metric that looks at the highest score feels few.
+    """
+    import numpy as np
+
+    differs = np.any((base != variant).reshape(len(base), -1), axis=1)
+    whole, mixed, count = metric(base), base.copy(), 0
+    for row in np.flatnonzero(differs):
+        mixed[row] = variant[row]
+        count += metric(mixed) != whole
+        mixed[row] = base[row]
+        if count == LEAST_CHANGED:
+            break
+    return count

@@ -104,3 +104,10 @@ def test_not_finite_vectors_are_wrong_and_no_crash():
     bad = OUTPUT.copy()
     bad[:] = np.nan
     assert accuracy(OUTPUT, bad, LABELS).rows()["v"]["accuracy"] < 1
+
+
+def test_rows_without_another_of_their_label_are_not_asked():
+    output = np.array([[1.0, 0, 0], [1, 0.1, 0], [0, 1, 0], [0, 1, 0.1], [0, 0, 1]])
+    found = embedding.retrieval(output, np.array([0, 0, 1, 1, 2]), (1,))
+    assert found["recall@1"] == 1
+    assert found["ndcg@10"] == pytest.approx(1)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
 from profiler.statistics.compare import (
+    _shaffer_pairs,
     benjamini_hochberg,
     compare,
     compare_family,
@@ -223,3 +224,9 @@ def test_too_few_rounds_stay_undecided_and_count() -> None:
     assert family["a"].verdict == "undecided"
     assert family["b"].verdict == "slower"
     assert compare_family({}) == {}
+
+
+def test_adjusted_p_values_of_pairs_never_fall() -> None:
+    found = _shaffer_pairs(np.array([[0.02, 0.021], [0.03, 1.0]]))
+    # Once the first comparison is decided, one hypothesis is left: 0.03 x 1 is below 0.021 x 2.
+    np.testing.assert_allclose(found, [[0.04, 0.042], [0.042, 1.0]])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import lfilter
+from scipy.special import stdtrit
 
 from profiler.statistics.intervals import (
     MINIMUM_ROUNDS,
@@ -220,3 +221,15 @@ def test_order_of_rounds_does_not_matter(seed: int, random: object) -> None:
     one, other = quantile_interval(latencies, 0.9), quantile_interval(shuffled, 0.9)
     assert other.high == pytest.approx(one.high, rel=1e-9)
     assert other.low == pytest.approx(one.low, rel=1e-9)
+
+
+def test_a_thin_tail_is_at_least_as_wide_as_the_rounds_own_quantiles_say() -> None:
+    for seed in range(20):  # 4 of 400 queries lie beyond the p99
+        rounds = lognormal_rounds(seed, 4, 100)
+        found = quantile_interval(rounds, 0.99)
+        own = np.array([np.quantile(np.log(x), 0.99) for x in rounds])
+        reach = stdtrit(3, 0.975) * own.std(ddof=1) / 2
+        assert found.low is not None
+        assert found.high is not None
+        assert math.log(found.low) <= math.log(found.value) - reach + 1e-12
+        assert math.log(found.high) >= math.log(found.value) + reach - 1e-12
