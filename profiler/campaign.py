@@ -43,6 +43,7 @@ from profiler.schema.wire import Job, Repetition, RoundRequest
 from profiler.session import Session, open_session
 from profiler.store import Store
 from profiler.stress import visit
+from profiler.units import counted
 
 
 def run(
@@ -224,7 +225,7 @@ class Campaign:
         files: list[Path] = []
         if target.backend != "null":
             files = prepared.files(self.store.folder, jobs.values())
-        title = f"{group.target}: {len(group.trials)} trials"
+        title = f"{group.target}: {counted(len(group.trials), 'trial')}"
         progress.group(title, state.budget_s, state.spent_s)
         while not state.stopped:
             active = tuple(jobs[t] for t in state.active())

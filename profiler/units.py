@@ -108,3 +108,8 @@ def format_elapsed(seconds: float) -> str:
     """Seconds of waiting as '1 min 05 s'."""
     whole = max(0, round(seconds))
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """'1 trial', '2 trials'."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

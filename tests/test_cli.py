@@ -60,6 +60,14 @@ def test_reading_commands_speak_json_and_text(profiler: Run, make_study, tmp_pat
     assert len(plan["trials"]) == 2
     assert "Nothing was run" in profiler("plan", study).stdout
     assert not (tmp_path / "results").exists()
+    wrong = tmp_path / "wrong.toml"
+    for old, new, says in (
+        ('labels = "labels"', 'labels = "lables"', 'did you mean "labels"?'),
+        ('"rows.npz"', '"row.npz"', "no such file"),
+        ('"model.onnx"', '"modell.onnx"', "no such file"),
+    ):
+        wrong.write_text(study.read_text().replace(old, new))
+        refused(profiler("plan", wrong), says)
     assert profiler("run", study, "-q").returncode == 0
     out = "results/tiny"
     assert json.loads(profiler("choose", out, "--json").stdout)["trial"].startswith("m/")

@@ -14,7 +14,7 @@ from rich.table import Table
 from profiler.errors import InputError
 from profiler.results import Results
 from profiler.schema.codec import encode, nearest
-from profiler.units import format_elapsed
+from profiler.units import counted, format_elapsed
 
 WIDTH = 80
 
@@ -30,12 +30,19 @@ def print_json(value: Any) -> None:
 
 
 def plan(what: Path, *, json: bool) -> None:
-    """Print the plan of a study."""
+    """Print the plan of a study. A mistake in its data or model files shows now, not in the run."""
+    from profiler import data
     from profiler.campaign import find_facts, study_targets
     from profiler.planning import Known, make_plan, recipes
     from profiler.schema.study import Study
+    from profiler.sources import inspect
 
     study = Study.read(what)
+    for model in study.models:
+        if model.onnx is not None:
+            inspect.load(study.folder / model.onnx)
+    if study.data is not None:
+        data.read(study.data, study.folder, study.seed)
     targets = study_targets(study)
     facts = find_facts(targets)
     study = recipes.resolve(study, {t.name: t for t in targets}, facts)
@@ -44,7 +51,8 @@ def plan(what: Path, *, json: bool) -> None:
         print_json({**encode(made), "trials": encode(made.trials)})
         return
     out = console()
-    shown = Table(title=f"{study.name}: {len(made.trials)} trials", title_justify="left", box=None)
+    title = f"{study.name}: {counted(len(made.trials), 'trial')}"
+    shown = Table(title=title, title_justify="left", box=None)
     for heading in ("trial", "scenario", "batch", "threads", "group"):
         shown.add_column(heading, justify="left" if heading in ("trial", "scenario") else "right")
     groups = {t.id: group.index for group in made.groups for t in group.trials}
@@ -59,7 +67,7 @@ def plan(what: Path, *, json: bool) -> None:
         out.print(f"not run: {exclusion.trial.id}: {exclusion.reason}{hint}", markup=False)
     cost = "" if made.most_usd is None else f", at most ${made.most_usd:.2f} at declared prices"
     out.print(
-        f"{len(made.groups)} group(s); estimated {format_elapsed(made.least_s)} to"
+        f"{counted(len(made.groups), 'group')}; estimated {format_elapsed(made.least_s)} to"
         f" {format_elapsed(made.most_s)} of measuring{cost}. Nothing was run."
     )
     if study.stress is not None:

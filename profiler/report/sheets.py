@@ -35,6 +35,7 @@ from profiler.report.records import (
     setting_name,
     threads_name,
 )
+from profiler.statistics.intervals import NOT_ENOUGH_ROUNDS, TOO_FEW_QUERIES
 from profiler.units import format_duration, format_size
 
 DOES_NOT_FIT: Final = "does not fit"
@@ -144,6 +145,19 @@ def _ratio_cells(row: Row, notes: Notes) -> tuple[str, str]:
     return f"{mark} {ratio_text(row['ratio'])}", span + hint
 
 
+def _why_none(rows: Sequence[Row]) -> str:
+    """Too few queries to bound a percentile, too few rounds for anything, or both."""
+    notes = {
+        row.get(f"{name}_note")
+        for row in measured(rows)
+        for name in ("p50", "p99")
+        if row.get(f"{name}_ns") is not None
+    }
+    queries = ["too few queries"] * (TOO_FEW_QUERIES in notes)
+    rounds = ["too few rounds"] * (NOT_ENOUGH_ROUNDS in notes or not queries)
+    return ", ".join(rounds + queries)
+
+
 def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """p50 with its interval, p99 (offline: throughput), and p50 against the baseline."""
     rows, notes = group.rows, Notes()
@@ -175,7 +189,7 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     verdicts = {r.get("verdict") for r in measured(rows) if interval_known(r, "ratio")}
     ratio_words = [f"{VERDICTS[v]} {v}" for v in VERDICTS if v in verdicts]
     if any(cell.startswith("~") for line in lines for cell in line.cells):
-        ratio_words.append("~ no interval: too few rounds")
+        ratio_words.append(f"~ no interval: {_why_none(rows)}")
     ended = dict.fromkeys(row["stopped"] for row in rows if row.get("stopped"))
     ratio_words += [f"stopped: {why}" for why in ended]
     return Sheet(

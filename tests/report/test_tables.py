@@ -124,6 +124,14 @@ def test_missing_values_are_neither_zero_nor_text(frame):
     assert not re.search(r"\s0\s", line)
 
 
+def test_why_there_is_no_interval(frame):
+    assert "~ no interval: too few rounds\n" in render(frame, "text")
+    row = frame.index[(frame["status"] == "ok") & frame["p99_low_ns"].notna()][0]
+    frame.loc[row, ["p99_low_ns", "p99_high_ns"]] = None
+    frame.loc[row, "p99_note"] = "n too small"
+    assert "~ no interval: too few queries" in render(frame, "text")
+
+
 def test_footnotes_say_why(frame):
     notes = rows_of(render(frame, "text"), "Latency")[-3:]
     assert notes == ["ᵃ busy neighbour", "ᵇ n too small", "ᶜ about 34 rounds would decide"]
