@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from profiler import own_metric, raw
+from profiler import own_metric, predictions, raw
 from profiler.analysis import (
     across,
     cost,
@@ -185,23 +185,10 @@ class Results:
     @cached_property
     def outputs(self) -> dict[str, Any]:
         """Trial id -> its predictions: evaluation rows, then confirmation rows."""
-        evaluation = self.prepared.evaluation
-        found: dict[str, Any] = {}
-        if evaluation is None:
-            return found
-        for trial, taken in self.samples.items():
-            for one in taken.taken.values():
-                named = one.repetition.outputs
-                if named:
-                    name = evaluation.output or next(iter(named))
-                    if name not in named:
-                        raise InputError(
-                            f"data.output: the model has no output {name!r}",
-                            hint=f"it has {', '.join(named)}",
-                        )
-                    found[trial] = read_array(self.folder, named[name])
-                    break
-        return found
+        if self.prepared.evaluation is None or self.study.data is None:
+            return {}
+        asked = self.study.data
+        return predictions.of_trials(self.samples, self.folder, asked.output, asked.detections)
 
     @cached_property
     def stress(self) -> Stress:

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis import agreement, damage, embedding, masks, quality, task_metrics, tokens
+from profiler.analysis import (
+    agreement,
+    damage,
+    detection,
+    embedding,
+    masks,
+    quality,
+    task_metrics,
+    tokens,
+)
 from profiler.errors import InputError
 from profiler.schema.data import DataSpec
 
@@ -52,6 +61,10 @@ class Accuracy:
     def _masks(self) -> bool:
         return self.task == "segmentation"
 
+    @property
+    def _boxes(self) -> bool:
+        return self.task == "detection"
+
     def _same_pixels(self) -> dict[str, dict[str, Any]]:
         """Trial -> share of pixels with the baseline's class, and how many differ.
 
@@ -66,6 +79,9 @@ class Accuracy:
                 found[trial] = {"agreement": 1 - flips / output.size, "flips": flips}
         return found
 
+    def _found(self, trial: str, labels: Array) -> Array:
+        return detection.judged(self.outputs[trial], labels, self.spec.ignored)
+
     def _pixels(self, trial: str, labels: Array) -> Array:
         spec = self.spec
         classes = 1 + max(int(part[part != spec.ignored].max(initial=0)) for part in labels)
@@ -79,19 +95,22 @@ class Accuracy:
             return output.reshape(-1, *output.shape[2:])
         return output[tokens.kept(self.labels, self.spec.ignored)[0]]
 
+    def _near(self) -> dict[str, dict[str, Any]]:
+        """Trial -> how near its outputs are to its baseline's, which needs no labels."""
+        if self._boxes:  # boxes change their order with the last bit of a score
+            return {}
+        if self._masks:
+            return self._same_pixels()
+        return agreement.agreement(
+            {trial: self._scored(output) for trial, output in self.outputs.items()},
+            self.baselines,
+            self._classes or self._tokens,
+        )
+
     def rows(self) -> dict[str, dict[str, Any]]:
         """Trial -> the table's columns on accuracy, agreement, damage and costs."""
         found: dict[str, dict[str, Any]] = {trial: {} for trial in self.outputs}
-        near = (
-            self._same_pixels()
-            if self._masks
-            else agreement.agreement(
-                {trial: self._scored(output) for trial, output in self.outputs.items()},
-                self.baselines,
-                self._classes or self._tokens,
-            )
-        )
-        for trial, columns in near.items():
+        for trial, columns in self._near().items():
             found[trial].update(columns)
         for trial, columns in self._judged().items():
             found[trial].update(columns)
@@ -134,12 +153,17 @@ class Accuracy:
             judged = quality.by_sums(
                 masks.mean_union, counts, self.baselines, self.margin, self.seed
             )
-            rarest = masks.rarest(next(iter(counts.values())))
-            if rarest < masks.LEAST_ROWS:  # a verdict would be about a handful of rows
-                needed = -(-len(labels) * masks.LEAST_ROWS // max(1, rarest))
-                undecided = {"quality": "undecided", "quality_n_needed": needed}
-                judged = {t: {**r, **undecided} if "quality" in r else r for t, r in judged.items()}
+            judged = _enough(judged, masks.rarest(next(iter(counts.values()))), len(labels))
             return {t: {**row, name: "mIoU"} for t, row in judged.items()}
+        if self._boxes:
+            boxes = {t: self._found(t, labels) for t in self.outputs}
+            true = detection.true_boxes(labels, self.spec.ignored)
+            judged = quality.by_metric(
+                detection.mean_precision, detection.alike(boxes), true, self.baselines,
+                self.margin, self.seed,
+            )  # fmt: skip
+            judged = _enough(judged, detection.rarest(true), len(labels))
+            return {t: {**row, name: "mAP"} for t, row in judged.items()}
         judged = quality.regression(self.outputs, self.baselines, labels, self.margin, self.seed)
         return {t: {**row, name: "R²"} for t, row in judged.items()}
 
@@ -232,6 +256,9 @@ class Accuracy:
             return {}
         if self._classes:
             return task_metrics.classification(output, self.labels, self.spec.top_k)
+        if self._boxes:
+            true = detection.true_boxes(self.labels, self.spec.ignored)
+            return detection.metrics(self._found(trial, self.labels), true)
         if self._masks:
             return masks.metrics(self._pixels(trial, self.labels).sum(axis=0))
         if self._tokens:
@@ -275,3 +302,12 @@ def words(cell: damage.Cell) -> str:
         f"{cell.column} {cell.value}: {cell.drop * 100:.1f} points lost"
         f" ({cell.lost} of {cell.n} rows lost, {cell.gained} gained)"
     )
+
+
+def _enough(judged: dict[str, dict[str, Any]], rarest: int, rows: int) -> dict[str, dict[str, Any]]:
+    """Without a verdict where the rarest class is in a handful of rows: it would be about those."""
+    if rarest >= masks.LEAST_ROWS:
+        return judged
+    needed = -(-rows * masks.LEAST_ROWS // max(1, rarest))
+    undecided = {"quality": "undecided", "quality_n_needed": needed}
+    return {t: {**row, **undecided} if "quality" in row else row for t, row in judged.items()}

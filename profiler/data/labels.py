@@ -18,10 +18,13 @@ def check_each(spec: DataSpec, column: Array, where: str) -> Array:
     """Labels as int64 (rows, tokens): tags from 0, or the label that is ignored.
 
     For segmentation (rows, height, width), whole numbers in the file's own type: they are many.
+    For detection (rows, boxes, 5) as float64: corners and class.
     Raises DataError naming the first row that does not fit.
     """
     if spec.task == "segmentation":
         return _check_masks(spec, column, where)
+    if spec.task == "detection":
+        return _check_boxes(spec, column, where)
     if column.ndim != 2:
         raise DataError(
             f"{where}: expected one tag number a token, shape (rows, tokens), got "
@@ -71,6 +74,54 @@ def _check_masks(spec: DataSpec, column: Array, where: str) -> Array:
     if not some:
         raise DataError(f"{where}: expected a label other than {spec.ignored}, got none")
     return column
+
+
+def _check_boxes(spec: DataSpec, column: Array, where: str) -> Array:
+    if column.ndim != 3 or column.shape[2] != 5:
+        raise DataError(
+            f"{where}: expected boxes of shape (rows, boxes, 5) with x1, y1, x2, y2 and class, got "
+            f"{list(column.shape)}",
+            hint=f"fill rows with fewer boxes up with the class {spec.ignored}",
+        )
+    labels = column.astype(np.float64)
+    names, counted = labels[..., 4], labels[..., 4] != spec.ignored
+    top = spec.classes or np.inf
+    for bad, expected in (
+        (counted & ((names != np.floor(names)) | (names < 0) | (names >= top)),
+         f"a class from 0{'' if spec.classes is None else f' to {spec.classes - 1}'}"),
+        (counted & ((labels[..., 2] <= labels[..., 0]) | (labels[..., 3] <= labels[..., 1])),
+         "x1 < x2 and y1 < y2"),
+    ):  # fmt: skip
+        if bad.any():
+            row, box = np.argwhere(bad)[0]
+            raise DataError(
+                f"{where}: row {row}, box {box}: expected {expected}, got "
+                f"{', '.join(f'{value:g}' for value in labels[row, box])}",
+                hint="corners, not width and height; rows and boxes count from 0",
+            )
+    if not counted.any():
+        raise DataError(f"{where}: expected a box in some row, got none")
+    return labels
+
+
+def _check_detections(spec: DataSpec, model: str, outputs: dict[str, Tensor]) -> None:
+    """Detection: one output (rows, boxes, 6), or three of boxes, scores and classes."""
+    if not spec.detections:
+        tensor = outputs[spec.output or next(iter(outputs))]
+        last = tensor.shape[-1] if tensor.shape else None
+        if len(tensor.shape) != 3 or (isinstance(last, int) and last != 6):
+            raise DataError(
+                "data.task: detection needs an output of shape (rows, boxes, 6) with x1, y1, x2, "
+                f"y2, score and class; {model} has {tensor.name} {list(tensor.shape)}",
+                hint='name three outputs: detections = ["boxes", "scores", "classes"]',
+            )
+        return
+    missing = [name for name in spec.detections if name not in outputs]
+    if missing:
+        raise DataError(
+            f"data.detections: {model} has no output {missing[0]!r}",
+            hint=f"it has {', '.join(outputs)}",
+        )
 
 
 def _check_pixels(spec: DataSpec, model: str, scores: Tensor, labels: Array) -> None:
@@ -143,6 +194,9 @@ def check_scores(spec: DataSpec | None, baseline: Artifact, labels: Array | None
     if spec is None or labels is None or spec.task not in ("classification", *IGNORED):
         return
     outputs = {tensor.name: tensor for tensor in baseline.outputs}
+    if spec.task == "detection" and (spec.detections or spec.output in (None, *outputs)):
+        _check_detections(spec, baseline.model, outputs)
+        return
     scores = outputs.get(spec.output) if spec.output else baseline.outputs[0]
     if scores is None:
         raise DataError(

@@ -10,6 +10,7 @@ from profiler.report.records import Row, clean
 
 _SHARES = {
     "entity_f1": "entity F1 %", "entity_precision": "precision %", "entity_recall": "recall %",
+    "map": "mAP %", "map50": "AP50 %", "map75": "AP75 %",
     "miou": "mIoU %", "pixel_accuracy": "right pixels %",
     "token_accuracy": "right tokens %", "f1_macro": "macro F1 %", "f1_micro": "micro F1 %",
     "auc_pr": "AUC-PR %", "ece": "ECE %",

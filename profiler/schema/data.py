@@ -11,9 +11,15 @@ from profiler.schema.images import ImageSpec
 from profiler.schema.text import TextSpec
 
 Task = Literal[
-    "classification", "regression", "embedding", "token-classification", "segmentation", "custom"
+    "classification",
+    "regression",
+    "embedding",
+    "token-classification",
+    "segmentation",
+    "detection",
+    "custom",
 ]
-IGNORED = {"token-classification": -100, "segmentation": 255}
+IGNORED = {"token-classification": -100, "segmentation": 255, "detection": -1}
 """label that does not count, by task, unless the study names another"""
 CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _CUT = re.compile(r"[BIES]-.+")
@@ -44,6 +50,8 @@ class DataSpec:
     """embedding: rows with equal labels are to be found near each other;
     token-classification: labels are one tag number a token, scores (rows, tokens, tags);
     segmentation: labels are one class number a pixel, scores as class_axis says;
+    detection: labels are boxes (rows, boxes, 5) of x1, y1, x2, y2 and class, in the coordinates of
+    the model, whose output is (rows, boxes, 6) with the score before the class;
     custom: labels are numbers of any shape, and only `metric` knows what they mean"""
     metric: Optional[str] = None
     """'file.py:function' beside the study, instead of the task's own accuracy. It is imported and
@@ -64,11 +72,14 @@ class DataSpec:
     """token-classification: names of the tags, in the order of the scores. "O" beside "B-…" and
     "I-…" make entities, and their F1 the accuracy; otherwise it is the share of right tokens"""
     ignore: Optional[int] = None
-    """label of tokens or pixels that don't count; default: -100, or 255 for segmentation"""
+    """label of tokens or pixels that don't count, or class of a box that is none; default: -100,
+    255 for segmentation, -1 for detection"""
     class_axis: int = 1
     """segmentation: 1 for scores (rows, classes, height, width), 3 where the classes come last"""
     output: Optional[str] = None
     """model output that holds scores; default: the first"""
+    detections: tuple[str, ...] = ()
+    """detection: the outputs with boxes, scores and classes, where they are three"""
     split: Optional[str] = None
     """column that says 'calibration', 'evaluation' (or 'selection') or 'confirmation'; rows with
     another value are not used"""
@@ -128,7 +139,12 @@ class DataSpec:
         if self.class_axis != 1 and (self.class_axis != 3 or self.task != "segmentation"):
             raise DecodeError("class_axis", '1 or 3, for task = "segmentation"', self.class_axis)
         if self.ignore is not None and self.task not in IGNORED:
-            raise DecodeError("ignore", "task token-classification or segmentation", self.task)
+            raise DecodeError("ignore", f"one of the tasks {', '.join(IGNORED)}", self.task)
+        if self.detections and (self.task != "detection" or len(self.detections) != 3):
+            raise DecodeError(
+                "detections", 'three outputs (boxes, scores, classes), for task = "detection"',
+                list(self.detections),
+            )  # fmt: skip
         if not self.tags:
             return
         if self.task != "token-classification":
