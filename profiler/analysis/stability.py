@@ -14,6 +14,8 @@ from profiler.schema.variant import TOO_NOISY_DB
 Level = Literal["good", "note", "problem"]
 WIDE = 0.05
 DRIFT = 0.05
+LONE = 0.15
+"""A process so much slower than its trial's others, alone in its round, met something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,7 @@ def of_results(
             )
         )
     found += _drift(samples)
+    found += _lone(samples)
     found += _drowned(measured)
     if not found:
         found.append(Finding(level="good", text="nothing speaks against these numbers"))
@@ -138,6 +141,39 @@ def _drift(samples: Mapping[str, Samples]) -> list[Finding]:
             text=f"the whole machine became {abs(change):.0%} {word} during the run",
             advice="ratios between trials are not affected, absolute times are: let the device"
             " cool down between runs, or fix its clock",
+        )
+    ]
+
+
+def _lone(samples: Mapping[str, Samples]) -> list[Finding]:
+    """Single processes that were slow for their whole round, while the others of it were not."""
+    import numpy as np
+
+    excess: dict[Any, dict[str, float]] = {}
+    for trial, one in samples.items():
+        values = one.p50_by_round()
+        if len(values) >= 4:
+            usual = float(np.median(list(values.values())))
+            for key, value in values.items():
+                excess.setdefault(key, {})[trial] = value / usual - 1
+    slow = [
+        (trial, more)
+        for round_ in excess.values()
+        for trial, more in round_.items()
+        if more > LONE
+        and len(round_) > 1
+        and np.median([others for name, others in round_.items() if name != trial]) < LONE / 2
+    ]
+    if not slow:
+        return []
+    trial, most = max(slow, key=lambda found: found[1])
+    return [
+        Finding(
+            level="note",
+            text=f"{len(slow)} of {sum(map(len, excess.values()))} processes were slow for their"
+            f" whole round while the others of it were not, most {trial} ({most:.0%})",
+            advice="a CPU that something else keeps busy slows whoever runs there: put one-thread"
+            ' trials on one CPU, [sweep] affinity = ["0"]; more rounds help, too',
         )
     ]
 

@@ -86,6 +86,17 @@ def test_a_quiet_trial_is_quiet_and_a_disturbed_one_says_by_what() -> None:
     assert "disturbed" in (describe(disturbed="other processes were busy") or "")
 
 
+def test_a_process_that_was_slow_alone_is_told_with_what_to_type() -> None:
+    calm = [100.0, 101, 99, 100, 100, 101]
+    alone = {"a": samples("a", calm), "b": samples("b", [100.0, 101, 135, 100, 99, 100])}
+    said = texts(stability.of_results([], alone, 0.01))
+    assert "1 of 12 processes were slow for their whole round" in said
+    assert "most b (35%)" in said
+    assert 'affinity = ["0"]' in said
+    both = {"a": samples("a", [100.0, 101, 134, 100, 99, 100]), "b": alone["b"]}
+    assert "whole round" not in texts(stability.of_results([], both, 0.01)), "the machine was slow"
+
+
 def test_ticks_of_short_blocks_accuse_nobody() -> None:
     # Blocks of 2 ms that use 2 ms; every fifth meets a tick of 10 ms, which is its own time.
     tick, own = TICK_NS, 2_000_000
