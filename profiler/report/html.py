@@ -275,8 +275,10 @@ def _numbers(texts: Sequence[str]) -> list[str]:
             if longest
             else ""
         )
-        pad = f'<span class="pad" aria-hidden="true">{lacking}</span>' if lacking else ""
         following, letter = split_note(rest)
+        if following.startswith("–"):  # an interval: a gap in its middle would look like a fault
+            lacking = ""
+        pad = f'<span class="pad" aria-hidden="true">{lacking}</span>' if lacking else ""
         # a footnote letter stands at once behind its number and takes no room
         note = f'<span class="note">{letter}</span>' if letter else ""
         after = escape(following) + note if following else note
