@@ -15,6 +15,7 @@ import pytest
 from profiler import Study, load, run
 from profiler.errors import InputError, Interrupted, ResultsError
 from profiler.progress import Silent
+from profiler.statistics.intervals import NO_SPREAD
 
 MakeStudy = Callable[..., Path]
 
@@ -34,8 +35,10 @@ def test_a_study_from_file_to_frontier(make_study: MakeStudy, tmp_path: Path) ->
     for column in ("p50_ns", "p99_ns", "throughput", "load_ns", "first_query_ns",
                    "memory_peak_bytes", "file_bytes"):  # fmt: skip
         assert (table[column] > 0).all(), column
-    assert (table["p50_low_ns"] <= table["p50_ns"]).all()
-    assert (table["p50_ns"] <= table["p50_high_ns"]).all()
+    # A model of 3 us can agree to the clock's tick in all rounds: then there is no interval.
+    known = table[table["p50_note"] != NO_SPREAD]
+    assert (known["p50_low_ns"] <= known["p50_ns"]).all()
+    assert (known["p50_ns"] <= known["p50_high_ns"]).all()
     assert results.complete
     assert len(results.frontier()) >= 1
     raw = results.raw("m/fp32")

@@ -35,7 +35,6 @@ from profiler.report.records import (
     setting_name,
     threads_name,
 )
-from profiler.statistics.intervals import NOT_ENOUGH_ROUNDS, TOO_FEW_QUERIES
 from profiler.units import format_duration, format_size
 
 DOES_NOT_FIT: Final = "does not fit"
@@ -146,16 +145,21 @@ def _ratio_cells(row: Row, notes: Notes) -> tuple[str, str]:
 
 
 def _why_none(rows: Sequence[Row]) -> str:
-    """Too few queries to bound a percentile, too few rounds for anything, or both."""
+    """Too few queries to bound a percentile, too few rounds, or rounds that agree to the tick."""
+    from profiler.statistics.intervals import NO_SPREAD, NOT_ENOUGH_ROUNDS, TOO_FEW_QUERIES
+
     notes = {
         row.get(f"{name}_note")
         for row in measured(rows)
         for name in ("p50", "p99")
         if row.get(f"{name}_ns") is not None
     }
-    queries = ["too few queries"] * (TOO_FEW_QUERIES in notes)
-    rounds = ["too few rounds"] * (NOT_ENOUGH_ROUNDS in notes or not queries)
-    return ", ".join(rounds + queries)
+    words = {
+        NOT_ENOUGH_ROUNDS: "too few rounds",
+        TOO_FEW_QUERIES: "too few queries",
+        NO_SPREAD: NO_SPREAD,
+    }
+    return ", ".join(words[note] for note in words if note in notes) or "too few rounds"
 
 
 def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
