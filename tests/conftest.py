@@ -100,6 +100,23 @@ def make_study(tmp_path: Path, make_model: Callable[..., Path]) -> Callable[...,
 
 
 @pytest.fixture
+def task_study(tmp_path: Path) -> Callable[..., Path]:
+    """task_study(model, variant, *lines of data) -> study.toml, rows.npz beside it."""
+
+    def write(model: str, variant: str, *data: str) -> Path:
+        path = tmp_path / "study.toml"
+        path.write_text(
+            f'name = "task"\nthreads = [1]\nvariants = ["fp32", "{variant}"]\n'
+            f'[[models]]\nname = "{model}"\nonnx = "{model}.onnx"\n'
+            '[data]\nfile = "rows.npz"\nlabels = "labels"\ncalibration_rows = 8\n'
+            + "\n".join(data) + FAST
+        )  # fmt: skip
+        return path
+
+    return write
+
+
+@pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """stub(mode): from now on `ssh` is tests/stubs/ssh in that mode."""
     folder = Path(__file__).resolve().parent / "stubs"

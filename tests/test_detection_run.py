@@ -7,30 +7,11 @@ from profiler.campaign import run
 from profiler.commands import look
 from profiler.errors import ProfilerError
 
-STUDY = """
-name = "boxes"
-threads = [1]
-variants = ["fp32", "int8-dynamic"]
-[[models]]
-name = "net"
-onnx = "net.onnx"
-[data]
-file = "rows.npz"
-labels = "labels"
-task = "detection"
-calibration_rows = 8
-{more}
-[measure]
-budget = "3s"
-round_time = "20ms"
-block_time = "2ms"
-max_rounds = 4
-"""
 THREE = 'detections = ["boxes", "scores", "classes"]'
 
 
 @pytest.fixture
-def boxes(tmp_path):
+def boxes(tmp_path, task_study):
     """boxes(more) -> study.toml; 48 rows of 3 boxes that the model passes on as it gets them."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -67,9 +48,7 @@ def boxes(tmp_path):
             tmp_path / "rows.npz", at=at, score=rng.random((48, 3, 1)).astype(np.float32),
             labels=labels, **{"class": names},
         )  # fmt: skip
-        path = tmp_path / "study.toml"
-        path.write_text(STUDY.format(more=more))
-        return path
+        return task_study("net", "int8-dynamic", 'task = "detection"', more)
 
     return make, labels
 

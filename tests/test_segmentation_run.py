@@ -7,30 +7,9 @@ from profiler.campaign import run
 from profiler.commands import look
 from profiler.errors import ProfilerError
 
-STUDY = """
-name = "cut"
-threads = [1]
-variants = ["fp32", "int8-static"]
-[[models]]
-name = "net"
-onnx = "net.onnx"
-[data]
-file = "rows.npz"
-inputs = {{ x = "x" }}
-labels = "labels"
-task = "segmentation"
-calibration_rows = 8
-{more}
-[measure]
-budget = "3s"
-round_time = "20ms"
-block_time = "2ms"
-max_rounds = 4
-"""
-
 
 @pytest.fixture
-def cut(tmp_path):
+def cut(tmp_path, task_study):
     """cut(more) -> study.toml; 128 images of 8 × 8, labels by fp32, the first line ignored."""
     import onnx
     import onnxruntime as ort
@@ -54,9 +33,9 @@ def cut(tmp_path):
 
     def make(more="", labels=labels):
         np.savez(tmp_path / "rows.npz", x=x, labels=labels)
-        path = tmp_path / "study.toml"
-        path.write_text(STUDY.format(more=more))
-        return path
+        return task_study(
+            "net", "int8-static", 'inputs = { x = "x" }', 'task = "segmentation"', more
+        )
 
     return make, labels
 

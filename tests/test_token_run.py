@@ -9,30 +9,10 @@ from profiler.errors import ProfilerError
 from profiler.results import load
 
 TAGS = '["O", "B-PER", "I-PER"]'
-STUDY = """
-name = "ner"
-threads = [1]
-variants = ["fp32", "int4:rtn-16"]
-[[models]]
-name = "tagger"
-onnx = "tagger.onnx"
-[data]
-file = "rows.npz"
-inputs = {{ x = "x" }}
-labels = "labels"
-task = "token-classification"
-calibration_rows = 8
-{more}
-[measure]
-budget = "3s"
-round_time = "20ms"
-block_time = "2ms"
-max_rounds = 4
-"""
 
 
 @pytest.fixture
-def ner(tmp_path):
+def ner(tmp_path, task_study):
     """ner(more) -> study.toml; 128 rows of 6 tokens, the last one ignored, labels by fp32."""
     import onnx
     import onnxruntime as ort
@@ -55,9 +35,9 @@ def ner(tmp_path):
 
     def make(more="", labels=labels):
         np.savez(tmp_path / "rows.npz", x=x, labels=labels)
-        path = tmp_path / "study.toml"
-        path.write_text(STUDY.format(more=more))
-        return path
+        return task_study(
+            "tagger", "int4:rtn-16", 'inputs = { x = "x" }', 'task = "token-classification"', more
+        )
 
     return make, labels
 

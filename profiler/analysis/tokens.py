@@ -83,7 +83,7 @@ def entity_counts(predicted: Array, labels: Array, tags: Sequence[str], ignore: 
 def f1(counts: Array) -> float:
     """2 × right / (predicted + true) of summed `entity_counts`; 0 without any entity."""
     right, predicted, true = counts
-    return float(2 * right / (predicted + true)) if predicted + true else 0.0
+    return _over(2 * right, predicted + true)
 
 
 def token_counts(predicted: Array, labels: Array, ignore: int) -> Array:
@@ -96,8 +96,7 @@ def token_counts(predicted: Array, labels: Array, ignore: int) -> Array:
 
 def share(counts: Array) -> float:
     """Right / counted of summed `token_counts`."""
-    right, counted = counts
-    return float(right / counted) if counted else 0.0
+    return _over(*counts)
 
 
 def metrics(predicted: Array, labels: Array, spec: DataSpec) -> dict[str, Any]:
