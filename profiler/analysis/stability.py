@@ -172,8 +172,8 @@ def _lone(samples: Mapping[str, Samples]) -> list[Finding]:
             level="note",
             text=f"{len(slow)} of {sum(map(len, excess.values()))} processes were slow for their"
             f" whole round while the others of it were not, most {trial} ({most:.0%})",
-            advice="a CPU that something else keeps busy slows whoever runs there: put one-thread"
-            ' trials on one CPU, [sweep] affinity = ["0"]; more rounds help, too',
+            advice="a CPU that something else keeps busy slows whoever runs there; the intervals"
+            " hold it, and more rounds or fewer threads than cores make them narrower",
         )
     ]
 

@@ -88,7 +88,7 @@ class Job:
     slo_ns: Optional[int] = None
     """server: limit on p99, counted from the scheduled arrival"""
     affinity: tuple[int, ...] = ()
-    """CPUs the runner may use; empty: all"""
+    """CPUs the runner may use; empty: all, or the round's CPU where one thread is all it needs"""
     starts: int = 3
     """cold_start: fresh processes a round"""
     cache: str = "warm"
@@ -253,6 +253,8 @@ class Repetition:
     """output name -> sha of an .npy blob with one prediction per row"""
     providers: tuple[str, ...] = ()
     """providers the session really has, in order"""
+    affinity: tuple[int, ...] = ()
+    """CPUs the runner was kept on; empty: any"""
     engine_build_ns: Optional[int] = None
     """TensorRT: load and first query of the one process that built the engine"""
     placement: Optional[Placement] = None

@@ -41,6 +41,22 @@ def parse_cpu_line(stat: str) -> tuple[int, int]:
     return (user + nice + system + irq + softirq) * _TICK_NS, steal * _TICK_NS
 
 
+def parse_busy_ticks(stat: str) -> dict[int, int]:
+    """CPU -> ticks since boot that it was not idle, or was taken by the hypervisor (/proc/stat)."""
+    found = {}
+    for line in stat.splitlines():
+        name, *counts = line.split()
+        if name.startswith("cpu") and name != "cpu":
+            user, nice, system, _idle, _iowait, irq, softirq, *rest = map(int, counts)
+            found[int(name[3:])] = user + nice + system + irq + softirq + (rest[0] if rest else 0)
+    return found
+
+
+def busy_ticks() -> dict[int, int]:
+    """`parse_busy_ticks` now; empty where there is no /proc/stat."""
+    return parse_busy_ticks(read_text("/proc/stat") or "")
+
+
 def _run_delay_ns() -> Optional[int]:
     """Time all threads of this process waited for a CPU (2nd field of schedstat)."""
     total, seen = 0, False

@@ -29,7 +29,7 @@ from profiler.schema.wire import (
     RoundRequest,
     Start,
 )
-from profiler.worker import page_cache
+from profiler.worker import cpus, page_cache
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.child import NO_SPACE, Child, RunnerFailed
 from profiler.worker.noise import disturbance
@@ -96,6 +96,7 @@ class Round:
     def run(self) -> tuple[Repetition, ...]:
         """All repetitions of the round, in the order of the request."""
         try:
+            self._share_cpu()
             self._start()
             self._measure()
             for slot in self._alive():
@@ -118,6 +119,14 @@ class Round:
             slot.failed = failed
             if slot.child is not None:
                 slot.child.kill()
+
+    def _share_cpu(self) -> None:
+        """Runners of one thread that may use any CPU are kept on one, the same for all."""
+        solo = [slot for slot in self.slots if cpus.solo(slot.job)]
+        cpu = cpus.draw_now(self.request.seed) if solo else None
+        if cpu is not None:
+            for slot in solo:
+                slot.job = replace(slot.job, affinity=(cpu,))
 
     def _start(self) -> None:
         """Processes import side by side; sessions load one at a time, so load times are clean."""
@@ -282,6 +291,7 @@ class Round:
             memory=decode(Memory, facts.pop("memory")),
             energy=decode(Energy, facts.pop("energy")),
             providers=tuple(facts.pop("providers")),
+            affinity=slot.job.affinity,
             placement=None if placement is None else decode(Placement, placement),
             **facts,
         )

@@ -92,7 +92,7 @@ def test_a_process_that_was_slow_alone_is_told_with_what_to_type() -> None:
     said = texts(stability.of_results([], alone, 0.01))
     assert "1 of 12 processes were slow for their whole round" in said
     assert "most b (35%)" in said
-    assert 'affinity = ["0"]' in said
+    assert "more rounds" in said
     both = {"a": samples("a", [100.0, 101, 134, 100, 99, 100]), "b": alone["b"]}
     assert "whole round" not in texts(stability.of_results([], both, 0.01)), "the machine was slow"
 
