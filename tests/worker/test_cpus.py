@@ -5,7 +5,8 @@ import random
 import pytest
 
 from profiler.schema.wire import GpuOptions, Job
-from profiler.worker.cpus import draw, solo
+from profiler.worker import cpus
+from profiler.worker.cpus import draw, draw_now, solo
 from profiler.worker.instruments import parse_busy_ticks
 
 STAT = """cpu  30 0 12 500 9 0 1 4 0 0
@@ -49,6 +50,15 @@ def test_the_draw_takes_every_idle_cpu_and_no_busy_one():
     drawn = {draw([0, 1, 2, 3], ALIKE, busy, random.Random(seed)) for seed in range(40)}
     assert drawn == {1, 2}
     assert draw([0, 1, 2, 3], ALIKE, dict.fromkeys(range(4), 5), random.Random(0)) is not None
+
+
+def test_the_cpu_is_drawn_by_the_rounds_seed(monkeypatch):
+    monkeypatch.setattr(cpus, "WATCH_S", 0)
+    monkeypatch.setattr(cpus, "busy_ticks", dict)
+    monkeypatch.setattr(cpus, "core_groups", list)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 5})
+    assert {draw_now(seed) for seed in range(20)} == {0, 1, 5}
+    assert draw_now(7) == draw_now(7)
 
 
 def test_no_cpu_is_drawn_from_unlike_ones():
