@@ -133,8 +133,9 @@ def _stress_left(results: Results) -> int:
 
 
 def _recipe_name(trial: Trial) -> str:
-    options = (f"{key.rsplit('.', 1)[-1]}={value}" for key, value in trial.session_options.items())
-    return " ".join([trial.variant, trial.provider, trial.optimization, *options])
+    swept = {**trial.session_options, **trial.provider_options, **trial.shapes}
+    settings = (f"{key.rsplit('.', 1)[-1]}={value}" for key, value in swept.items())
+    return " ".join([trial.variant, trial.provider, trial.optimization, *settings])
 
 
 def axes(results: Results) -> tuple[str, str]:

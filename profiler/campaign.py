@@ -206,7 +206,10 @@ class Campaign:
 
     def _plan(self, prepared: Prepared, facts: dict[str, dict[str, Any]]) -> Plan:
         known = Known(
-            facts=facts, fixed_batch=prepared.fixed_batch, failed_variants=prepared.failed
+            facts=facts,
+            fixed_batch=prepared.fixed_batch,
+            failed_variants=prepared.failed,
+            symbolic=prepared.symbolic,
         )
         sizes = {key: artifact.bytes for key, artifact in prepared.artifacts.items()}
         plan = make_plan(self.study, tuple(self.targets.values()), known, sizes)

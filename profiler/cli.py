@@ -51,7 +51,7 @@ def run(
     budget: Annotated[Optional[str], typer.Option(help="Time for each group, e.g. 30s.")] = None,
     precision: Annotated[Optional[str], typer.Option(help="Half-width to reach, e.g. 1%.")] = None,
     shape: Annotated[
-        Optional[list[str]], typer.Option(help="Model only: NAME=SIZE of a symbolic dimension.")
+        Optional[list[str]], typer.Option(help="Model only: NAME=SIZE[,SIZE] of an open dimension.")
     ] = None,
     variants: Annotated[Optional[str], typer.Option(help="Model only: fp32,int8-dynamic,…")] = None,
     threads: Annotated[Optional[str], typer.Option(help="Model only: thread counts, 1,2.")] = None,
@@ -218,20 +218,53 @@ def choose(
 
 @app.command()
 def compare(
-    results: Folder,
-    first: Annotated[str, typer.Argument(help="Trial, or a second results folder.")],
+    what: Annotated[
+        Path, typer.Argument(help="A results folder or a model (.onnx).", metavar="RESULTS|MODEL")
+    ],
+    first: Annotated[str, typer.Argument(help="Trial, a second results folder, or model.")],
     second: Annotated[
-        Optional[list[str]], typer.Argument(help="One or more trials to compare with.")
+        Optional[list[str]], typer.Argument(help="One or more to compare with.")
     ] = None,
+    output: Output = None,
+    target: Target = None,
+    budget: Annotated[Optional[str], typer.Option(help="Models only: time, e.g. 30s.")] = None,
+    precision: Annotated[
+        Optional[str], typer.Option(help="Models only: half-width to reach, e.g. 0.5%.")
+    ] = None,
+    shape: Annotated[
+        Optional[list[str]],
+        typer.Option(help="Models only: NAME=SIZE[,SIZE] of an open dimension."),
+    ] = None,
+    threads: Annotated[Optional[str], typer.Option(help="Models only: thread counts, 1,2.")] = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Compare trials, or two results folders: effect, interval, and a verdict."""
+    """Compare trials, two results folders, or model files: effect, interval, and a verdict.
+
+    profiler compare RESULTS TRIAL TRIAL, profiler compare RESULTS RESULTS, or
+    profiler compare A.onnx B.onnx, which measures both in the same rounds.
+    """
     from profiler.commands import compare as command
 
+    limits = {k: v for k, v in (("budget", budget), ("precision", precision)) if v}
+    if what.suffix == ".onnx":
+        files = [what, Path(first), *map(Path, second or [])]
+        options = {
+            "targets": target or [], "measure": limits, "shapes": shape or [], "threads": threads,
+        }  # fmt: skip
+        command.models(files, output, options, quiet=quiet, json=json)
+        return
+    given = {"output": output, "target": target, "shape": shape, "threads": threads, **limits}
+    for name, value in given.items():
+        if value:
+            raise InputError(
+                f"--{name} goes with model files; {what} holds results",
+                hint="profiler compare A.onnx B.onnx measures; RESULTS are only read",
+            )
     if second:
-        command.trials(_load(results), first, second, json=json)
+        command.trials(_load(what), first, second, json=json)
     else:
-        command.folders(_load(results), _load(Path(first)), json=json)
+        command.folders(_load(what), _load(Path(first)), json=json)
 
 
 @app.command()

@@ -41,7 +41,7 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
     if target.backend == "null":
         return Job(backend="null", backend_options=target.backend_options, **same)
     artifact = prepared.artifacts[(trial.model, trial.variant)]
-    inputs, stack = prepared.inputs_of(trial.model, trial.batch)
+    inputs, stack = prepared.inputs_of(trial.model, trial.batch, trial.shapes)
     same.update(inputs=dict(inputs), stack=stack)
     if study.data is not None and study.data.task == "segmentation":
         same["mask"] = {study.data.output or artifact.outputs[0].name: study.data.class_axis}
@@ -65,7 +65,7 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
         artifact=artifact.sha,
         artifact_bytes=artifact.bytes,
         data=artifact.data,
-        provider_options=target.provider_options,
+        provider_options={**target.provider_options, **trial.provider_options},
         session_options={**target.session_options, **trial.session_options},
         optimization=trial.optimization,
         arena=trial.arena,

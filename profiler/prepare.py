@@ -9,12 +9,14 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from profiler.errors import ProfilerError, VariantError
+from profiler.planning.dimensions import check_dimensions
 from profiler.progress import Progress
-from profiler.schema.artifact import Artifact
+from profiler.schema.artifact import Artifact, symbolic
 from profiler.schema.codec import decode, encode
 from profiler.schema.study import ModelSpec, Study
 from profiler.schema.variant import VariantSpec
@@ -60,15 +62,22 @@ class Prepared:
     artifacts: Mapping[tuple[str, str], Artifact]
     failed: Mapping[tuple[str, str], str]
     inputs: Mapping[str, Mapping[str, str]]
-    """model (with data) or model#batch (made-up queries) -> input name -> sha of an .npy"""
+    """model (with data) or `workload` (made-up queries) -> input name -> sha of an .npy"""
     fixed_batch: Mapping[str, int] = field(default_factory=dict)
     evaluation: Optional[Evaluation] = None
 
-    def inputs_of(self, model: str, batch: int) -> tuple[Mapping[str, str], bool]:
+    def inputs_of(
+        self, model: str, batch: int, shapes: Mapping[str, int]
+    ) -> tuple[Mapping[str, str], bool]:
         """(input name -> sha, whether a query stacks rows) of one workload."""
         if model in self.inputs:
             return self.inputs[model], True
-        return self.inputs[f"{model}#{batch}"], False
+        return self.inputs[workload(model, batch, shapes)], False
+
+    @property
+    def symbolic(self) -> dict[str, set[str]]:
+        """Model -> names of its symbolic dimensions."""
+        return {model: symbolic(made.inputs) for (model, _), made in self.artifacts.items()}
 
     def data_of(self, sha: Optional[str]) -> tuple[str, ...]:
         """The external weights of the artifact `sha`."""
@@ -190,15 +199,20 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
     failed: dict[tuple[str, str], str] = {}
     inputs: dict[str, dict[str, str]] = {}
     fixed: dict[str, int] = {}
+    baselines = {m.name: _baseline(m, study, store, evaluation_set, progress) for m in study.models}
+    check_dimensions(study, {name: symbolic(made.inputs) for name, made in baselines.items()})
     for model in study.models:
-        baseline = _baseline(model, study, store, evaluation_set, progress)
+        baseline = baselines[model.name]
         if (batch := _fixed_batch(baseline)) is not None:
             fixed[model.name] = batch
         calibration = None
         if evaluation_set is None:
-            for size in _batches(study, batch):
-                made = _synthetic(baseline, model, size, study.seed)
-                inputs[f"{model.name}#{size}"] = {n: keep(store, v) for n, v in made.items()}
+            own = symbolic(baseline.inputs)
+            for size, sweep in product(_batches(study, batch), study.sweep.shapes or ({},)):
+                shapes = {name: value for name, value in sweep.items() if name in own}
+                made = _synthetic(baseline, {**model.shapes, **shapes}, size, study.seed)
+                key = workload(model.name, size, shapes)
+                inputs[key] = {n: keep(store, v) for n, v in made.items()}
         else:
             data.check_scores(study.data, baseline, evaluation_set.labels)
             bound = data.bind(evaluation_set, baseline.inputs, shapes=model.shapes)
@@ -282,14 +296,22 @@ def _batches(study: Study, fixed: Optional[int]) -> set[int]:
     return {size for scenario in study.scenarios for size in scenario.batch}
 
 
-def _synthetic(baseline: Artifact, model: ModelSpec, batch: int, seed: int) -> dict[str, Any]:
+def workload(model: str, batch: int, shapes: Mapping[str, int]) -> str:
+    """'bert#8', 'bert#8#sequence=128': names made-up queries."""
+    sizes = ",".join(f"{name}={size}" for name, size in shapes.items())
+    return f"{model}#{batch}" + (f"#{sizes}" if sizes else "")
+
+
+def _synthetic(
+    baseline: Artifact, shapes: Mapping[str, int], batch: int, seed: int
+) -> dict[str, Any]:
     """Whole queries of `batch` samples, several of them so that no cached one is timed."""
     import numpy as np
 
     from profiler import data
 
     def query(number: int) -> dict[str, Any]:
-        return data.synthesise(baseline.inputs, shapes=model.shapes, rows=batch, seed=seed + number)
+        return data.synthesise(baseline.inputs, shapes=shapes, rows=batch, seed=seed + number)
 
     first = query(0)
     each_bytes = sum(value.nbytes for value in first.values())

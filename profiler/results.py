@@ -366,8 +366,10 @@ class Results:
     def _choose(
         self, rows: Sequence[Mapping[str, Any]], limits: Slo, objective: str | None = None
     ) -> Choice:
-        # Latencies under different loads don't compare: the study's first scenario decides.
+        # Latencies under different loads don't compare: the first scenario and shape decide.
         rows = [row for row in rows if row["scenario"] == self.study.scenarios[0].kind]
+        first = {row["model"]: row["shapes"] for row in reversed(rows)}
+        rows = [row for row in rows if row["shapes"] == first[row["model"]]]
         real = [row for row in rows if not self.targets[row["target"]].emulated]
         if real:
             rows = real

@@ -1,8 +1,9 @@
-"""A study made from one model file and a few options."""
+"""A study made from model files and a few options."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, Optional
 
@@ -11,17 +12,18 @@ from profiler.schema.codec import DecodeError, decode
 from profiler.schema.study import Study
 
 
-def parse_shapes(texts: Sequence[str]) -> dict[str, int]:
-    """['sequence=128'] -> {'sequence': 128}. Raises InputError."""
+def parse_shapes(texts: Sequence[str]) -> dict[str, list[int]]:
+    """['sequence=64,128'] -> {'sequence': [64, 128]}. Raises InputError."""
     shapes = {}
     for text in texts:
-        name, equals, size = text.partition("=")
-        if not equals or not size.isdigit() or int(size) < 1:
+        name, _, sizes = text.partition("=")
+        found = split_list(sizes)
+        if not found or not all(size.isdigit() and int(size) > 0 for size in found):
             raise InputError(
-                f"--shape: expected NAME=SIZE with a size of 1 or more, got {text!r}",
-                hint="e.g. --shape sequence=128",
+                f"--shape: expected NAME=SIZE with sizes of 1 or more, got {text!r}",
+                hint="e.g. --shape sequence=128, or --shape sequence=64,128,256",
             )
-        shapes[name] = int(size)
+        shapes[name] = [int(size) for size in found]
     return shapes
 
 
@@ -41,8 +43,22 @@ def counts(option: str, text: Optional[str]) -> list[int]:
     return [int(part) for part in found]
 
 
+def names_of(models: Sequence[Path]) -> list[str]:
+    """A name for each file: its stem, with its folder's where two are alike, else a number."""
+    stems = [model.stem for model in models]
+    longer = [f"{model.resolve().parent.name}-{model.stem}" for model in models]
+    if len(set(stems)) < len(stems) == len(set(longer)):
+        stems = longer
+    names: list[str] = []
+    for stem in stems:
+        plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem) or "model"
+        same = sum(name == plain or name.startswith(f"{plain}.") for name in names)
+        names.append(f"{plain}.{same + 1}" if same else plain)
+    return names
+
+
 def study_of(
-    model: Path,
+    models: Sequence[Path],
     *,
     shapes: Sequence[str] = (),
     variants: Optional[str] = None,
@@ -53,16 +69,27 @@ def study_of(
     labels: Optional[str] = None,
     measure: Optional[dict[str, str]] = None,
 ) -> Study:
-    """The study that `profiler run MODEL.onnx` stands for. Raises InputError."""
+    """The study that `profiler run MODEL.onnx` and `profiler compare A.onnx B.onnx` stand for.
+
+    Raises InputError.
+    """
+    names, sizes = names_of(models), parse_shapes(shapes)
+    fixed = {name: found[0] for name, found in sizes.items() if len(found) == 1}
+    swept = {name: found for name, found in sizes.items() if len(found) > 1}
     plain: dict[str, Any] = {
-        "name": "".join(c if c.isalnum() or c in "._-" else "-" for c in model.stem) or "model",
-        "models": [{"name": "model", "onnx": str(model.resolve()), "shapes": parse_shapes(shapes)}],
+        "name": "-".join(names)[:60],
+        "models": [
+            {"name": name, "onnx": str(model.resolve()), "shapes": fixed}
+            for name, model in zip(names, models, strict=True)
+        ],
         "variants": split_list(variants) or ["fp32"],
         "targets": list(targets) or ["local-cpu"],
         "threads": counts("--threads", threads),
-        "measure": {"budget": "15s", **(measure or {})},
+        "measure": {"budget": f"{15 * len(models)}s", **(measure or {})},
     }
-    plain["models"][0]["name"] = plain["name"]
+    if swept:
+        combinations = product(*swept.values())
+        plain["sweep"] = {"shapes": [dict(zip(swept, c, strict=True)) for c in combinations]}
     if batch:
         plain["scenarios"] = [{"kind": "offline", "batch": counts("--batch", batch)}]
     if data is not None:

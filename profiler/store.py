@@ -136,9 +136,12 @@ class Store:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         store._take_lock()
+        full = {"schema_version": SCHEMA_VERSION, **meta}
         if (folder / META).exists():
             found = store.meta()
-            if found["study_hash"] != meta["study_hash"]:
+            if found["study_hash"] != meta["study_hash"] and store._empty():
+                store.write_json(META, full)  # a mistake in the study was mended
+            elif found["study_hash"] != meta["study_hash"]:
                 raise ResultsError(
                     f"{folder}: holds results of another version of this study"
                     f" ({_changes(found, meta)})",
@@ -151,7 +154,7 @@ class Store:
                     f"{folder}: is not empty and not a results folder (it has {others[0]})",
                     hint="choose another folder with --output",
                 )
-            store.write_json(META, {"schema_version": SCHEMA_VERSION, **meta})
+            store.write_json(META, full)
         with writing(folder):
             for name in ("facts", "raw", "outputs", "artifacts"):
                 (folder / name).mkdir(exist_ok=True)
@@ -170,6 +173,10 @@ class Store:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _empty(self) -> bool:
+        """Whether the run stopped before anything was prepared or measured."""
+        return not any((self.folder / name).exists() for name in (ARTIFACTS, ROWS))
 
     def _take_lock(self) -> None:
         path = self.folder / "lock"

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from profiler.single import names_of
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -87,6 +89,43 @@ def test_reading_commands_speak_json_and_text(profiler: Run, make_study, tmp_pat
     refused(profiler("choose", out, "--p99", "5"), "p99", "'5ms'")
     refused(profiler("choose", out, "--objective", "speed"), "--objective")
     refused(profiler("table", out, "--format", "xls"), "--format", "markdown")
+
+
+def test_model_files_are_measured_together_and_compared(
+    profiler: Run, make_model, tmp_path: Path
+) -> None:
+    make_model("old.onnx")
+    make_model("new.onnx")
+    done = profiler(
+        "compare", "old.onnx", "new.onnx", "--budget", "3s", "--threads", "1,2", "-o", "out",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    for threads in (1, 2):
+        for name in ("old", "new"):
+            assert f"{name}/fp32@local-cpu/single_stream/b1/t{threads}" in done.stdout
+    assert done.stdout.count("p50 ratio") == 2
+    assert "results: out" in done.stdout
+    twins = profiler(
+        "compare", "old.onnx", "old.onnx", "--budget", "2s", "--threads", "1", "--json"
+    )
+    (found,) = json.loads(twins.stdout)
+    assert (found["first"][:9], found["second"][:11]) == ("old/fp32@", "old.2/fp32@")
+    refused(profiler("compare", "old.onnx", "out"), "out", ".onnx")
+    refused(profiler("compare", "old.onnx", "none.onnx"), "none.onnx")
+    refused(profiler("compare", "out", "old/fp32", "--budget", "3s"), "--budget", "model files")
+
+
+def test_files_of_one_name_are_told_apart() -> None:
+    def named(*paths: str) -> list[str]:
+        return names_of([Path(path) for path in paths])
+
+    assert named("/a/old.onnx", "/b/new.onnx") == ["old", "new"]
+    assert named("/a/m.onnx", "/b/m.onnx") == ["a-m", "b-m"]
+    assert named("/a/m.onnx", "/a/m.onnx", "/a/m.onnx") == ["m", "m.2", "m.3"]
+    assert named("/a/my model.onnx", "/a/my_model.onnx", "/a/my-model.onnx") == [
+        "my-model", "my_model", "my-model.2",
+    ]  # fmt: skip
 
 
 def test_wrong_usage(profiler: Run, tmp_path: Path) -> None:

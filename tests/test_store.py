@@ -55,12 +55,22 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
     Store.open(tmp_path / "r", META).close()
 
 
-def test_a_changed_study_says_what_changed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", ["artifacts.json", "rows.jsonl"])
+def test_a_changed_study_says_what_changed(tmp_path: Path, kept: str) -> None:
     Store.open(tmp_path / "r", META).close()
+    (tmp_path / "r" / kept).write_text("")
     changed = {**META, "study_hash": "other", "study": {"name": "s", "threads": [2]}}
     with pytest.raises(ResultsError, match=r"another version.*changed: threads") as caught:
         Store.open(tmp_path / "r", changed)
     assert "--output" in (caught.value.hint or "")
+
+
+def test_a_study_mended_before_anything_was_done_takes_the_folder_over(tmp_path: Path) -> None:
+    Store.open(tmp_path / "r", META).close()
+    changed = {**META, "study_hash": "other", "study": {"name": "s", "threads": [2]}}
+    store = Store.open(tmp_path / "r", changed)
+    assert store.meta() == {"schema_version": 1, **changed}
+    store.close()
 
 
 def test_another_schema_version_is_refused_with_both_versions(tmp_path: Path) -> None:

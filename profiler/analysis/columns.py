@@ -3,7 +3,7 @@
 COLUMNS = (
     "trial", "model", "variant", "recipe", "is_baseline", "target", "provider", "threads",
     "scenario", "batch", "concurrency", "cache", "gap_ns", "rate", "optimization", "affinity",
-    "arena", "memory_limit",
+    "arena", "memory_limit", "shapes",
     "status", "reason", "stopped", "rounds", "queries",
     "p50_ns", "p50_low_ns", "p50_high_ns", "p50_note",
     "p90_ns", "p90_low_ns", "p90_high_ns", "p90_note",

@@ -54,4 +54,5 @@ def mark_frontier(rows: Sequence[Row], objectives: Sequence[str]) -> dict[str, d
 
 def load_of(row: Row) -> tuple[Any, ...]:
     """Trials under the same load compare; batch and concurrency are choices within it."""
-    return row["scenario"], row["gap_ns"], row["rate"] if row["scenario"] == "server" else None
+    rate = row["rate"] if row["scenario"] == "server" else None
+    return row["scenario"], row["gap_ns"], rate, row["shapes"]

@@ -39,5 +39,6 @@ def identity(trial: Trial) -> dict[str, Any]:
     return {
         "trial": trial.id,
         **{k: v for k, v in encode(trial).items() if k not in ("id", "baseline")},
+        "shapes": " ".join(f"{name}={size}" for name, size in trial.shapes.items()),
         "is_baseline": trial.is_baseline,
     }

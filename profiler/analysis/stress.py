@@ -54,8 +54,10 @@ class Point:
 
 def recipe(trial: Trial) -> tuple[Any, ...]:
     """What decides the answers of a trial; threads, batch and load do not."""
-    options = tuple(sorted(trial.session_options.items()))
-    return (trial.model, trial.variant, trial.target, trial.provider, trial.optimization, options)
+    options = tuple(sorted({**trial.session_options, **trial.provider_options}.items()))
+    shapes = tuple(sorted(trial.shapes.items()))
+    settings = (trial.provider, trial.optimization, options, shapes)
+    return (trial.model, trial.variant, trial.target, *settings)
 
 
 def representatives(trials: Iterable[Trial]) -> dict[str, str]:

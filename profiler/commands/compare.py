@@ -1,10 +1,14 @@
-"""`compare`: trials of one folder, or two folders."""
+"""`compare`: trials of one folder, two folders, or model files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from profiler.commands import look, measure
 from profiler.commands.look import console, print_json
+from profiler.errors import InputError
 from profiler.results import Results
 from profiler.schema.codec import encode
 from profiler.statistics.intervals import Estimate
@@ -20,9 +24,66 @@ def _effect(ratio: Estimate) -> str:
     )
 
 
+SETTINGS = ("target", "variant", "scenario", "batch", "threads")
+
+
+def models(
+    files: Sequence[Path],
+    folder: Path | None,
+    options: Mapping[str, Any],
+    *,
+    quiet: bool,
+    json: bool,
+) -> None:
+    """Measure model files in the same rounds and compare the first with each other one.
+
+    options: of `single.study_of`.
+    """
+    from profiler.single import study_of
+
+    strange = next((file for file in files if file.suffix != ".onnx"), None)
+    if strange is not None:
+        raise InputError(
+            f"{strange}: expected a model file (.onnx) like {files[0]}",
+            hint="profiler compare A.onnx B.onnx, or profiler compare RESULTS TRIAL TRIAL",
+        )
+    study = study_of(files, **options)
+    results, paths = measure.measured(
+        study, folder or measure.default_folder(files[0], study), quiet=quiet
+    )
+    measure.refuse_lost(results)
+    for row in results.rows:
+        if row["status"] != "ok":
+            raise InputError(
+                f"{row['trial']}: {row['reason']}", hint=f"what was measured: {results.folder}"
+            )
+    by_model = {
+        model.name: {
+            tuple(row[key] for key in SETTINGS): row["trial"]
+            for row in results.rows
+            if row["model"] == model.name
+        }
+        for model in study.models
+    }
+    first, *others = by_model.values()
+    pairs = [
+        (trial, other[settings])
+        for settings, trial in first.items()
+        for other in others
+        if settings in other
+    ]
+    _print_trials(results, pairs, json=json)
+    if not json:
+        look.print_paths(results, paths)
+
+
 def trials(results: Results, first: str, others: Sequence[str], *, json: bool) -> None:
     """Print each comparison's effect, interval and verdict."""
-    found = results.compare([(first, other) for other in others])
+    _print_trials(results, [(first, other) for other in others], json=json)
+
+
+def _print_trials(results: Results, pairs: Sequence[tuple[str, str]], *, json: bool) -> None:
+    found = results.compare(pairs)
     if json:
         print_json([{"first": a, "second": b, **encode(c)} for (a, b), c in found.items()])
         return

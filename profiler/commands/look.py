@@ -34,19 +34,24 @@ def plan(what: Path, *, json: bool) -> None:
     from profiler import data
     from profiler.campaign import find_facts, study_targets
     from profiler.planning import Known, make_plan, recipes
+    from profiler.planning.dimensions import check_dimensions
+    from profiler.schema.artifact import symbolic
     from profiler.schema.study import Study
     from profiler.sources import inspect
 
     study = Study.read(what)
+    dimensions = {}
     for model in study.models:
         if model.onnx is not None:
-            inspect.load(study.folder / model.onnx)
+            inputs, _ = inspect.tensors(inspect.load(study.folder / model.onnx))
+            dimensions[model.name] = symbolic(inputs)
+    check_dimensions(study, dimensions)
     if study.data is not None:
         data.read(study.data, study.folder, study.seed)
     targets = study_targets(study)
     facts = find_facts(targets)
     study = recipes.resolve(study, {t.name: t for t in targets}, facts)
-    made = make_plan(study, targets, Known(facts=facts))
+    made = make_plan(study, targets, Known(facts=facts, symbolic=dimensions))
     if json:
         print_json({**encode(made), "trials": encode(made.trials)})
         return

@@ -10,6 +10,7 @@ from typing import Any
 
 from profiler.commands import look
 from profiler.errors import InputError, TransportError
+from profiler.results import Results
 from profiler.schema.codec import DecodeError, decode, encode
 from profiler.schema.study import MeasureSpec, Study
 
@@ -31,7 +32,7 @@ def study_from(
                 f"{what}: a torch model needs a study",
                 hint='write a study.toml with torch = "module:callable" under [[models]]',
             )
-        return study_of(what, targets=targets, measure=dict(limits), **options)
+        return study_of([what], targets=targets, measure=dict(limits), **options)
     if options:
         name = next(iter(options)).removesuffix("s") if "shapes" in options else next(iter(options))
         raise InputError(
@@ -62,21 +63,31 @@ def default_folder(what: Path, study: Study) -> Path:
     return Path("results") / f"{study.name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
-def run(study: Study, folder: Path, *, quiet: bool, json: bool) -> None:
-    """Measure, then show the tables, the choice and where the pictures are."""
-    from profiler.campaign import run as measure
+def measured(study: Study, folder: Path, *, quiet: bool) -> tuple[Results, dict[str, Path]]:
+    """Measure with progress and draw; the results and the files that were written."""
+    from profiler.campaign import run
     from profiler.console import Bar
 
     with Bar(quiet=quiet) as bar:
-        results = measure(study, folder, progress=bar)
+        results = run(study, folder, progress=bar)
         bar.stage("drawing")
-        paths = look.write(results, folder)
+        return results, look.write(results, folder)
+
+
+def run(study: Study, folder: Path, *, quiet: bool, json: bool) -> None:
+    """Measure, then show the tables, the choice and where the pictures are."""
+    results, paths = measured(study, folder, quiet=quiet)
     if json:
         look.table(results, "json")
     else:
         look.table(results, "text")
         look.print_choice(results)
         look.print_paths(results, paths)
+    refuse_lost(results)
+
+
+def refuse_lost(results: Results) -> None:
+    """Raises TransportError for a target that could not be measured."""
     for name, row in results.lost.items():
         raise TransportError(
             f"{name}: {row['reason']}",

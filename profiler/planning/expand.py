@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import product
 from typing import Any
 
 from profiler.schema.plan import Exclusion, Trial
-from profiler.schema.study import ModelSpec, Study
+from profiler.schema.study import ModelSpec, Study, setting_name
 from profiler.schema.target import Target
 from profiler.schema.variant import VariantSpec
 from profiler.units import format_duration, parse_cpus
@@ -40,6 +40,8 @@ class Known:
     """model -> samples a query, where the model's file fixes it"""
     failed_variants: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(model, variant) -> why it could not be made"""
+    symbolic: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """model -> names of its symbolic dimensions"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ class Configuration:
     arena: bool = True
     memory_limit: str = ""
     session_options: dict[str, str] = field(default_factory=dict)
+    provider_options: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, int] = field(default_factory=dict)
 
     def name(self) -> str:
         """What differs from the plain case, readable: 'single_stream/b1/t2/opt-basic'."""
@@ -79,7 +83,8 @@ class Configuration:
             parts.append("no-arena")
         if self.memory_limit:
             parts.append(f"mem-{self.memory_limit}")
-        parts += [f"{key.split('.')[-1]}-{value}" for key, value in self.session_options.items()]
+        swept = (self.shapes, self.session_options, self.provider_options)
+        parts += [setting_name(entries) for entries in swept if entries]
         return "/".join(parts)
 
 
@@ -128,47 +133,59 @@ def _configurations(
     """Every setting. One query of a fixed-batch model is that many samples."""
     cores = known.facts.get(target.name, {}).get("usable_cores") or target.declares.cores or 1
     fixed = known.fixed_batch.get(model.name)
-    sweep = study.sweep
     for scenario in study.scenarios:
         sizes = scenario.batch
         if fixed is not None and scenario.kind != "offline":
             sizes = (fixed,)
-        for (
-            batch,
-            concurrency,
-            cache,
-            threads,
-            optimization,
-            affinity,
-            arena,
-            limit,
-            options,
-        ) in product(
-            sizes,
-            scenario.concurrency,
-            scenario.cache,
-            study.threads or (cores,),
-            sweep.optimization,
-            sweep.affinity,
-            sweep.arena,
-            sweep.memory_limit,
-            sweep.session_options or ({},),
+        for batch, concurrency, cache, threads in product(
+            sizes, scenario.concurrency, scenario.cache, study.threads or (cores,)
         ):
-            yield Configuration(
-                scenario=scenario.kind,
-                batch=batch,
-                threads=threads,
-                concurrency=concurrency,
-                gap_ns=scenario.gap,
-                rate=None if scenario.rate == "max" else scenario.rate,
-                starts=scenario.starts,
-                cache=cache,
-                optimization=optimization,
-                affinity=affinity,
-                arena=arena,
-                memory_limit=limit,
-                session_options=options,
-            )
+            for settings in _settings(study, target, known, model):
+                yield Configuration(
+                    scenario=scenario.kind,
+                    batch=batch,
+                    threads=threads,
+                    concurrency=concurrency,
+                    gap_ns=scenario.gap,
+                    rate=None if scenario.rate == "max" else scenario.rate,
+                    starts=scenario.starts,
+                    cache=cache,
+                    **settings,
+                )
+
+
+def _settings(
+    study: Study, target: Target, known: Known, model: ModelSpec
+) -> Iterator[dict[str, Any]]:
+    """Every combination of what [sweep] lists."""
+    sweep = study.sweep
+    lists: dict[str, Sequence[Any]] = {
+        "optimization": sweep.optimization,
+        "affinity": sweep.affinity,
+        "arena": sweep.arena,
+        "memory_limit": sweep.memory_limit,
+        "session_options": sweep.session_options or ({},),
+        "provider_options": _provider_options(study, target),
+        "shapes": _shapes(study, model, known),
+    }
+    for values in product(*lists.values()):
+        yield dict(zip(lists, values, strict=True))
+
+
+def _provider_options(study: Study, target: Target) -> tuple[dict[str, str], ...]:
+    """The swept sets, where the target's provider takes options."""
+    takes = target.backend == "onnxruntime" and target.provider != "CPUExecutionProvider"
+    return (takes and study.sweep.provider_options) or ({},)
+
+
+def _shapes(study: Study, model: ModelSpec, known: Known) -> list[dict[str, int]]:
+    """The swept sizes of dimensions that the model has; each set once."""
+    own = known.symbolic.get(model.name)
+    found = [
+        {name: size for name, size in sizes.items() if own is None or name in own}
+        for sizes in study.sweep.shapes
+    ]
+    return [sizes for i, sizes in enumerate(found) if sizes not in found[:i]] or [{}]
 
 
 def _not_torch(

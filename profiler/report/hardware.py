@@ -12,12 +12,13 @@ from profiler.units import format_duration
 def hardware_sheets(rows: Sequence[Row]) -> list[Sheet]:
     """p50 of each model and variant (rows) on each target and thread count (columns).
 
-    One sheet for each scenario and batch: their latencies are not comparable.
+    One sheet for each scenario, batch and shape: their latencies are not comparable.
     """
     sheets = []
     every = groups(rows)
-    for scenario, batch in dict.fromkeys((g.scenario, g.batch) for g in every):
-        part = [g for g in every if (g.scenario, g.batch) == (scenario, batch)]
+    for load in dict.fromkeys((g.scenario, g.batch, g.shapes) for g in every):
+        part = [g for g in every if (g.scenario, g.batch, g.shapes) == load]
+        scenario, batch, shapes = load
         providers = len({(g.target, g.provider) for g in part}) > len({g.target for g in part})
         cells: dict[tuple[str, str], dict[str, str]] = {}
         heads: dict[str, None] = {}
@@ -33,6 +34,7 @@ def hardware_sheets(rows: Sequence[Row]) -> list[Sheet]:
                 )
                 cells.setdefault(key, {})[head] = value
         shown = f"{scenario}, batch {batch}" if batch not in (None, 1) else scenario
+        shown += f", {shapes}" if shapes else ""
         names = (Column(title="model", number=False), Column(title="variant", number=False))
         sheets.append(
             Sheet(

@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_GROUP = ("target", "provider", "scenario", "batch")
+_GROUP = ("target", "provider", "scenario", "batch", "shapes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Trials that may be compared with each other: same target, provider, scenario and batch."""
+    """Trials that may be compared with each other: of one target, provider and load."""
 
     target: str
     provider: str
     scenario: str
     batch: int | None
+    shapes: str
+    """swept sizes, e.g. 'sequence=128'"""
     rows: tuple[Row, ...]
 
 
@@ -72,7 +74,7 @@ def _ranks(rows: Sequence[Row], column: str) -> dict[Any, int]:
 
 
 def groups(rows: Sequence[Row]) -> list[Group]:
-    """Rows by target, provider, scenario and batch, in order of first appearance."""
+    """Rows by target, provider, scenario, batch and shapes, in order of first appearance."""
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         found.setdefault(tuple(row.get(name) for name in _GROUP), []).append(row)
@@ -82,6 +84,7 @@ def groups(rows: Sequence[Row]) -> list[Group]:
             provider=key[1] or "",
             scenario=key[2] or "",
             batch=key[3],
+            shapes=key[4] or "",
             rows=tuple(members),
         )
         for key, members in found.items()
@@ -95,6 +98,7 @@ def group_name(group: Group, among: Sequence[Group]) -> str:
         parts.insert(1, group.provider.removesuffix("ExecutionProvider"))
     if group.batch is not None and (group.batch != 1 or len({g.batch for g in among}) > 1):
         parts.append(f"batch {group.batch}")
+    parts.append(group.shapes)
     return ", ".join(part for part in parts if part)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
@@ -44,3 +45,12 @@ class Artifact:
     parity: Optional[Parity] = None
     data: tuple[str, ...] = ()
     """SHA-256 of each file of external weights; they lie beside the model under that very name"""
+
+
+def symbolic(inputs: Sequence[Tensor]) -> set[str]:
+    """Names of the dimensions a model leaves open, without the samples of a query."""
+    samples = {tensor.shape[0] for tensor in inputs if tensor.shape}
+    return {
+        size for tensor in inputs for size in tensor.shape
+        if isinstance(size, str) and size not in samples
+    }  # fmt: skip

@@ -31,6 +31,9 @@ class Trial:
     memory_limit: str = ""
     """swept size it has to fit in; empty: the target's or the study's, if any"""
     session_options: dict[str, str] = field(default_factory=dict)
+    provider_options: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, int] = field(default_factory=dict)
+    """swept sizes of the model's symbolic dimensions"""
     baseline: str
     """id of the trial with the untransformed variant in the same configuration"""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Optional, Union, cast, get_args
@@ -33,6 +35,21 @@ def _named(name: str) -> None:
         raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", name)
 
 
+def _sizes(where: str, sizes: dict[str, int]) -> None:
+    for key, value in sizes.items():
+        if value < 1:
+            raise DecodeError(f"{where}.{key}", "a size of 1 or more", value)
+
+
+def setting_name(entries: Mapping[str, object]) -> str:
+    """Swept entries as a part of a trial's id: {'a.b': 'x/y'} -> 'b-x-y'."""
+
+    def plain(value: object) -> str:
+        return re.sub(r"[^A-Za-z0-9._+-]+", "-", str(value)).strip("-")
+
+    return "/".join(f"{plain(key.split('.')[-1])}-{plain(value)}" for key, value in entries.items())
+
+
 BASELINE = VariantSpec(name="fp32")
 
 Scenario = Literal["single_stream", "multi_stream", "offline", "server", "cold_start"]
@@ -62,6 +79,10 @@ class SweepSpec:
     """sizes that a trial has to fit in, e.g. ["256MB", "512MB"]; empty text: no limit of its own"""
     session_options: tuple[dict[str, str], ...] = ()
     """sets of ONNX Runtime session config entries, added to the target's own"""
+    provider_options: tuple[dict[str, str], ...] = ()
+    """sets of options of the execution provider, added to the target's own; the CPU has none"""
+    shapes: tuple[dict[str, int], ...] = ()
+    """sizes of symbolic dimensions, added to the model's own; a model without them ignores them"""
 
     def __post_init__(self) -> None:
         for key in ("optimization", "affinity", "arena", "memory_limit"):
@@ -72,6 +93,10 @@ class SweepSpec:
                 parse_cpus(text)
             except ValueError as error:
                 raise DecodeError("affinity", str(error), text) from None
+        for index, sizes in enumerate(self.shapes):
+            _sizes(f"shapes[{index}]", sizes)
+        for key in ("session_options", "provider_options", "shapes"):
+            unique(key, [setting_name(entries) for entries in getattr(self, key)])
         for text in filter(None, self.memory_limit):
             try:
                 parse_size(text)
@@ -115,9 +140,7 @@ class ModelSpec:
                 raise DecodeError(key, '"module:callable", e.g. "models:resnet"', given[key])
         if self.head is not None and self.hf is None:
             raise DecodeError("head", 'a model with hf = "..."', self.head)
-        for key, value in self.shapes.items():
-            if value < 1:
-                raise DecodeError(f"shapes.{key}", "a size of 1 or more", value)
+        _sizes("shapes", self.shapes)
         unique("variants", [v.name for v in self.variants])
 
 
@@ -274,6 +297,11 @@ class Study:
                               "add [data] with the rows that are to be perturbed")  # fmt: skip
         if self.stress is not None and self.stress.perturbations and self.data is not None:
             self.data.check_stress()
+        if self.sweep.shapes and self.data is not None:
+            raise DecodeError(
+                "sweep.shapes", "none beside [data]: rows have the shape they have",
+                list(self.sweep.shapes), "leave [data] out; queries are then made up in each shape",
+            )  # fmt: skip
         for count in self.threads:
             if count < 1:
                 raise DecodeError("threads", "counts of 1 or more", list(self.threads))

@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
+from profiler.errors import InputError
 from profiler.jobs import memory_limit_bytes
 from profiler.planning import Known, make_plan, pack
+from profiler.planning.dimensions import check_dimensions
 from profiler.planning.groups import MAX_RESIDENT
 from profiler.schema.codec import DecodeError, decode
 from profiler.schema.study import Study
@@ -158,3 +160,66 @@ def test_cold_starts_with_a_cold_cache_are_their_own_trials_and_ten_at_least() -
         study(scenarios=[{"kind": "cold_start", "starts": 2}])
     with pytest.raises(DecodeError, match=r"cache: expected cold_start"):
         study(scenarios=[{"kind": "offline", "cache": ["cold"]}])
+
+
+def test_provider_options_are_swept_where_the_provider_takes_any() -> None:
+    options = [{"a.precision": "f32"}, {"cache_dir": "/tmp/x"}]
+    swept = study(targets=["cpu", "vino"], models=[{"name": "a", "onnx": "a.onnx"}],
+                  sweep={"provider_options": options})  # fmt: skip
+    vino = Target(name="vino", provider="OpenVINOExecutionProvider")
+    plan = make_plan(swept, (CPU, vino), Known())
+    assert [t.id.partition("@")[2] for t in plan.trials] == [
+        "cpu/single_stream/b1/t1",
+        "vino/single_stream/b1/t1/precision-f32",
+        "vino/single_stream/b1/t1/cache_dir-tmp-x",
+    ]
+    assert [t.provider_options for t in plan.trials] == [{}, *options]
+    with pytest.raises(DecodeError, match="provider_options"):
+        study(sweep={"provider_options": [{"dir": "a/b"}, {"dir": "a-b"}]})  # one name, two trials
+
+
+def test_shapes_are_swept_where_the_model_leaves_them_open() -> None:
+    swept = study(sweep={"shapes": [{"sequence": 64}, {"sequence": 128, "width": 3}]})
+    known = Known(facts=facts(), symbolic={"a": {"sequence"}, "b": {"height"}})
+    plan = make_plan(swept, (CPU,), known)
+    assert [t.id.partition("@")[2].split("/")[-1] for t in plan.trials] == [
+        "sequence-64",
+        "sequence-128",
+        "t2",
+    ]
+    unknown = make_plan(swept, (CPU,), Known(facts=facts()))
+    assert len(unknown.trials) == 4
+    assert unknown.trials[1].shapes == {"sequence": 128, "width": 3}
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"shapes": [{"n": 0}]}, "shapes[0].n"),
+        ({"shapes": [{"n": 1}, {"n": 1}]}, "shapes"),
+    ],
+)
+def test_shapes_that_make_no_sense(more: dict[str, Any], says: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        study(sweep=more)
+    assert says in str(caught.value)
+
+
+def test_shapes_go_with_made_up_queries_only() -> None:
+    with pytest.raises(DecodeError, match="none beside"):
+        study(sweep={"shapes": [{"n": 2}]}, data={"file": "rows.npz", "labels": "y"})
+
+
+def test_a_size_for_a_dimension_that_no_model_has_is_refused() -> None:
+    own = study(models=[{"name": "a", "onnx": "a.onnx", "shapes": {"seqence": 8}}])
+    with pytest.raises(InputError, match=r"models\.a\.shapes.*'seqence'.*open are: sequence") as e:
+        check_dimensions(own, {"a": {"sequence"}})
+    assert e.value.hint == 'did you mean "sequence"?'
+    check_dimensions(own, {})
+    check_dimensions(own, {"a": {"seqence"}})
+    swept = study(sweep={"shapes": [{"n": 8}]})
+    check_dimensions(swept, {"a": {"n"}, "b": set()})
+    check_dimensions(swept, {"a": set()})  # b is not known
+    with pytest.raises(InputError, match=r"sweep\.shapes\[0\].*all sizes are fixed") as e:
+        check_dimensions(swept, {"a": set(), "b": set()})
+    assert "--batch" in (e.value.hint or "")

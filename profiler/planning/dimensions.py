@@ -1,0 +1,34 @@
+"""Sizes asked for dimensions which no model has: a misspelt name would silently leave size 1."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from profiler.errors import InputError
+from profiler.schema.codec import nearest
+from profiler.schema.study import Study
+
+
+def check_dimensions(study: Study, symbolic: Mapping[str, Collection[str]]) -> None:
+    """Raise InputError for a size whose dimension no model of the study leaves open.
+
+    symbolic: model -> names of its symbolic dimensions, as far as they are known. Sources other
+    than files may use a model's own `shapes` for the export; those are not looked at.
+    """
+    open_ = sorted({name for names in symbolic.values() for name in names})
+    for model in study.models:
+        if model.onnx is not None and model.name in symbolic:
+            _refuse(f"models.{model.name}.shapes", model.shapes, open_)
+    if all(model.name in symbolic for model in study.models):
+        for index, sizes in enumerate(study.sweep.shapes):
+            _refuse(f"sweep.shapes[{index}]", sizes, open_)
+
+
+def _refuse(where: str, wanted: Iterable[str], open_: Collection[str]) -> None:
+    for name in wanted:
+        if name not in open_:
+            there = f"open are: {', '.join(open_)}" if open_ else "all sizes are fixed"
+            raise InputError(
+                f"{where}: no model has an open dimension {name!r} ({there})",
+                hint=nearest(name, open_) or "samples a query are set by batch (--batch)",
+            )
