@@ -3,10 +3,13 @@ from typing import Any
 import pytest
 
 from profiler.errors import InputError
-from profiler.jobs import memory_limit_bytes
+from profiler.jobs import make_job, memory_limit_bytes
 from profiler.planning import Known, make_plan, pack
 from profiler.planning.dimensions import check_dimensions
+from profiler.planning.expand import expand
 from profiler.planning.groups import MAX_RESIDENT
+from profiler.prepare import Prepared
+from profiler.schema.artifact import Artifact
 from profiler.schema.codec import DecodeError, decode
 from profiler.schema.study import Study
 from profiler.schema.target import Cost, Target
@@ -166,7 +169,10 @@ def test_provider_options_are_swept_where_the_provider_takes_any() -> None:
     options = [{"a.precision": "f32"}, {"cache_dir": "/tmp/x"}]
     swept = study(targets=["cpu", "vino"], models=[{"name": "a", "onnx": "a.onnx"}],
                   sweep={"provider_options": options})  # fmt: skip
-    vino = Target(name="vino", provider="OpenVINOExecutionProvider")
+    given = {"device_type": "CPU", "a.precision": "bf16"}
+    vino = Target(name="vino", provider="OpenVINOExecutionProvider", provider_options=given)
+    eager = Target(name="eager", backend="torch", provider="torch-eager")
+    assert len(make_plan(swept, (eager,), Known()).exclusions) == 1
     plan = make_plan(swept, (CPU, vino), Known())
     assert [t.id.partition("@")[2] for t in plan.trials] == [
         "cpu/single_stream/b1/t1",
@@ -174,6 +180,12 @@ def test_provider_options_are_swept_where_the_provider_takes_any() -> None:
         "vino/single_stream/b1/t1/cache_dir-tmp-x",
     ]
     assert [t.provider_options for t in plan.trials] == [{}, *options]
+    made = Artifact(model="a", variant="fp32", sha="0", path="a", bytes=1, inputs=(), outputs=())
+    prepared = Prepared(artifacts={("a", "fp32"): made}, failed={}, inputs={"a#1": {}})
+    jobs = [make_job(trial, vino, prepared, swept) for trial in plan.trials[1:]]
+    assert [job.provider_options for job in jobs] == [
+        {"device_type": "CPU", "a.precision": "f32"}, {**given, "cache_dir": "/tmp/x"},
+    ]  # fmt: skip
     with pytest.raises(DecodeError, match="provider_options"):
         study(sweep={"provider_options": [{"dir": "a/b"}, {"dir": "a-b"}]})  # one name, two trials
 
@@ -187,6 +199,8 @@ def test_shapes_are_swept_where_the_model_leaves_them_open() -> None:
         "sequence-128",
         "t2",
     ]
+    kept, _ = expand(swept, (CPU,), known)
+    assert len(kept) == 3
     unknown = make_plan(swept, (CPU,), Known(facts=facts()))
     assert len(unknown.trials) == 4
     assert unknown.trials[1].shapes == {"sequence": 128, "width": 3}
