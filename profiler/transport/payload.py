@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_MAIN = b"import sys\nfrom profiler.worker.serve import main\nmain(sys.argv[1:])\n"
+_MAIN = b"import sys\nfrom profiler.worker.roles import main\nmain(sys.argv[1:])\n"
 _SCHEMA = ("codec.py", "lines.py", "wire.py")
 
 

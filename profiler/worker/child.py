@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from profiler.schema.lines import EndOfStream, LineReader, Silence, pack
+from profiler.worker.code import program
 from profiler.worker.instruments import read_text
 from profiler.worker.memory_limit import Limit
 
@@ -48,7 +49,7 @@ class Child:
         self._oom_before = oom_kills()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, sys.argv[0], "runner", str(home)],
+                [sys.executable, str(program(Path(sys.argv[0]), home)), "runner", str(home)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -164,19 +164,8 @@ def remove_stale_outputs(home: Path) -> None:
             continue
 
 
-def main(arguments: list[str]) -> None:
-    """`worker.pyz serve HOME` (the supervisor), `runner HOME` (its child) or `providers PLUGIN`."""
-    if arguments[0] == "providers":
-        from profiler.worker.backends import ort_providers
-
-        ort_providers.main(arguments[1])
-        return
-    role, home = arguments[0], Path(arguments[1])
-    if role == "runner":
-        from profiler.worker import runner
-
-        runner.main(home)
-        return
+def main(home: Path) -> None:
+    """Serve a host until it says goodbye or goes away."""
     channel = Channel.take_over_stdio()
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)

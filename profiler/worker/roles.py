@@ -1,0 +1,22 @@
+"""What a process of the worker is for. Each imports only what it needs: runners start often."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def main(arguments: list[str]) -> None:
+    """`serve HOME` (the supervisor), `runner HOME` (its child) or `providers PLUGIN`."""
+    role, subject = arguments[:2]
+    if role == "providers":
+        from profiler.worker.backends import ort_providers
+
+        ort_providers.main(subject)
+    elif role == "runner":
+        from profiler.worker import runner
+
+        runner.main(Path(subject))
+    else:
+        from profiler.worker import serve
+
+        serve.main(Path(subject))
