@@ -221,21 +221,35 @@ def compare_family(
         ]
     ).reshape(-1, 2)
     adjusted = _shaffer_pairs(raw)
+    verdicts = [
+        _verdict(float(x.mean()), float(different), float(equivalent), alpha)
+        for x, (different, equivalent) in zip(logs, adjusted, strict=True)
+    ]
+    # Holm's multiplier for the last ones to be decided.
+    left = max(1, verdicts.count("undecided"))
     family: dict[str, Comparison] = {}
-    for name, x, (p_difference, p_equivalence) in zip(names, logs, adjusted, strict=True):
-        verdict: Verdict = "undecided"
-        if p_equivalence <= alpha:
-            verdict = "equivalent"
-        elif p_difference <= alpha:
-            verdict = "faster" if x.mean() < 0 else "slower"
+    for name, x, verdict, (p_difference, p_equivalence) in zip(
+        names, logs, verdicts, adjusted, strict=True
+    ):
+        needed = rounds_needed(x, delta, confidence=1.0 - alpha / left)
+        if verdict == "undecided" and needed is not None:
+            needed = max(needed, x.size + 1)
         family[name] = Comparison(
             ratio=round_interval(np.exp(x), confidence=confidence, adaptive=adaptive),
             p_difference=float(p_difference),
             p_equivalence=float(p_equivalence),
             verdict=verdict,
-            rounds_needed=rounds_needed(x, delta, confidence=confidence),
+            rounds_needed=needed,
         )
     return family
+
+
+def _verdict(mean: float, p_difference: float, p_equivalence: float, alpha: float) -> Verdict:
+    if p_equivalence <= alpha:
+        return "equivalent"
+    if p_difference <= alpha:
+        return "faster" if mean < 0 else "slower"
+    return "undecided"
 
 
 def check_delta(delta: float) -> None:
