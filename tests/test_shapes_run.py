@@ -68,6 +68,14 @@ def test_every_size_is_a_trial_of_its_own(sentences, tmp_path, monkeypatch, caps
     assert json.loads(capsys.readouterr().out)[0]["verdict"] == "faster"
 
 
+def test_files_are_compared_in_every_size(sentences, tmp_path, monkeypatch, capsys):
+    words = ("compare", sentences, sentences, "--shape", "tokens=2,8", "--threads", "1")
+    assert typed(monkeypatch, *words, "--budget", "3s", "-o", tmp_path / "o", "-q", "--json") == 0
+    pairs = json.loads(capsys.readouterr().out)
+    assert [pair["first"].split("/")[-1] for pair in pairs] == ["tokens-2", "tokens-8"]
+    assert [pair["second"].split("/")[-1] for pair in pairs] == ["tokens-2", "tokens-8"]
+
+
 def test_a_misspelt_dimension_is_no_size_of_one(sentences, tmp_path, monkeypatch, capsys):
     out = tmp_path / "out"
     assert typed(monkeypatch, "run", sentences, "--shape", "token=8", "-o", out, "-q") == 2

@@ -24,7 +24,7 @@ def _effect(ratio: Estimate) -> str:
     )
 
 
-SETTINGS = ("target", "variant", "scenario", "batch", "threads")
+SETTINGS = ("target", "variant", "scenario", "batch", "threads", "shapes")
 
 
 def models(
