@@ -18,14 +18,8 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from profiler.statistics.intervals import (
-    ADAPTIVE_FACTOR,
-    MINIMUM_ROUNDS,
-    Estimate,
-    positive_logs,
-    round_interval,
-    varies,
-)
+from profiler.statistics.centre import Centre, trimmed_freedom, trimmed_mean
+from profiler.statistics.intervals import MINIMUM_ROUNDS, Estimate, log_interval, positive_logs
 
 Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 
@@ -58,14 +52,15 @@ def ratio_interval(
     confidence: float = 0.95,
     adaptive: bool = False,
 ) -> Estimate:
-    """The ratio a / b with a t interval on the log scale, paired by round.
+    """The ratio a / b, paired by round: trimmed mean and t interval on the log scale.
 
     Both arguments have shape (rounds,), the same unit, and hold one positive number per round,
     for example the geometric mean over blocks. Raises ``ValueError`` on unequal lengths or a
-    number that is not positive. ``adaptive`` as in ``round_interval``.
+    number that is not positive. ``adaptive`` as in ``round_interval``; trimming starts with
+    eight rounds, see ``centre.trimmed_mean``.
     """
     log_ratios = paired_log_ratios(a_per_round, b_per_round)
-    return round_interval(np.exp(log_ratios), confidence=confidence, adaptive=adaptive)
+    return log_interval(log_ratios, trimmed_mean, confidence, adaptive=adaptive)
 
 
 def paired_log_ratios(a_per_round: Values, b_per_round: Values) -> npt.NDArray[np.float64]:
@@ -97,14 +92,9 @@ def compare(ratio: Estimate, delta: float = DELTA) -> Verdict:
 
 
 def difference_p_value(log_ratios: Values, *, adaptive: bool = False) -> float:
-    """Two-sided p of "the ratio is one": t test over rounds. 1.0 when it cannot be told."""
-    logs = np.asarray(log_ratios, dtype=float)
-    if logs.size < MINIMUM_ROUNDS or not varies(logs):
-        return 1.0
-    from scipy.special import stdtr
-
-    p = 2.0 * float(stdtr(logs.size - 1, -abs(logs.mean()) / _standard_error(logs)))
-    return min(1.0, p * (ADAPTIVE_FACTOR if adaptive else 1.0))
+    """Two-sided p of "the ratio is one": trimmed t test over rounds. 1.0 when it cannot be told."""
+    centre = _centre(log_ratios)
+    return 1.0 if centre is None else centre.p_value(abs(centre.value), adaptive=adaptive)
 
 
 def equivalence_p_value(
@@ -116,39 +106,41 @@ def equivalence_p_value(
     the margins. 1.0 when it cannot be told.
     """
     check_delta(delta)
-    logs = np.asarray(log_ratios, dtype=float)
-    if logs.size < MINIMUM_ROUNDS or not varies(logs):
+    centre = _centre(log_ratios)
+    if centre is None:
         return 1.0
-    from scipy.special import stdtr
-
-    room = math.log1p(delta) - abs(float(logs.mean()))
-    p = 2.0 * float(stdtr(logs.size - 1, -room / _standard_error(logs)))
-    return min(1.0, p * (ADAPTIVE_FACTOR if adaptive else 1.0))
+    room = math.log1p(delta) - abs(centre.value)
+    return centre.p_value(room, adaptive=adaptive)
 
 
 def rounds_needed(
-    log_ratios: Values, delta: float = DELTA, *, confidence: float = 0.95
+    log_ratios: Values, delta: float = DELTA, *, confidence: float = 0.95, adaptive: bool = False
 ) -> int | None:
     """Estimated total rounds after which a verdict is likely (power 80 %), or None.
 
-    Assumes that mean and standard deviation stay what these rounds show; the verdict sought is
-    the nearer of the two, "different" (distance |mean|) and "equivalent" (distance
-    log(1 + delta) - |mean|). None with fewer than three rounds, without any spread, or beyond
-    10,000 rounds. Never less than the rounds already made. (Normal-theory sample size with t
-    quantiles: Julious 2004, "Sample sizes for clinical trials with normal data".)
+    Assumes that centre and spread stay what these rounds show; the verdict sought is the nearer
+    of the two, "different" (distance |centre|) and "equivalent" (distance log(1 + delta) -
+    |centre|). None with fewer than three rounds, without any spread, or beyond 10,000 rounds.
+    Never less than the rounds already made. (Normal-theory sample size with t quantiles: Julious
+    2004, "Sample sizes for clinical trials with normal data".)
     """
     check_delta(delta)
     logs = np.asarray(log_ratios, dtype=float)
-    if logs.size < 3 or not varies(logs):
+    if logs.size < 3:
         return None
     from scipy.special import stdtrit
 
-    mean = abs(float(logs.mean()))
-    distance = max(mean, math.log1p(delta) - mean)
-    spread = float(logs.std(ddof=1))
+    centre = trimmed_mean(logs)
+    if not centre.spread_known:
+        return None
+    effect = abs(centre.value)
+    distance = max(effect, math.log1p(delta) - effect)
+    spread = centre.error * math.sqrt(logs.size)
 
     def enough(rounds: int) -> bool:
-        reach = stdtrit(rounds - 1, (1.0 + confidence) / 2.0) + stdtrit(rounds - 1, POWER)
+        freedom, factors = trimmed_freedom(rounds)
+        level = (1.0 - confidence) / factors[adaptive]
+        reach = stdtrit(freedom, 1.0 - level / 2.0) + stdtrit(freedom, POWER)
         return bool(reach * spread <= distance * math.sqrt(rounds))
 
     foreseen = range(max(MINIMUM_ROUNDS, logs.size), MAXIMUM_ROUNDS_FORESEEN + 1)
@@ -222,7 +214,7 @@ def compare_family(
     ).reshape(-1, 2)
     adjusted = _shaffer_pairs(raw)
     verdicts = [
-        _verdict(float(x.mean()), float(different), float(equivalent), alpha)
+        _verdict(float(trimmed_mean(x).value), float(different), float(equivalent), alpha)
         for x, (different, equivalent) in zip(logs, adjusted, strict=True)
     ]
     # Holm's multiplier for the last ones to be decided.
@@ -231,11 +223,11 @@ def compare_family(
     for name, x, verdict, (p_difference, p_equivalence) in zip(
         names, logs, verdicts, adjusted, strict=True
     ):
-        needed = rounds_needed(x, delta, confidence=1.0 - alpha / left)
+        needed = rounds_needed(x, delta, confidence=1.0 - alpha / left, adaptive=adaptive)
         if verdict == "undecided" and needed is not None:
             needed = max(needed, x.size + 1)
         family[name] = Comparison(
-            ratio=round_interval(np.exp(x), confidence=confidence, adaptive=adaptive),
+            ratio=log_interval(x, trimmed_mean, confidence, adaptive=adaptive),
             p_difference=float(p_difference),
             p_equivalence=float(p_equivalence),
             verdict=verdict,
@@ -271,8 +263,13 @@ def _shaffer_pairs(p_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     return adjusted
 
 
-def _standard_error(logs: npt.NDArray[np.float64]) -> float:
-    return float(logs.std(ddof=1)) / math.sqrt(logs.size)
+def _centre(log_ratios: Values) -> Centre | None:
+    """None with too few rounds, or without any spread between them."""
+    logs = np.asarray(log_ratios, dtype=float)
+    if logs.size < MINIMUM_ROUNDS:
+        return None
+    centre = trimmed_mean(logs)
+    return centre if centre.spread_known else None
 
 
 def _checked_p(p_values: Values) -> npt.NDArray[np.float64]:

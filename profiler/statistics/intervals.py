@@ -8,32 +8,20 @@ no interval, and never one of width zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from profiler.statistics.centre import ADAPTIVE_FACTOR, Centre, mean
 from profiler.statistics.percentiles import METHOD, check_quantile, minimum_queries
 
 MINIMUM_ROUNDS: Final = 4
 NOT_ENOUGH_ROUNDS: Final = "not enough rounds"
 TOO_FEW_QUERIES: Final = "n too small"
 NO_SPREAD: Final = "no spread between rounds"
-
-ADAPTIVE_FACTOR: Final = 2.0
-"""Error rates are divided by this when the campaign looked after every round and stopped at a
-narrow interval: a round count chosen that way favours rounds that agree by luck.
-
-Simulated by ``scripts/simulate_verdicts`` (looks from 4 to 200 rounds, worst noise for the target):
-stopping lets false alarms of the plain interval rise from 5 to 8.6 % (normal), 7.4 % (t with 3
-degrees of freedom) and 7.6 % (one round in ten five times wider). Halved, they are 4.9, 4.0 and
-4.0 %; with 20 rounds at most they are much the same. Waiting until the width holds for a second
-round leaves 7.5 %, starting at six rounds 7.2 %.
-A skewed ratio is beyond it: t intervals of four exponential rounds cover 88 % without stopping.
-Two runs of one thing have a symmetric log ratio, so this does not touch A/A.
-"""
 
 BLOCKS: Final = 4
 """Blocks per round which tell a round's own bias from noise that averages out within the round."""
@@ -79,14 +67,22 @@ def round_interval(
     says that measuring stopped when the interval was narrow enough; see ``ADAPTIVE_FACTOR``.
     Raises ``ValueError`` for a number that is not finite and positive.
     """
-    logs = positive_logs(values_per_round)
-    alpha = _alpha(confidence, adaptive)
-    centre = float(logs.mean())
-    if logs.size < MINIMUM_ROUNDS or not varies(logs):
-        note = NOT_ENOUGH_ROUNDS if logs.size < MINIMUM_ROUNDS else NO_SPREAD
-        return _estimate(centre, None, logs.size, confidence, note)
-    half = _t_quantile(alpha, logs.size) * float(logs.std(ddof=1)) / math.sqrt(logs.size)
-    return _estimate(centre, (centre - half, centre + half), logs.size, confidence, None)
+    return log_interval(positive_logs(values_per_round), mean, confidence, adaptive=adaptive)
+
+
+def log_interval(
+    logs: Array, centred: Callable[[Array], Centre], confidence: float, *, adaptive: bool
+) -> Estimate:
+    """The t interval around a centre of ``logs``, shape (rounds,), back on their own scale."""
+    check_confidence(confidence)
+    if logs.size < MINIMUM_ROUNDS:
+        return _estimate(float(logs.mean()), None, logs.size, confidence, NOT_ENOUGH_ROUNDS)
+    centre = centred(logs)
+    if not centre.spread_known:
+        return _estimate(centre.value, None, logs.size, confidence, NO_SPREAD)
+    half = centre.reach(1.0 - confidence, adaptive=adaptive)
+    limits = (centre.value - half, centre.value + half)
+    return _estimate(centre.value, limits, logs.size, confidence, None)
 
 
 def quantile_interval(
@@ -158,11 +154,6 @@ def positive_logs(values: Sequence[float] | npt.NDArray[Any]) -> Array:
     return np.asarray(np.log(array), dtype=np.float64)
 
 
-def varies(logs: Array) -> bool:
-    """Whether the rounds differ by more than rounding."""
-    return bool(np.ptp(logs) > 1e-12)
-
-
 def _mixture_limits(logs: Sequence[Array], q: float, alpha: float) -> tuple[float, float]:
     """Limits on the log scale, from the three uncertainties told in ``quantile_interval``."""
     from scipy.special import chdtri, ndtri
@@ -229,9 +220,14 @@ def _at(ordered: Array, q: float) -> float:
     return float(ordered[lower] + (position - lower) * (ordered[upper] - ordered[lower]))
 
 
-def _alpha(confidence: float, adaptive: bool) -> float:
+def check_confidence(confidence: float) -> None:
+    """Raise ``ValueError`` unless ``confidence`` is a fraction between 0 and 1."""
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence = {confidence}: expected a fraction between 0 and 1")
+
+
+def _alpha(confidence: float, adaptive: bool) -> float:
+    check_confidence(confidence)
     return (1.0 - confidence) / (ADAPTIVE_FACTOR if adaptive else 1.0)
 
 
