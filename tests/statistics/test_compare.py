@@ -112,7 +112,7 @@ def test_what_cannot_be_told_has_p_one() -> None:
 def test_rounds_needed_by_hand() -> None:
     # mean 0, sd 0.01, distance log(1.01): (t + t.80) * 0.01 <= 0.00995 sqrt(n), where t is at
     # 1 - 0.05 / 1.5 / 2. Of 12 rounds two are trimmed at each end, which leaves 7 degrees of
-    # freedom: (2.643 + 0.896) / 0.995 = 3.556 > sqrt(12) = 3.464. Of 13 they leave 8:
+    # freedom: (2.642 + 0.896) / 0.995 = 3.556 > sqrt(12) = 3.464. Of 13 they leave 8:
     # (2.566 + 0.889) / 0.995 = 3.472 <= 3.606.
     logs = 0.01 * np.array([-1.0, 1.0, -1.0, 1.0]) * math.sqrt(3 / 4)
     assert rounds_needed(logs) == 13
