@@ -213,21 +213,22 @@ def compare_family(
         ]
     ).reshape(-1, 2)
     adjusted = _shaffer_pairs(raw)
+    ratios = [log_interval(x, trimmed_mean, confidence, adaptive=adaptive) for x in logs]
     verdicts = [
-        _verdict(float(trimmed_mean(x).value), float(different), float(equivalent), alpha)
-        for x, (different, equivalent) in zip(logs, adjusted, strict=True)
+        _verdict(ratio.value, float(different), float(equivalent), alpha)
+        for ratio, (different, equivalent) in zip(ratios, adjusted, strict=True)
     ]
     # Holm's multiplier for the last ones to be decided.
     left = max(1, verdicts.count("undecided"))
     family: dict[str, Comparison] = {}
-    for name, x, verdict, (p_difference, p_equivalence) in zip(
-        names, logs, verdicts, adjusted, strict=True
+    for name, x, ratio, verdict, (p_difference, p_equivalence) in zip(
+        names, logs, ratios, verdicts, adjusted, strict=True
     ):
         needed = rounds_needed(x, delta, confidence=1.0 - alpha / left, adaptive=adaptive)
         if verdict == "undecided" and needed is not None:
             needed = max(needed, x.size + 1)
         family[name] = Comparison(
-            ratio=log_interval(x, trimmed_mean, confidence, adaptive=adaptive),
+            ratio=ratio,
             p_difference=float(p_difference),
             p_equivalence=float(p_equivalence),
             verdict=verdict,
@@ -236,11 +237,11 @@ def compare_family(
     return family
 
 
-def _verdict(mean: float, p_difference: float, p_equivalence: float, alpha: float) -> Verdict:
+def _verdict(ratio: float, p_difference: float, p_equivalence: float, alpha: float) -> Verdict:
     if p_equivalence <= alpha:
         return "equivalent"
     if p_difference <= alpha:
-        return "faster" if mean < 0 else "slower"
+        return "faster" if ratio < 1.0 else "slower"
     return "undecided"
 
 
