@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Optional, TypeVar, Union
 
 T = TypeVar("T")
@@ -47,54 +48,87 @@ def nearest(word: str, known: Any) -> Optional[str]:
 
 
 def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
+    return f"{path}{key}" if not path or key.startswith("[") else f"{path}.{key}"
+
+
+def _inside(key: str, error: DecodeError) -> DecodeError:
+    """The same error, seen from the value that holds `key`."""
+    path = _join(key, error.path) if error.path else key
+    return DecodeError(path, error.expected, error.got, error.hint)
+
+
+Reader = Callable[[Any], Any]
+"""From plain data to the value. Raises DecodeError with the path from this value on."""
 
 
 def decode(kind: type[T], data: Any, path: str = "") -> T:
     """Decode plain data into the dataclass `kind`. Raises DecodeError."""
-    from_text = getattr(kind, "from_text", None)
-    if isinstance(data, str) and from_text is not None:
-        try:
-            return typing.cast(T, from_text(data))
-        except DecodeError as error:
-            raise DecodeError(path, error.expected, data, error.hint) from None
-        except ValueError as error:
-            raise DecodeError(path, str(error), data) from None
-    if not isinstance(data, Mapping):
-        raise DecodeError(path, "a table", data)
-    hints = typing.get_type_hints(kind)
-    fields = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
-    for key in data:
-        if key not in fields:
-            known = ", ".join(sorted(fields))
-            hint = nearest(str(key), fields) or f"known keys: {known}"
-            raise DecodeError(_join(path, str(key)), "a known key", key, hint)
-    values = {}
-    for name, spec in fields.items():
-        if name in data:
-            values[name] = _field(spec, hints[name], data[name], _join(path, name))
-        elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
-            raise DecodeError(_join(path, name), f"{_describe(hints[name])} (required)", None)
     try:
-        return kind(**values)
+        return typing.cast(T, _reader(kind)(data))
     except DecodeError as error:
-        inner = _join(path, error.path) if error.path else path
-        raise DecodeError(inner, error.expected, error.got, error.hint) from None
+        raise _inside(path, error) from None
 
 
-def _field(spec: Any, hint: Any, value: Any, path: str) -> Any:
-    parse = spec.metadata.get("parse")
-    if value is None:
-        return _value(hint, value, path)
-    if parse is not None and isinstance(value, str):
-        try:
-            return parse(value)
-        except ValueError as error:
-            expected = spec.metadata.get("expected", str(error))
-            raise DecodeError(path, expected, value) from None
-    if parse is not None and spec.metadata.get("text_only", False):
-        raise DecodeError(path, spec.metadata["expected"], value)
-    return _value(hint, value, path)
+@functools.lru_cache(maxsize=None)
+def _of_class(kind: Any) -> Reader:
+    """Type hints are resolved once a class: a results folder holds a million values of a few."""
+    from_text = getattr(kind, "from_text", None)
+    hints = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
+    readers = {name: _of_field(spec, hints[name]) for name, spec in fields.items()}
+    required = [
+        name for name, f in fields.items()
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]  # fmt: skip
+
+    def read(data: Any) -> Any:
+        if isinstance(data, str) and from_text is not None:
+            try:
+                return from_text(data)
+            except DecodeError as error:
+                raise DecodeError("", error.expected, data, error.hint) from None
+            except ValueError as error:
+                raise DecodeError("", str(error), data) from None
+        if not isinstance(data, Mapping):
+            raise DecodeError("", "a table", data)
+        for key in data:
+            if key not in fields:
+                known = ", ".join(sorted(fields))
+                hint = nearest(str(key), fields) or f"known keys: {known}"
+                raise DecodeError(str(key), "a known key", key, hint)
+        values = {}
+        for name in fields:
+            if name in data:
+                try:
+                    values[name] = readers[name](data[name])
+                except DecodeError as error:
+                    raise _inside(name, error) from None
+            elif name in required:
+                raise DecodeError(name, f"{_describe(hints[name])} (required)", None)
+        return kind(**values)
+
+    return read
+
+
+def _of_field(spec: Any, hint: Any) -> Reader:
+    parse, plain = spec.metadata.get("parse"), _reader(hint)
+    if parse is None:
+        return plain
+
+    def read(value: Any) -> Any:
+        if value is None:
+            return plain(value)
+        if isinstance(value, str):
+            try:
+                return parse(value)
+            except ValueError as error:
+                expected = spec.metadata.get("expected", str(error))
+                raise DecodeError("", expected, value) from None
+        if spec.metadata.get("text_only", False):
+            raise DecodeError("", spec.metadata["expected"], value)
+        return plain(value)
+
+    return read
 
 
 def _describe(hint: Any) -> str:
@@ -110,52 +144,99 @@ def _describe(hint: Any) -> str:
     return _NAMES.get(hint, str(hint))
 
 
-def _value(hint: Any, value: Any, path: str) -> Any:
+@functools.lru_cache(maxsize=None)
+def _reader(hint: Any) -> Reader:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
-        return value
+        return lambda value: value
     if origin is Union:
-        return _union(hint, args, value, path)
+        return _of_union(hint, args)
     if origin is typing.Literal:
-        if value in args and type(value) in {type(a) for a in args}:
+        return _of_literal(hint, args)
+    if origin is tuple:
+        return _of_list(hint, _reader(args[0]))
+    if origin is dict:
+        return _of_table(_reader(args[1]))
+    return _of_class(hint) if dataclasses.is_dataclass(hint) else _of_scalar(hint)
+
+
+def _of_literal(hint: Any, args: tuple[Any, ...]) -> Reader:
+    kinds = {type(a) for a in args}
+
+    def read(value: Any) -> Any:
+        if value in args and type(value) in kinds:
             return value
         close = nearest(value, args) if isinstance(value, str) else None
-        raise DecodeError(path, _describe(hint), value, close)
-    if origin is tuple:
+        raise DecodeError("", _describe(hint), value, close)
+
+    return read
+
+
+def _of_list(hint: Any, item: Reader) -> Reader:
+    def read(value: Any) -> Any:
         if not isinstance(value, (list, tuple)):
-            raise DecodeError(path, _describe(hint), value)
-        return tuple(_value(args[0], item, f"{path}[{i}]") for i, item in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, Mapping):
-            raise DecodeError(path, "a table", value)
-        return {str(k): _value(args[1], v, _join(path, str(k))) for k, v in value.items()}
-    if dataclasses.is_dataclass(hint):
-        return decode(typing.cast(type, hint), value, path)
-    return _scalar(hint, value, path)
-
-
-def _union(hint: Any, args: tuple[Any, ...], value: Any, path: str) -> Any:
-    if value is None and type(None) in args:
-        return None
-    options = [a for a in args if a is not type(None)]
-    if len(options) == 1:
-        return _value(options[0], value, path)
-    for option in options:
+            raise DecodeError("", _describe(hint), value)
+        found = []
         try:
-            return _value(option, value, path)
-        except DecodeError:
-            continue
-    raise DecodeError(path, _describe(hint), value)
+            for one in value:
+                found.append(item(one))
+        except DecodeError as error:
+            raise _inside(f"[{len(found)}]", error) from None
+        return tuple(found)
+
+    return read
 
 
-def _scalar(hint: Any, value: Any, path: str) -> Any:
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not hint:
-        raise DecodeError(path, _describe(hint), value)
-    if hint is float and not math.isfinite(value):
-        raise DecodeError(path, "a finite number", value)
-    return value
+def _of_table(item: Reader) -> Reader:
+    def read(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise DecodeError("", "a table", value)
+        found = {}
+        for key, one in value.items():
+            try:
+                found[str(key)] = item(one)
+            except DecodeError as error:
+                raise _inside(str(key), error) from None
+        return found
+
+    return read
+
+
+def _of_union(hint: Any, args: tuple[Any, ...]) -> Reader:
+    options = [_reader(a) for a in args if a is not type(None)]
+    optional = len(options) < len(args)
+
+    def read(value: Any) -> Any:
+        if value is None and optional:
+            return None
+        if len(options) == 1:
+            return options[0](value)
+        for option in options:
+            try:
+                return option(value)
+            except DecodeError:
+                continue
+        raise DecodeError("", _describe(hint), value)
+
+    return read
+
+
+def _of_scalar(hint: Any) -> Reader:
+    def read(value: Any) -> Any:
+        if type(value) is hint and hint is not float:
+            return value
+        if hint is float and isinstance(value, int) and not isinstance(value, bool):
+            try:
+                value = float(value)
+            except OverflowError:
+                raise DecodeError("", "a finite number", value) from None
+        if type(value) is not hint:
+            raise DecodeError("", _describe(hint), value)
+        if not math.isfinite(value):
+            raise DecodeError("", "a finite number", value)
+        return value
+
+    return read
 
 
 def _written(spec: Any, value: Any) -> Any:

@@ -1,3 +1,4 @@
+import typing
 from dataclasses import dataclass, field
 from typing import Literal, Optional, Union
 
@@ -92,3 +93,23 @@ def test_whatever_comes_it_decodes_or_says_why(data: dict[str, object]) -> None:
         assert str(error)
     else:
         assert decode(Outer, encode(value)) == value
+
+
+def test_type_hints_are_resolved_once_a_class_and_not_once_a_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain, resolved = typing.get_type_hints, []
+
+    def counted(kind: object) -> dict[str, object]:
+        resolved.append(kind)
+        return plain(kind)
+
+    monkeypatch.setattr(typing, "get_type_hints", counted)
+    many = [{"size": n} for n in range(1000)]
+    assert len(decode(Outer, {"name": "a", "many": many}).many) == 1000
+    assert len(resolved) <= 2
+
+
+def test_a_whole_number_beyond_all_floats_is_refused_where_a_number_goes() -> None:
+    error = failing({"name": "a", "share": 10**400})
+    assert (error.path, error.expected) == ("share", "a finite number")
