@@ -64,12 +64,12 @@ Reader = Callable[[Any], Any]
 def decode(kind: type[T], data: Any, path: str = "") -> T:
     """Decode plain data into the dataclass `kind`. Raises DecodeError."""
     try:
-        return typing.cast(T, _reader(kind)(data))
+        return typing.cast(T, _reader(typing.cast(Any, kind))(data))
     except DecodeError as error:
         raise _inside(path, error) from None
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _of_class(kind: Any) -> Reader:
     """Type hints are resolved once a class: a results folder holds a million values of a few."""
     from_text = getattr(kind, "from_text", None)
@@ -144,7 +144,7 @@ def _describe(hint: Any) -> str:
     return _NAMES.get(hint, str(hint))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _reader(hint: Any) -> Reader:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
@@ -157,7 +157,7 @@ def _reader(hint: Any) -> Reader:
         return _of_list(hint, _reader(args[0]))
     if origin is dict:
         return _of_table(_reader(args[1]))
-    return _of_class(hint) if dataclasses.is_dataclass(hint) else _of_scalar(hint)
+    return (_of_class if dataclasses.is_dataclass(hint) else _of_scalar)(hint)
 
 
 def _of_literal(hint: Any, args: tuple[Any, ...]) -> Reader:
