@@ -287,13 +287,16 @@ def explain(
         typer.Argument(help="A trial, variant or model; default: all.", metavar="[TRIAL|VARIANT]"),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Trace again on the target.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Run the torch source that RESULTS names, unasked.")
+    ] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Say where the time goes, and why a variant is slower or faster than its baseline."""
     from profiler.commands import explain as command
 
-    command.explain(_load(results), what, fresh=fresh, quiet=quiet, json=json)
+    command.explain(_load(results), what, fresh=fresh, yes=yes, quiet=quiet, json=json)
 
 
 @app.command()

@@ -5,13 +5,18 @@
 
 A trace is never a result: the profiler slows down every node. How slow a trial is comes from its
 rounds; how that time is divided comes from here.
+
+A results folder may come from somebody else, so nothing it names is run, loaded or connected to:
+a trace is taken on the reader's own target of that name, and a torch source runs only where the
+reader said yes to it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -19,12 +24,12 @@ from typing import Any, Optional
 from profiler.analysis.explain import Case, Diagnosis, Setting, diagnose
 from profiler.analysis.explain_compare import Difference, differences
 from profiler.analysis.explain_trace import Profile, parse
-from profiler.errors import InputError, ResultsError, WorkerError
+from profiler.errors import InputError, ResultsError, StudyError, WorkerError
 from profiler.jobs import make_job
 from profiler.progress import Progress, Silent
 from profiler.results import Results
-from profiler.schema.codec import DecodeError, decode, encode, nearest
-from profiler.schema.files import find_target
+from profiler.schema.codec import DecodeError, decode, encode, nearest, show
+from profiler.schema.files import find_target, known_targets
 from profiler.schema.plan import Trial
 from profiler.schema.target import Target
 from profiler.schema.wire import Trace, TraceRequest
@@ -36,6 +41,10 @@ SAME = ("cpu", "architecture", "onnxruntime")
 EVENTS = 40_000
 """Events aimed at in one trace, about 16 MB: graphs of many nodes get fewer queries."""
 MOST_QUERIES, LEAST_QUERIES = 60, 10
+Allow = Callable[[str], None]
+"""told of a torch source ('module:callable') before it runs; raises where it must not"""
+_PLACE = re.compile(r"[/\\]|\.(so|dll|dylib|onnx)\b|path|file|folder|lib|dir(_|$)", re.IGNORECASE)
+"""an option's name or value that could mean a file: providers load libraries by such options"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +94,23 @@ def explain(
     *,
     fresh: bool = False,
     progress: Progress | None = None,
+    allow: Allow | None = None,
 ) -> tuple[Explanation, ...]:
     """Explain trials; those without a trace (or all, if `fresh`) are traced on their target.
 
-    Raises InputError for an unknown name, TransportError where a target can't be reached,
-    WorkerError where a model can't be traced.
+    The target is the reader's own of that name, never what the folder says of it. `allow` is asked
+    before a torch source that the folder names is imported and run; without it none is.
+
+    Raises InputError for an unknown name or a source that was not allowed, StudyError where the
+    reader has no such target, TransportError where a target can't be reached, WorkerError where a
+    model can't be traced.
     """
     trials = select(results, what)
     baselines = [results.trials[t.baseline] for t in trials if t.baseline in results.samples]
     needed = {t.id: t for t in (*trials, *baselines)}
-    _trace(results, needed.values(), fresh=fresh, progress=progress or Silent())
+    _trace(
+        results, needed.values(), fresh=fresh, progress=progress or Silent(), allow=allow or _never
+    )
     cases = {name: _read(results, trial) for name, trial in needed.items()}
     return tuple(_explained(results, trial, cases) for trial in trials)
 
@@ -120,24 +136,84 @@ def _meta(results: Results, trial: Trial) -> Optional[dict[str, Any]]:
         ) from None
 
 
-def _trace(results: Results, trials: Iterable[Trial], *, fresh: bool, progress: Progress) -> None:
+def _trace(
+    results: Results, trials: Iterable[Trial], *, fresh: bool, progress: Progress, allow: Allow
+) -> None:
     wanted = [t for t in trials if fresh or _meta(results, t) is None]
     with writing(results.folder / "traces"):
         (results.folder / "traces").mkdir(exist_ok=True)
+    targets = {}
     for name in dict.fromkeys(t.target for t in wanted):
-        target = results.targets[name]
-        if target.backend == "null":
-            raise InputError(
-                f"{name}: the null backend has no operators to explain",
-                hint="explain a trial of another target",
-            )
+        mine = [t for t in wanted if t.target == name]
+        targets[name], path = _own_target(name)
+        for trial in mine:
+            _refuse_foreign(trial, targets[name], path)
+        if targets[name].backend == "torch":
+            for source in dict.fromkeys(_source(results, t) for t in mine):
+                allow(source)
+        progress.note(f"{name}: traced on your own target {path}, not as the results describe it")
+    for name, target in targets.items():
         progress.stage(f"connecting to {name}")
-        if target.transport == "ssh":  # results don't tell where it is
-            target = find_target(name, Path.cwd())
         with open_session(target, progress.stage) as session:
             for trial in (t for t in wanted if t.target == name):
                 progress.stage(f"tracing {trial.id}")
                 _trace_one(results, trial, target, session)
+
+
+def _own_target(name: str) -> tuple[Target, Path]:
+    """The reader's target called `name`, looked up as `run` does here, and its file."""
+    here = Path.cwd()
+    try:
+        target = find_target(name, here)
+    except StudyError as error:
+        raise StudyError(
+            f"{error.message}: a trace is taken on your own target of that name",
+            hint=f"write targets/{name}.toml (profiler targets add makes one for ssh);"
+            f" {error.hint or ''}".rstrip("; "),
+        ) from None
+    if target.backend == "null":
+        raise InputError(
+            f"{name}: the null backend has no operators to explain",
+            hint="explain a trial of another target",
+        )
+    return target, known_targets(here)[name]
+
+
+def _refuse_foreign(trial: Trial, target: Target, path: Path) -> None:
+    """Whatever could load a library or write a file comes from the reader's target alone."""
+    if trial.provider != target.provider:
+        raise InputError(
+            f"{trial.id}: was measured with {trial.provider}, but your target {path} has"
+            f" {target.provider}",
+            hint="explain it where its target means the same",
+        )
+    for part in ("provider_options", "session_options"):
+        own = getattr(target, part)
+        for key, value in getattr(trial, part).items():
+            if own.get(key) != value and (_PLACE.search(key) or _PLACE.search(value)):
+                raise InputError(
+                    f"{trial.id}: {part} {key} = {show(value)} names a file, which explain takes"
+                    " from nobody's folder",
+                    hint=f"if you trust it, write it into [{part}] of {path}",
+                )
+
+
+def _source(results: Results, trial: Trial) -> str:
+    """'module:callable' of a trial's model, as the folder names it."""
+    model = next((m for m in results.study.models if m.name == trial.model), None)
+    if model is None or model.torch is None:
+        raise InputError(
+            f"{trial.id}: the folder names no torch source of {trial.model}",
+            hint="explain a trial of another target",
+        )
+    return model.torch
+
+
+def _never(source: str) -> None:
+    raise InputError(
+        f"{source}: a torch source that a results folder names is not run unasked",
+        hint="give explain(…, allow=…), or profiler explain --yes",
+    )
 
 
 def _trace_one(results: Results, trial: Trial, target: Target, session: Session) -> None:

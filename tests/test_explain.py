@@ -1,17 +1,23 @@
 """The whole way: a study, its traces through the worker, the command."""
 
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import profiler
-from profiler.errors import InputError, ResultsError, WorkerError
+from profiler import explain as explain_module
+from profiler.commands import explain as command
+from profiler.errors import InputError, ResultsError, StudyError, WorkerError
 from profiler.explain import explain
 from profiler.results import Results
+from profiler.schema.files import find_target
+from profiler.schema.target import Target
 
 
 @pytest.fixture
@@ -72,6 +78,97 @@ def test_what_cannot_be_explained(
         path.write_bytes(b"no model")
     with pytest.raises((ResultsError, WorkerError)):
         explain(results, fresh=True)
+
+
+def rewritten(results: Results, name: str, change: Callable[[dict[str, Any]], None]) -> Results:
+    path = results.folder / name
+    held = json.loads(path.read_text())
+    change(held)
+    path.write_text(json.dumps(held))
+    return Results.load(results.folder)
+
+
+def test_a_program_that_the_folder_names_is_never_run(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody's folder names an interpreter and a plug-in: the reader's target counts."""
+    trap, mark = tmp_path / "trap", tmp_path / "was-run"
+    trap.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    trap.chmod(0o755)
+
+    def change(meta: dict[str, Any]) -> None:
+        meta["targets"][0].update(python=str(trap), plugin="trap", session_options={"a": "b"})
+
+    asked = []
+    opened = explain_module.open_session
+
+    def noted(target: Target, *rest: Any) -> Any:
+        asked.append(target)
+        return opened(target, *rest)
+
+    monkeypatch.setattr(explain_module, "open_session", noted)
+    (one, *_) = explain(rewritten(results, "meta.json", change), "fp32", fresh=True)
+    assert not mark.exists()
+    assert one.profile.plain_us > 0
+    assert asked == [find_target("local-cpu", tmp_path)]
+
+
+def test_a_target_that_the_reader_lacks_is_asked_for(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("profiler.schema.files.target_folders", lambda folder: [])
+    monkeypatch.setattr("profiler.explain.open_session", None)
+    with pytest.raises(StudyError, match=r'no target called "local-cpu".*your own target') as e:
+        explain(results, fresh=True)
+    assert "targets/local-cpu.toml" in str(e.value.hint)
+
+
+def test_options_that_could_load_a_library_come_from_the_readers_target_alone(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(plan: dict[str, Any]) -> None:
+        plan["groups"][0]["trials"][0]["provider_options"] = {"backend_path": "./evil.so"}
+
+    monkeypatch.setattr("profiler.explain.open_session", None)
+    with pytest.raises(InputError, match=r'backend_path = "\./evil\.so" names a file'):
+        explain(rewritten(results, "plan.json", change), fresh=True)
+
+    def other(plan: dict[str, Any]) -> None:
+        plan["groups"][0]["trials"][0]["provider"] = "QNNExecutionProvider"
+
+    with pytest.raises(InputError, match=r"your target .* has CPUExecutionProvider"):
+        explain(rewritten(results, "plan.json", other), fresh=True)
+
+
+def test_a_torch_source_runs_only_after_a_yes(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends a folder could name any function that can be imported here."""
+    places = tmp_path / "targets"
+    places.mkdir()
+    (places / "local-cpu.toml").write_text('backend = "torch"\nprovider = "torch-eager"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("profiler.explain.open_session", None)
+
+    def change(meta: dict[str, Any]) -> None:
+        meta["study"]["models"][0].update(onnx=None, torch="theirs:model")
+
+    def provider(plan: dict[str, Any]) -> None:
+        for trial in plan["groups"][0]["trials"]:
+            trial["provider"] = "torch-eager"
+
+    rewritten(results, "meta.json", change)
+    theirs = rewritten(results, "plan.json", provider)
+    with pytest.raises(InputError, match="theirs:model: a torch source") as caught:
+        explain(theirs, fresh=True)
+    assert "--yes" in str(caught.value.hint)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(InputError, match=r"theirs:model, which .* needs your word") as caught:
+        command.explain(theirs, "m/fp32", fresh=True, yes=False, quiet=True, json=True)
+    said = str(caught.value.hint)
+    assert said.endswith(f"profiler explain {theirs.folder} m/fp32 --yes")
+    with pytest.raises(TypeError, match="NoneType"):  # past the question, to the missing session
+        command.explain(theirs, "m/fp32", fresh=True, yes=True, quiet=True, json=True)
 
 
 def test_the_command(results: Results, tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json as jsonlib
+import shlex
 import sys
 import textwrap
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +18,7 @@ from profiler.analysis.explain import percent
 from profiler.analysis.explain_compare import in_words
 from profiler.analysis.explain_trace import CONTROL, Profile
 from profiler.console import Bar
+from profiler.errors import InputError
 from profiler.explain import Explanation, warnings
 from profiler.explain import explain as find
 from profiler.results import Results
@@ -24,10 +28,13 @@ WIDTH = 80
 OPERATORS, NODES = 10, 8
 
 
-def explain(results: Results, what: str | None, *, fresh: bool, quiet: bool, json: bool) -> None:
+def explain(
+    results: Results, what: str | None, *, fresh: bool, yes: bool, quiet: bool, json: bool
+) -> None:
     """Trace what has no trace yet, then print causes; with a name, operators and nodes, too."""
     with Bar(quiet=quiet or json) as bar:
-        found = find(results, what, fresh=fresh, progress=bar)
+        allow = partial(_allow, results.folder, what, yes=yes)
+        found = find(results, what, fresh=fresh, progress=bar, allow=allow)
     if json:
         text = jsonlib.dumps([plain(one) for one in found], indent=2, ensure_ascii=False)
         sys.stdout.write(text + "\n")
@@ -48,6 +55,21 @@ def explain(results: Results, what: str | None, *, fresh: bool, quiet: bool, jso
     if what is None:
         console.print(f"operators and nodes of one: profiler explain {results.folder} TRIAL",
                       markup=False, soft_wrap=True)  # fmt: skip
+
+
+def _allow(folder: Path, what: str | None, source: str, *, yes: bool) -> None:
+    """Ask before code that a results folder names is run. Raises InputError for a no."""
+    if yes:
+        return
+    question = f"{source}, which {folder} names, is imported from {Path.cwd()} and run"
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        from typer import confirm
+
+        if confirm(f"{question}. Do you trust it?", err=True):
+            return
+        raise InputError(f"{source}: not run")
+    again = shlex.join(["profiler", "explain", str(folder), *([what] if what else []), "--yes"])
+    raise InputError(f"{question}: that needs your word", hint=f"if you trust it: {again}")
 
 
 def _us(us: float) -> str:
