@@ -263,6 +263,7 @@ def warnings(results: Results) -> list[str]:
         for row in results.rows
         if row["damaged"]
     ]
+    found += [f"{row['trial']}: {row['advice']}" for row in results.rows if row["saturable"]]
     left = _stress_left(results)
     if left and results.complete:
         found.append(f"{left} answers under stress are missing: the same `run` command goes on")

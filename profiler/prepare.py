@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -267,16 +267,20 @@ def _baseline(
     import numpy as np
 
     from profiler.sources import load_baseline
+    from profiler.sources.inspect import load
+    from profiler.variants.saturation import saturable
 
     progress.stage(f"{'reading' if model.onnx else 'exporting'} {model.name}")
     rows = None
     if evaluation_set is not None:
         chosen = evaluation_set.evaluation[:PARITY_ROWS]
         rows = {n: np.asarray(v[chosen]) for n, v in evaluation_set.inputs.items()}
+    out = store.folder / "artifacts"
     try:
-        return load_baseline(
-            model, folder=study.folder, out=store.folder / "artifacts", rows=rows, seed=study.seed
-        )
+        made = load_baseline(model, folder=study.folder, out=out, rows=rows, seed=study.seed)
+        # A file that is given may be quantized already.
+        found = saturable(load(store.folder / made.path), out)
+        return replace(made, saturable=found)
     except ProfilerError as error:
         error.message = f"models.{model.name}: {error.message}"
         raise

@@ -169,7 +169,7 @@ class Results:
                 row["copies"] = {"host": "included", "device": "excluded"}[target.gpu.binding]
             if artifact is not None:
                 known = facts.get(target.name, {})
-                row["advice"] = recipes.advised(artifact.made_by, target, known, row)
+                row.update(recipes.advised(artifact, trial, target, known, row.get("sqnr_db")))
             row.update(energy.columns(
                 trial, self.samples.get(trial.id), target.declares.watts, row.get("throughput"),
                 self.wall_meter.get(trial.id)))  # fmt: skip
@@ -382,7 +382,10 @@ class Results:
         )
         found = choose(rows, limits, available[0] if available else "p50", separated=separated)
         breaks = self.stress.warnings(found.trial) if found.trial else ()
-        return replace(found, warnings=tuple(f"under stress: {text}" for text in breaks))
+        told = [f"under stress: {text}" for text in breaks]
+        own = (row for row in rows if row["trial"] == found.trial and row.get("saturable"))
+        told += [row["advice"] for row in own]
+        return replace(found, warnings=tuple(told))
 
 
 load = Results.load

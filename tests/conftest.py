@@ -1,8 +1,11 @@
 """Shared by all tests: a private cache, and models small enough to measure in no time."""
 
 import os
+import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +20,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--devices", action="store_true", help="also run tests with (emulated) devices"
     )
+    parser.addoption(
+        "--worker-cpu",
+        metavar="CPU",
+        help="local workers compute as this x86 processor does, by qemu-x86_64: Haswell has no"
+        " VNNI, so that 8-bit sums saturate (times mean nothing then)",
+    )
+
+
+def emulated_python(folder: Path, cpu: str) -> Path:
+    """The interpreter that scripts/x86_device makes. Raises OSError without QEMU."""
+    script = Path(__file__).resolve().parents[1] / "scripts" / "x86_device"
+    return Path(runpy.run_path(str(script))["make"](folder, cpu))
+
+
+@pytest.fixture(scope="session")
+def worker_python(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path | None:
+    """The interpreter of local workers under --worker-cpu; None without it."""
+    cpu = request.config.getoption("--worker-cpu")
+    return None if cpu is None else emulated_python(tmp_path_factory.mktemp("cpu"), cpu)
+
+
+@pytest.fixture(autouse=True)
+def worker_cpu(worker_python: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if worker_python is not None:
+        known = SimpleNamespace(**{**vars(sys), "executable": str(worker_python)})
+        for module in ("local", "environment"):
+            monkeypatch.setattr(f"profiler.transport.{module}.sys", known)
 
 
 @pytest.fixture(autouse=True)

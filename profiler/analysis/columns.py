@@ -26,5 +26,5 @@ COLUMNS = (
     "stress_worst", "stress_drop", "stress_drop_low", "stress_drop_high", "stress_broken",
     "usd_per_million", "price",
     "energy_j_per_query", "energy_label", "energy_note",
-    "noise", "advice", "slo", "frontier", "dominated_by", "chosen",
+    "noise", "saturable", "advice", "slo", "frontier", "dominated_by", "chosen",
 )  # fmt: skip

@@ -72,6 +72,7 @@ def of_results(
     found += _drift(samples)
     found += _lone(samples)
     found += _drowned(measured)
+    found += _saturable(measured)
     if not found:
         found.append(Finding(level="good", text="nothing speaks against these numbers"))
     return found
@@ -87,6 +88,19 @@ def _drowned(rows: Sequence[Row]) -> list[Finding]:
         )
         for row in rows
         if row.get("advice") and row.get("sqnr_db") is not None and row["sqnr_db"] < TOO_NOISY_DB
+    ]
+
+
+def _saturable(rows: Sequence[Row]) -> list[Finding]:
+    """Trials whose 8-bit sums can be cut off on their processor; the advice says what to type."""
+    return [
+        Finding(
+            level="problem",
+            text=f"{row['trial']}: {row['saturable']} of its 8-bit products can saturate there",
+            advice=row["advice"],
+        )
+        for row in rows
+        if row.get("saturable")
     ]
 
 

@@ -9,9 +9,11 @@ reduce_range; Arm takes S8S8. Published for one and the same ResNet-50 file: 74.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Optional
 
+from profiler.schema.artifact import Artifact, Saturable
+from profiler.schema.plan import Trial
 from profiler.schema.study import Study
 from profiler.schema.target import Target
 from profiler.schema.variant import AUTO, TOO_NOISY_DB, VariantSpec
@@ -19,16 +21,21 @@ from profiler.schema.variant import AUTO, TOO_NOISY_DB, VariantSpec
 Cpu = Literal["x86-vnni", "x86", "arm", "unknown"]
 _VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
 _ARM_HALF = "asimdhp"
+EXACT = "session.x64quantprecision"
+"""session option: "1" makes x86 without VNNI multiply exactly, at a price in latency"""
 _CPU_PROVIDER = "CPUExecutionProvider"
 _HALF_PROVIDERS = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
 
 
 def cpu_kind(facts: Mapping[str, Any]) -> Cpu:
-    """What its flags say of 8-bit products."""
+    """What is known of 8-bit products: what the runtime answered there, else what flags say."""
     architecture = str(facts.get("architecture") or "").lower()
     if architecture.startswith(("aarch64", "arm")):
         return "arm"
     if architecture in ("x86_64", "amd64", "i686"):
+        saturates = facts.get("int8_saturates")
+        if saturates is not None:
+            return "x86" if saturates else "x86-vnni"
         flags = facts.get("cpu_flags") or ()
         return "x86-vnni" if any(flag in flags for flag in _VNNI) else "x86"
     return "unknown"
@@ -44,7 +51,8 @@ def suited(target: Target, facts: Mapping[str, Any]) -> tuple[VariantSpec, ...]:
     kind = cpu_kind(facts)
     chosen: dict[str, str] = {}
     if kind == "x86-vnni":
-        flag = next(flag for flag in _VNNI if flag in facts["cpu_flags"])
+        flags = facts.get("cpu_flags") or ()
+        flag = next((flag for flag in _VNNI if flag in flags), "no saturation")
         chosen["int8-static:u8s8"] = f"{flag} found: u8 × s8 products are exact and fastest"
         chosen["int8-dynamic:s8"] = f"{flag} found: u8 × s8 products are exact and fastest"
     elif kind == "x86":
@@ -109,24 +117,70 @@ def _settings(spec: VariantSpec) -> VariantSpec:
     return dataclasses.replace(spec, name="x", targets=(), why=None)
 
 
-def advice(made_by: Mapping[str, str], target: Target, facts: Mapping[str, Any]) -> Optional[str]:
-    """What speaks against this variant on this target's processor; None where nothing does."""
+def at_risk(
+    saturable: Optional[Sequence[Saturable]],
+    target: Target,
+    facts: Mapping[str, Any],
+    options: Mapping[str, str],
+) -> Optional[int]:
+    """How many products of a file can saturate on this target under these session options.
+
+    0: none can there; None: not known, since nobody looked at the file or at the processor.
+    """
+    if target.provider != _CPU_PROVIDER or target.backend != "onnxruntime":
+        return None
+    kind = cpu_kind(facts)
+    if kind != "x86":
+        return None if kind == "unknown" else 0
+    if options.get(EXACT) == "1":
+        return 0
+    return None if saturable is None else len(saturable)
+
+
+def _saturation(recipe: Optional[str], saturable: Sequence[Saturable]) -> str:
+    """What can saturate, and what to type instead."""
+    worst = max(saturable, key=lambda node: node.worst_sum)
+    many = f"{len(saturable)} products" if len(saturable) > 1 else "1 product"
+    reduced = {"int8-static": "int8-static:reduce or ", "int8-dynamic": "int8-dynamic:reduce or "}
+    return (
+        f"{many} can saturate on this processor (x86 without VNNI adds pairs of u8 × s8 in 16"
+        f" bits), worst {worst.operator} {worst.node} in {worst.channels} of {worst.of_channels}"
+        f" channels, and accuracy may collapse: use {reduced.get(recipe or '', '')}session_options"
+        f' {{ "{EXACT}" = "1" }}'
+    )
+
+
+def advice(
+    made_by: Mapping[str, str],
+    target: Target,
+    facts: Mapping[str, Any],
+    saturable: Optional[Sequence[Saturable]] = None,
+    options: Optional[Mapping[str, str]] = None,
+) -> Optional[str]:
+    """What speaks against this variant on this target's processor; None where nothing does.
+
+    `options` are the trial's session options (default: the target's); `saturable` is what a look
+    at the file found. Where nobody looked, the recipe decides.
+    """
     if target.provider != _CPU_PROVIDER:
         return None
     recipe, kind = made_by.get("recipe"), cpu_kind(facts)
+    options = target.session_options if options is None else options
+    said = []
+    if saturable and at_risk(saturable, target, facts, options):
+        said.append(_saturation(recipe, saturable))
     if recipe in ("fp16", "bf16"):
         native = kind == "arm" and _ARM_HALF in (facts.get("cpu_flags") or ())
-        if native or kind == "unknown":
-            return None
-        return f"{recipe} is computed in float32 between casts on this processor: no gain expected"
+        if not native and kind != "unknown":
+            said.append(
+                f"{recipe} is computed in float32 between casts on this processor: no gain expected"
+            )
     if recipe not in ("int8-static", "int8-dynamic"):
-        return None
+        return "; ".join(said) or None
     signed = made_by.get("activations") == "int8"
     reduced = made_by.get("reduce_range") == "true"
-    exact = target.session_options.get("session.x64quantprecision") == "1"
-    said = []
-    mixed = not signed and made_by.get("weights") == "int8"
-    if kind == "x86" and mixed and not reduced and not exact:
+    mixed = not signed and made_by.get("weights") == "int8" and not reduced
+    if saturable is None and kind == "x86" and mixed and options.get(EXACT) != "1":
         said.append(
             "u8 × s8 sums saturate on this processor (x86 without VNNI), accuracy may collapse:"
             f" use {recipe}:{'u8s8' if recipe == 'int8-static' else 's8'}-reduce"
@@ -156,11 +210,15 @@ def damage(made_by: Mapping[str, str], sqnr_db: Optional[float]) -> Optional[str
 
 
 def advised(
-    made_by: Mapping[str, str],
-    target: Target,
-    facts: Mapping[str, Any],
-    row: Mapping[str, Any],
-) -> Optional[str]:
-    """A row's footnote: what its processor, and what its outputs say against the variant."""
-    said = (advice(made_by, target, facts), damage(made_by, row.get("sqnr_db")))
-    return "; ".join(text for text in said if text) or None
+    artifact: Artifact, trial: Trial, target: Target, facts: Mapping[str, Any], sqnr_db: Any
+) -> dict[str, Any]:
+    """A row's columns `saturable` and `advice`: what processor and outputs say against it."""
+    options = {**target.session_options, **trial.session_options}
+    said = (
+        advice(artifact.made_by, target, facts, artifact.saturable, options),
+        damage(artifact.made_by, sqnr_db),
+    )
+    return {
+        "saturable": at_risk(artifact.saturable, target, facts, options),
+        "advice": "; ".join(text for text in said if text) or None,
+    }

@@ -27,6 +27,21 @@ class Parity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Saturable:
+    """A node whose sums of two u8 × s8 products can leave 16 bits, where they are added in those.
+
+    `worst_sum` is the largest such sum, for activations of 255 (16 bits hold 32,767); `channels`
+    of `of_channels` outputs can reach beyond.
+    """
+
+    node: str
+    operator: str
+    worst_sum: int
+    channels: int
+    of_channels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """What was made, from what, and how. `path` is relative to the results folder.
 
@@ -45,6 +60,8 @@ class Artifact:
     parity: Optional[Parity] = None
     data: tuple[str, ...] = ()
     """SHA-256 of each file of external weights; they lie beside the model under that very name"""
+    saturable: Optional[tuple[Saturable, ...]] = None
+    """what an x86 processor without VNNI can cut off; None: written before anybody looked"""
 
 
 def symbolic(inputs: Sequence[Tensor]) -> set[str]:

@@ -18,6 +18,7 @@ from profiler.sources.keep import keep_model, sha_of
 from profiler.variants import cache as memory
 from profiler.variants import operators
 from profiler.variants.recipe import Recipe, Request
+from profiler.variants.saturation import saturable
 
 RECIPES = {
     "int8-dynamic": "profiler.variants.int8_dynamic",
@@ -123,6 +124,7 @@ def build(
             **versions,
         },
         data=kept.data,
+        saturable=saturable(model, kept.path.parent),
     )
 
 

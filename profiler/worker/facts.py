@@ -6,6 +6,7 @@ environment, user names or host names.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import platform
@@ -20,6 +21,11 @@ from profiler.worker import nvml
 from profiler.worker.instruments import read_text
 
 _CPU = "/sys/devices/system/cpu"
+_PRODUCT = (
+    "CAQ6VgoYCgF4CgF3EgF5Ig1NYXRNdWxJbnRlZ2VyEgFnKg0IAggBEANCAXdKAn9/WhMKAXgSDgoMCAISCAoCCAEKAggC"
+    "YhMKAXkSDgoMCAYSCAoCCAEKAggBQgQKABAK"
+)
+"""an ONNX file in base64: MatMulInteger of x, uint8[1, 2], and the int8 weights 127, 127"""
 
 
 def parse_cpuinfo(text: str) -> dict[str, Any]:
@@ -128,6 +134,28 @@ def machine() -> dict[str, Any]:
     }
 
 
+def saturates() -> Optional[bool]:
+    """Whether the runtime's sums of two u8 × s8 products are cut off at 16 bits here.
+
+    Asked of the runtime: an emulated processor shows its host's flags, and a flag doesn't tell
+    whether the kernels use it. None where the runtime can't be asked.
+    """
+    try:
+        import numpy
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(
+            base64.b64decode(_PRODUCT), options, providers=["CPUExecutionProvider"]
+        )
+        (found,) = session.run(None, {"x": numpy.full((1, 2), 255, numpy.uint8)})
+        return int(found[0, 0]) != 255 * (127 + 127)
+    except Exception:  # onnxruntime raises its own kinds; a build may lack the operator
+        return None
+
+
 def software() -> dict[str, Any]:
     """Interpreter, libraries and execution providers; None for what is not installed."""
     found: dict[str, Any] = {"python": platform.python_version(), "providers": []}
@@ -142,6 +170,7 @@ def software() -> dict[str, Any]:
 
         found["onnxruntime"] = onnxruntime.__version__
         found["providers"] = onnxruntime.get_available_providers()
+        found["int8_saturates"] = saturates()
     except ImportError:
         found["onnxruntime"] = None
     # Asked without importing: torch alone would take seconds.

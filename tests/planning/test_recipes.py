@@ -1,7 +1,9 @@
 import pytest
 
 from profiler.planning import recipes
+from profiler.schema.artifact import Artifact, Saturable
 from profiler.schema.codec import decode
+from profiler.schema.plan import Trial
 from profiler.schema.study import Study
 from profiler.schema.target import Target
 
@@ -108,8 +110,56 @@ def test_outputs_drowned_in_noise_say_what_to_type(made_by, sqnr_db, part):
 
 
 def test_a_row_says_both_what_its_processor_and_what_its_outputs_say():
-    made_by = {"recipe": "int8-static", "activations": "uint8", "weights": "int8"}
-    said = str(recipes.advised(made_by, CPU, OLD, {"sqnr_db": 3.0}))
+    said = str(advised(OLD, sqnr_db=3.0)["advice"])
     assert "saturate" in said
     assert "3.0 dB" in said
-    assert recipes.advised(made_by, CPU, VNNI, {"sqnr_db": None}) is None
+    assert advised(VNNI)["advice"] is None
+
+
+def advised(facts, saturable=None, sqnr_db=None, options=(), recipe="int8-static"):
+    mixed = {"recipe": recipe, "activations": "uint8", "weights": "int8"}
+    trial = Trial(
+        id="t", model="m", variant="v", recipe=recipe, target="a", provider=CPU.provider,
+        threads=1, scenario="single_stream", batch=1, baseline="t", session_options=dict(options),
+    )  # fmt: skip
+    artifact = Artifact(
+        model="m", variant="v", sha="0", path="p", bytes=1, inputs=(), outputs=(),
+        made_by=mixed, saturable=saturable,
+    )  # fmt: skip
+    return recipes.advised(artifact, trial, CPU, facts, sqnr_db)
+
+
+ONE = (Saturable(node="fc1", operator="MatMul", worst_sum=64770, channels=3, of_channels=8),)
+
+
+def test_what_a_look_at_the_weights_found_is_said_where_the_processor_saturates():
+    found = advised(OLD, ONE)
+    assert found["saturable"] == 1
+    for part in ("1 product can", "MatMul fc1 in 3 of 8", "int8-static:reduce", recipes.EXACT):
+        assert part in found["advice"]
+    for facts in (VNNI, ARM | {"int8_saturates": False}):
+        assert advised(facts, ONE)["saturable"] == 0
+        assert "saturate" not in str(advised(facts, ONE)["advice"])
+    assert advised(OLD, ONE, options={recipes.EXACT: "1"}) == {"saturable": 0, "advice": None}
+
+
+def test_weights_that_can_not_saturate_need_no_advice():
+    assert advised(OLD, ()) == {"saturable": 0, "advice": None}
+    old_folder = advised(OLD)
+    assert old_folder["saturable"] is None
+    assert "saturate" in old_folder["advice"], "nobody looked: the recipe decides"
+
+
+def test_any_file_can_saturate_whatever_made_it():
+    said = advised(OLD, ONE, recipe="file")["advice"]
+    assert "saturate" in said
+    assert "reduce" not in said, "a file that is given can't be made anew"
+
+
+def test_what_the_runtime_answered_outweighs_the_flags():
+    """An emulated processor shows its host's flags."""
+    assert recipes.cpu_kind(VNNI | {"int8_saturates": True}) == "x86"
+    assert recipes.cpu_kind(OLD | {"int8_saturates": False}) == "x86-vnni"
+    assert recipes.cpu_kind(OLD | {"int8_saturates": None}) == "x86"
+    (static, _) = recipes.suited(CPU, OLD | {"int8_saturates": False})
+    assert "no saturation found" in static.why

@@ -51,7 +51,9 @@ def test_every_variant_answers_the_same_perturbed_rows(make_study, tmp_path):
         assert found.low <= found.drop <= found.high
     row = next(r for r in results.rows if r["trial"] == variant)
     assert row["stress_worst"].split()[0] in ("missing", "shifted")
-    assert row["stress_drop"] == max(p.drop for p in results.stress.points if p.drop is not None)
+    # Unperturbed rows (severity 0) may cost more: a processor whose 8-bit sums saturate.
+    perturbed = [p.drop for p in results.stress.points if p.trial == variant and p.severity > 0]
+    assert row["stress_drop"] == max(perturbed)
 
 
 def test_the_answers_are_those_of_the_model_itself(make_study, tmp_path):
