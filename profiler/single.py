@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any, Optional
 from profiler.errors import InputError
 from profiler.schema.codec import DecodeError, decode
 from profiler.schema.study import Study
+
+NAME_LENGTH = 60
+"""of a model named after its file: 64 are allowed, and equal names get a number"""
 
 
 def parse_shapes(texts: Sequence[str]) -> dict[str, list[int]]:
@@ -51,10 +55,18 @@ def names_of(models: Sequence[Path]) -> list[str]:
         stems = longer
     names: list[str] = []
     for stem in stems:
-        plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem) or "model"
+        plain = _plain(stem)
         same = sum(name == plain or name.startswith(f"{plain}.") for name in names)
         names.append(f"{plain}.{same + 1}" if same else plain)
     return names
+
+
+def _plain(stem: str) -> str:
+    """A stem as a study can name a model: 'Größe 1' -> 'Grosse-1', '_x' -> 'x'."""
+    letters = unicodedata.normalize("NFKD", stem.replace("ß", "ss"))
+    kept = "".join(c for c in letters if not unicodedata.combining(c))
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in kept)
+    return plain.lstrip("._-")[:NAME_LENGTH].rstrip("-") or "model"
 
 
 def study_of(
@@ -93,7 +105,9 @@ def study_of(
     if batch:
         plain["scenarios"] = [{"kind": "offline", "batch": counts("--batch", batch)}]
     if data is not None:
-        plain["data"] = {"file": str(data.resolve()), "labels": labels}
+        plain["data"] = {
+            "file": str(data.resolve()), "labels": labels, "calibration_rows": "auto",
+        }  # fmt: skip
     elif labels is not None:
         raise InputError("--labels needs --data", hint="add --data FILE.npz")
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from profiler.single import names_of
+from profiler.single import names_of, study_of
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -126,6 +126,10 @@ def test_files_of_one_name_are_told_apart() -> None:
     assert named("/a/my model.onnx", "/a/my_model.onnx", "/a/my-model.onnx") == [
         "my-model", "my_model", "my-model.2",
     ]  # fmt: skip
+    odd = named("_x.onnx", "-y.onnx", ".z.onnx", "Größe é.onnx", "模型.onnx", f"{'l' * 90}.onnx")
+    assert odd == ["x", "y", "z", "Grosse-e", "model", "l" * 60]
+    for stem in ("_a", "-" * 70, "模型", "m" * 65, "é" * 64):
+        assert study_of([Path(f"{stem}.onnx"), Path(f"{stem}.onnx")]).models[1].name[-2:] == ".2"
 
 
 def test_wrong_usage(profiler: Run, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from profiler.errors import DataError
 from profiler.schema.codec import nearest
-from profiler.schema.data import DataSpec
+from profiler.schema.data import CALIBRATION_ROWS, DataSpec
 
 Array = np.ndarray[Any, Any]
 
@@ -78,7 +78,9 @@ def split(
                 or "mark rows 'calibration', 'evaluation' and 'confirmation'; others are not used",
             )
     else:
-        asked = spec.calibration_rows + spec.confirmation_rows
+        few = min(CALIBRATION_ROWS, max(1, rows // 2))
+        calibrating = few if isinstance(spec.calibration_rows, str) else spec.calibration_rows
+        asked = calibrating + spec.confirmation_rows
         if asked >= rows:
             key = "confirmation_rows" if spec.confirmation_rows else "calibration_rows"
             together = " together with calibration_rows" if spec.confirmation_rows else ""
@@ -93,7 +95,7 @@ def split(
                 return draw(pool, count, strata, seed + number)
             return draw_groups(pool, count, groups, seed + number)
 
-        calibration = some(everything, spec.calibration_rows, 0)
+        calibration = some(everything, calibrating, 0)
         rest = np.setdiff1d(everything, calibration, assume_unique=True)
         confirmation = everything[:0]
         if spec.confirmation_rows:

@@ -22,6 +22,7 @@ Task = Literal[
 IGNORED = {"token-classification": -100, "segmentation": 255, "detection": -1}
 """label that does not count, by task, unless the study names another"""
 CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+CALIBRATION_ROWS = 128
 _CUT = re.compile(r"[BIES]-.+")
 
 
@@ -90,8 +91,9 @@ class DataSpec:
     """column (patient, camera, user, …) whose equal values must not be in two parts"""
     allow_duplicates: bool = False
     """go on although equal rows are in two parts"""
-    calibration_rows: int = 128
-    """without a split column: this many rows, drawn with the seed, calibrate; the rest evaluate"""
+    calibration_rows: Union[int, Literal["auto"]] = CALIBRATION_ROWS
+    """without a split column: this many rows, drawn with the seed, calibrate; the rest evaluate.
+    "auto": 128, or half of the rows where those are fewer"""
     evaluation_rows: Optional[int] = None
     """use at most this many rows for accuracy"""
     slices: tuple[str, ...] = ()
@@ -100,7 +102,7 @@ class DataSpec:
     """classification: costs[true class][predicted class] of one decision, in money"""
 
     def __post_init__(self) -> None:
-        if self.calibration_rows < 1:
+        if self.calibration_rows != "auto" and self.calibration_rows < 1:
             raise DecodeError("calibration_rows", "1 or more", self.calibration_rows)
         if self.evaluation_rows is not None and self.evaluation_rows < 1:
             raise DecodeError("evaluation_rows", "1 or more", self.evaluation_rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -83,14 +84,15 @@ def prepared(
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    target = scratch / "prepared.onnx"
-    source = raised(source, scratch, LOWEST_OPSET)
+    target = scratch.resolve() / "prepared.onnx"
+    source = raised(source, scratch, LOWEST_OPSET).resolve()
     if keep_float:
         float_nodes(onnx.load(source, load_external_data=False), keep_float)
     reasons = []
     for skip_symbolic, skip_fusing in ((False, False), (True, False), (True, True)):
         target.unlink(missing_ok=True)
-        with quiet() as said:
+        # Symbolic inference that fails leaves its sym_shape_infer_temp.onnx in the working folder.
+        with quiet() as said, contextlib.chdir(scratch):
             try:
                 quant_pre_process(
                     source,

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from profiler.data.split import draw, split
 from profiler.errors import DataError
 from profiler.schema.data import DataSpec
+from profiler.single import study_of
 
 
 def two(parts):
@@ -69,6 +72,13 @@ def test_too_few_rows_to_calibrate():
         split(DataSpec(file="d"), None, 100, None, 0, "d.npz")
     assert "expected fewer than the file's 100 rows, got 128" in caught.value.message
     assert caught.value.hint == "set calibration_rows = 20"
+
+
+@pytest.mark.parametrize(("rows", "calibrating"), [(2, 1), (100, 50), (255, 127), (1000, 128)])
+def test_a_file_of_few_rows_calibrates_with_fewer(rows, calibrating):
+    parts = split(DataSpec(file="d", calibration_rows="auto"), None, rows, None, 0, "d.npz")
+    assert (len(parts.calibration), len(parts.evaluation)) == (calibrating, rows - calibrating)
+    assert study_of([Path("m.onnx")], data=Path("d.npz")).data.calibration_rows == "auto"
 
 
 def test_three_drawn_parts_are_disjoint_complete_and_stratified():
