@@ -41,7 +41,7 @@ from profiler.schema.target import Target, shareable
 from profiler.schema.variant import AUTO
 from profiler.schema.wire import Job, Repetition, RoundRequest
 from profiler.session import Session, open_session
-from profiler.store import Store
+from profiler.store import Store, incoming
 from profiler.stress import visit
 from profiler.units import counted
 
@@ -234,8 +234,7 @@ class Campaign:
             active = tuple(jobs[t] for t in state.active())
             request = self._request(state, active, prepared)
             repetitions, timings, elapsed_s = session.steady(
-                partial(self._round, session, group.target, files, request,
-                        lambda e: state.tell(progress, e)),
+                partial(self._round, session, files, request, lambda e: state.tell(progress, e)),
                 progress.note,
             )  # fmt: skip
             blocks = {r.trial: (r.blocks, timings[r.trial]) for r in repetitions
@@ -273,7 +272,6 @@ class Campaign:
     def _round(
         self,
         session: Session,
-        target: str,
         files: list[Path],
         request: RoundRequest,
         event: Callable[[dict[str, Any]], None],
@@ -294,7 +292,7 @@ class Campaign:
 
         start = time.monotonic()
         repetitions = session.round(request, tell)
-        timings = self._fetch(session, target, repetitions)
+        timings = self._fetch(session, repetitions)
         return repetitions, timings, max(0.0, time.monotonic() - start - waited_s)
 
     def _request(
@@ -315,18 +313,17 @@ class Campaign:
         )
 
     def _fetch(
-        self, session: Session, target: str, repetitions: tuple[Repetition, ...]
+        self, session: Session, repetitions: tuple[Repetition, ...]
     ) -> dict[str, raw.Timings]:
         """Timings of the good repetitions; predictions go into the store by content."""
         import numpy as np
 
-        place = self.store.folder / "raw" / f"incoming-{target}"
+        folder = self.store.folder
 
         def numbers(sha: str) -> Any:
-            session.fetch(sha, place)
-            found = np.fromfile(place, dtype="<i8")
-            place.unlink()
-            return found
+            with incoming(folder) as place:
+                session.fetch(sha, place)
+                return np.fromfile(place, dtype="<i8")
 
         timings = {}
         for repetition in repetitions:
@@ -336,8 +333,9 @@ class Campaign:
                     services=numbers(repetition.services) if repetition.services else None,
                 )
             for sha in repetition.outputs.values():
-                path = self.store.folder / "outputs" / f"{sha}.npy"
+                path = folder / "outputs" / f"{sha}.npy"
                 if not path.exists():
-                    session.fetch(sha, place)
-                    place.replace(path)
+                    with incoming(folder) as place:
+                        session.fetch(sha, place)
+                        place.replace(path)
         return timings

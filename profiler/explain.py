@@ -34,7 +34,7 @@ from profiler.schema.plan import Trial
 from profiler.schema.target import Target
 from profiler.schema.wire import Trace, TraceRequest
 from profiler.session import Session, open_session
-from profiler.store import write_atomic, writing
+from profiler.store import unfinished, write_atomic, writing
 
 SAME = ("cpu", "architecture", "onnxruntime")
 """Facts that must not differ between the rounds and the trace, or a warning says so."""
@@ -226,10 +226,13 @@ def _trace_one(results: Results, trial: Trial, target: Target, session: Session)
     if found.blob is None:
         raise WorkerError(f"{trial.id}: can't be traced: {found.reason}: {found.detail}")
     place = _place(results, trial.id)
-    partial = place.with_suffix(".part")
-    session.fetch(found.blob, partial)
+    partial = unfinished(place)
     with writing(place):
-        partial.replace(place)
+        try:
+            session.fetch(found.blob, partial)
+            partial.replace(place)
+        finally:
+            partial.unlink(missing_ok=True)
     facts = {key: session.facts.get(key) for key in SAME}
     meta = {"artifact": job.artifact, "optimization": job.optimization, "facts": facts,
             "record": encode(found)}  # fmt: skip

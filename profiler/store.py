@@ -20,6 +20,7 @@ import hashlib
 import io
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,10 @@ from profiler.errors import ResultsError
 from profiler.schema.wire import SCHEMA_VERSION
 
 _PIECE_BYTES = 4 * 2**20
+_UNFINISHED = ".part"
 META, ARTIFACTS, ROWS = "meta.json", "artifacts.json", "rows.jsonl"
+LOCK = "lock"
+FOLDERS = ("facts", "raw", "outputs", "artifacts")
 
 
 def _failed(path: Path, error: OSError) -> ResultsError:
@@ -37,6 +41,15 @@ def _failed(path: Path, error: OSError) -> ResultsError:
         return ResultsError(
             f"{path}: disk full; what was recorded before is safe",
             hint="free some space, then give the same command: it goes on from there",
+        )
+    if error.errno == errno.ENOENT and not path.parent.exists():
+        gone = path.parent
+        while not gone.parent.exists():
+            gone = gone.parent
+        return ResultsError(
+            f"{gone}: is gone: it was removed or renamed while results were written there",
+            hint="put it back and give the same command, which goes on from there; without it the"
+            " command measures anew",
         )
     return ResultsError(
         f"{path}: can't be written ({error.strerror})",
@@ -53,9 +66,35 @@ def writing(path: Path) -> Iterator[None]:
         raise _failed(path, error) from None
 
 
+def unfinished(path: Path) -> Path:
+    """A name beside `path` for what is not whole yet, which no other thread or process takes.
+
+    What a killed run left under such a name is removed when the folder is opened again.
+    """
+    return path.with_name(f"{path.name}.{secrets.token_hex(8)}{_UNFINISHED}")
+
+
+def _is_unfinished_meta(name: str) -> bool:
+    return name.startswith(META) and name.endswith(_UNFINISHED)
+
+
+@contextmanager
+def incoming(folder: Path) -> Iterator[Path]:
+    """Where a file from a device is put first; nothing stays there. Raises ResultsError.
+
+    The file may be moved to its place or read; what the disk here says on the way is ours to tell.
+    """
+    place = unfinished(folder / "raw" / "incoming")
+    with writing(place):
+        try:
+            yield place
+        finally:
+            place.unlink(missing_ok=True)
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, synced. Raises ResultsError."""
-    partial = path.with_name(path.name + ".part")
+    partial = unfinished(path)
     with writing(path):
         try:
             with partial.open("wb") as file:
@@ -63,7 +102,7 @@ def write_atomic(path: Path, data: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)
-        except OSError:
+        except BaseException:
             partial.unlink(missing_ok=True)
             raise
 
@@ -83,7 +122,7 @@ def keep_array(folder: Path, values: Any, rows: Any = None) -> str:
         "shape": (count, *values.shape[1:]),
     }
     digest = hashlib.sha256()
-    partial = folder / f"array-{os.getpid()}.part"
+    partial = unfinished(folder / "array")
     with writing(partial):
         try:
             with partial.open("wb") as file:
@@ -101,7 +140,7 @@ def keep_array(folder: Path, values: Any, rows: Any = None) -> str:
                 os.fsync(file.fileno())
             sha = digest.hexdigest()
             partial.replace(folder / f"{sha}.npy")
-        except OSError:
+        except BaseException:
             partial.unlink(missing_ok=True)
             raise
     return sha
@@ -113,6 +152,13 @@ def read_array(folder: Path, sha: str) -> Any:
 
     path = folder / "outputs" / f"{sha}.npy"
     try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != sha:
+            raise ResultsError(
+                f"{path}: damaged: its content has the hash {found}",
+                hint="restore the file from a copy, or measure again with --output NEW_FOLDER",
+            )
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: can't be read ({error})") from None
@@ -135,31 +181,56 @@ class Store:
         store = cls(folder)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
+        # A folder that is not ours gets nothing, not even a lock.
+        if not (folder / LOCK).exists():
+            store._refuse_foreign()
         store._take_lock()
-        full = {"schema_version": SCHEMA_VERSION, **meta}
-        if (folder / META).exists():
-            found = store.meta()
-            if found["study_hash"] != meta["study_hash"] and store._empty():
-                store.write_json(META, full)  # a mistake in the study was mended
-            elif found["study_hash"] != meta["study_hash"]:
+        try:
+            store._claim(meta)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _refuse_foreign(self) -> None:
+        if (self.folder / META).exists():
+            self.meta()
+            return
+        with writing(self.folder):
+            names = sorted(path.name for path in self.folder.iterdir())
+        others = [n for n in names if n != LOCK and not _is_unfinished_meta(n)]
+        if others:
+            raise ResultsError(
+                f"{self.folder}: is not empty and not a results folder (it has {others[0]})",
+                hint="choose another folder with --output",
+            )
+
+    def _claim(self, meta: dict[str, Any]) -> None:
+        """Make the folder that of this study, or see that it is; the lock is held."""
+        folder, full = self.folder, {"schema_version": SCHEMA_VERSION, **meta}
+        self._refuse_foreign()
+        self._drop_unfinished()
+        if not (folder / META).exists():
+            self.write_json(META, full)
+        elif (found := self.meta())["study_hash"] != meta["study_hash"]:
+            if not self._empty():
                 raise ResultsError(
                     f"{folder}: holds results of another version of this study"
                     f" ({_changes(found, meta)})",
                     hint="keep both: add --output NEW_FOLDER",
                 )
-        else:
-            others = [p.name for p in folder.iterdir() if p.name != "lock"]
-            if others:
-                raise ResultsError(
-                    f"{folder}: is not empty and not a results folder (it has {others[0]})",
-                    hint="choose another folder with --output",
-                )
-            store.write_json(META, full)
+            self.write_json(META, full)  # a mistake in the study was mended
         with writing(folder):
-            for name in ("facts", "raw", "outputs", "artifacts"):
+            for name in FOLDERS:
                 (folder / name).mkdir(exist_ok=True)
-        store._drop_torn_line()
-        return store
+        self._drop_torn_line()
+
+    def _drop_unfinished(self) -> None:
+        """Remove what a killed run was writing: files of ours that never became whole."""
+        with writing(self.folder):
+            for place in (self.folder, *(self.folder / name for name in FOLDERS)):
+                for path in place.glob(f"*{_UNFINISHED}"):
+                    path.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, folder: Path) -> Store:
@@ -179,7 +250,7 @@ class Store:
         return not any((self.folder / name).exists() for name in (ARTIFACTS, ROWS))
 
     def _take_lock(self) -> None:
-        path = self.folder / "lock"
+        path = self.folder / LOCK
         with writing(path):
             self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

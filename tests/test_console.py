@@ -20,3 +20,18 @@ def test_a_log_gets_a_line_now_and_then_with_the_time_left(
         "pi5: 20 trials: round 2, ±3.0 %, 31% done, 1 min 09 s left",
         "pi5: 20 trials: round 2, ±3.0 %, 62% done, 38 s left",
     ]
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_names_with_brackets_are_shown_as_they_are(
+    live: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if live:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(console.Console, "is_terminal", property(lambda self: True))
+    with console.Bar() as bar:
+        bar.stage("reading a[/b].csv")
+        bar.update("[red]x", 0.5, 1.0)
+        bar._progress.refresh()
+    assert "reading a[/b].csv" in capsys.readouterr().err

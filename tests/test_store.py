@@ -1,12 +1,16 @@
 import errno
+import hashlib
 import json
 import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from profiler.errors import ResultsError
-from profiler.store import Store, write_atomic
+from profiler.store import Store, incoming, keep_array, read_array, unfinished, write_atomic
 
 META = {"study_hash": "h", "study": {"name": "s", "threads": [1]}, "targets": [], "profiler": "0"}
 
@@ -145,3 +149,90 @@ def test_a_file_that_is_no_json_object_is_bad_input(tmp_path: Path, text: str) -
     (tmp_path / "rows.jsonl").write_text(text + "\n")
     with pytest.raises(ResultsError, match="line 1 is damaged"):
         Store(tmp_path).rows()
+
+
+def test_many_writers_of_one_content_never_meet(tmp_path: Path) -> None:
+    """Two targets under stress keep equal and unequal arrays at once, in one folder."""
+    store = Store.open(tmp_path / "r", META)
+    folder = tmp_path / "r" / "outputs"
+    arrays = [np.full(50_000, number) for number in range(4)]
+
+    def work(number: int) -> list[str]:
+        return [keep_array(folder, arrays[(number + i) % 4]) for i in range(10)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = {sha for shas in pool.map(work, range(8)) for sha in shas}
+    assert len(found) == 4
+    for path in folder.iterdir():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
+    assert {int(read_array(store.folder, sha)[0]) for sha in found} == {0, 1, 2, 3}
+    store.close()
+
+
+def test_a_file_whose_content_is_not_its_name_is_not_used(tmp_path: Path) -> None:
+    Store.open(tmp_path / "r", META).close()
+    sha = keep_array(tmp_path / "r" / "outputs", np.arange(5))
+    path = tmp_path / "r" / "outputs" / f"{sha}.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(ResultsError, match=f"{sha}.npy: damaged") as caught:
+        read_array(tmp_path / "r", sha)
+    assert "--output" in (caught.value.hint or "")
+
+
+def test_what_a_killed_run_was_writing_is_removed(tmp_path: Path) -> None:
+    Store.open(tmp_path / "r", META).close()
+    for place in ("", "raw", "outputs"):
+        unfinished(tmp_path / "r" / place / "x").write_text("half")
+    Store.open(tmp_path / "r", META).close()
+    assert not list((tmp_path / "r").rglob("*.part"))
+
+
+def test_a_run_killed_before_its_first_file_was_whole_is_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    unfinished(tmp_path / "meta.json").write_text("{")
+    Store.open(tmp_path, META).close()
+    assert Store.read(tmp_path).meta()["study_hash"] == "h"
+
+
+@pytest.mark.parametrize("what", ["thesis.txt", "meta.json"])
+def test_a_refused_folder_gets_no_lock(tmp_path: Path, what: str) -> None:
+    (tmp_path / what).write_text("{}")
+    with pytest.raises(ResultsError):
+        Store.open(tmp_path, META)
+    assert [path.name for path in tmp_path.iterdir()] == [what]
+
+
+def test_a_refused_opening_lets_go_of_the_folder(tmp_path: Path) -> None:
+    Store.open(tmp_path / "r", META).close()
+    (tmp_path / "r" / "rows.jsonl").write_text("")
+    with pytest.raises(ResultsError, match="another version"):
+        Store.open(tmp_path / "r", {**META, "study_hash": "other"})
+    Store.open(tmp_path / "r", META).close()
+
+
+def test_a_folder_that_was_removed_is_named_as_gone(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "r", META)
+    shutil.rmtree(tmp_path / "r")
+    for write in (
+        lambda: store.append({"n": 1}),
+        lambda: store.write_json("plan.json", {}),
+        lambda: keep_array(tmp_path / "r" / "outputs", np.arange(3)),
+    ):
+        with pytest.raises(ResultsError, match=rf"{tmp_path}/r: is gone"):
+            write()
+    store.close()
+
+
+def test_no_space_for_what_a_device_sends_is_a_full_disk_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    Store.open(tmp_path / "r", META).close()
+
+    def fetch() -> None:
+        with incoming(tmp_path / "r") as place:
+            place.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(ResultsError, match="disk full"):
+        fetch()
+    assert list((tmp_path / "r" / "raw").iterdir()) == []

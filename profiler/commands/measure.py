@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from profiler.commands import look
-from profiler.errors import InputError, TransportError
+from profiler.errors import InputError, TransportError, WorkerError
 from profiler.results import Results
 from profiler.schema.codec import DecodeError, decode, encode
 from profiler.schema.study import MeasureSpec, Study
@@ -84,6 +84,17 @@ def run(study: Study, folder: Path, *, quiet: bool, json: bool) -> None:
         look.print_choice(results)
         look.print_paths(results, paths)
     refuse_lost(results)
+    refuse_failed(results)
+
+
+def refuse_failed(results: Results) -> None:
+    """Raises WorkerError where not a single trial could be measured."""
+    failed = [row for row in results.rows if row["status"] == "failed"]
+    if failed and not any(row["status"] == "ok" for row in results.rows):
+        raise WorkerError(
+            f"every trial failed, e.g. {failed[0]['trial']}: {failed[0]['reason']}",
+            hint="mend what it names; to measure again, add --output NEW_FOLDER",
+        )
 
 
 def refuse_lost(results: Results) -> None:

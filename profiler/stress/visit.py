@@ -21,14 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from profiler.analysis.stress import reduced, representatives
-from profiler.errors import InputError
+from profiler.errors import InputError, WorkerError
 from profiler.prepare import Prepared, keep
 from profiler.progress import Progress
 from profiler.schema.plan import Plan, Trial
 from profiler.schema.study import Study
 from profiler.schema.wire import Job
 from profiler.session import Session
-from profiler.store import Store
+from profiler.store import Store, incoming
 from profiler.stress.perturb import chosen_inputs, perturb
 from profiler.stress.reader import Reader
 from profiler.worker.probes import CASES
@@ -251,12 +251,22 @@ class Visit:
         """Bring the predictions here; what is kept of them is small: class or value of each row."""
         evaluation = self.prepared.evaluation
         assert evaluation is not None
-        name = evaluation.output or next(iter(outputs))
-        place = self.store.folder / "raw" / f"incoming-{trial.target}"
-        self.session.fetch(outputs[name], place)
-        values = np.load(place, allow_pickle=False)
-        place.unlink()
-        return keep(self.store, reduced(values, evaluation.task))
+        name = evaluation.output or next(iter(outputs), "")
+        if name not in outputs:
+            raise WorkerError(f"{trial.id}: no predictions of {name or 'any output'} came back")
+        rows = min(evaluation.rows, self.spec.rows)
+        with incoming(self.store.folder) as place:
+            self.session.fetch(outputs[name], place)
+            try:
+                values = np.load(place, allow_pickle=False)
+                if values.ndim == 0 or len(values) != rows:
+                    raise ValueError(f"shape {values.shape}")
+                answers = reduced(values, evaluation.task)
+            except (ValueError, TypeError, EOFError) as error:
+                raise WorkerError(
+                    f"{trial.id}: its predictions on {rows} perturbed rows can't be used: {error}"
+                ) from None
+        return keep(self.store, answers)
 
     def _probe(self, trial: Trial, case: str) -> None:
         self._tell(f"asking for {case.replace('_', ' ')}")

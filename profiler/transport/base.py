@@ -42,7 +42,10 @@ class Transport(Protocol):
         """Start the staged worker archive."""
 
     def fetch(self, folder: str, sha: str, to: Path) -> None:
-        """Move an output blob from the device's `folder` to the file `to`."""
+        """Move an output blob from the device's `folder` to the file `to`.
+
+        Raises OSError where `to` can't be written: that is no fault of the device.
+        """
 
     def provide(self, cache: Path) -> None:
         """Give a bare device what the worker needs to run models; `cache` keeps it on this side."""

@@ -52,21 +52,36 @@ def receive(folder: str, sha: str) -> None:
     partial = whole.with_suffix(".part")
     if whole.is_file() and digest(whole).hexdigest() == sha:
         say(have=True)
-        return
+        return None
     with partial.open("ab", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        if not same(file, partial):
+            # Another host's transfer was faster: what we opened is the whole file now, or gone.
+            file.close()
+            return receive(folder, sha)
         offset = file.tell()
         found = digest(partial)
         say(offset=offset)
         widen(0)
         if not take(file, found):
-            return  # cut: the partial file stays
+            return None  # cut: the partial file stays
         if found.hexdigest() != sha:
             partial.unlink()
             say(damaged=True)
-            return
+            return None
         partial.replace(whole)
     say(done=True)
+    return None
+
+
+def same(file: "io.FileIO", path: Path) -> bool:
+    """Whether the open file is still the one of that name."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    here = os.fstat(file.fileno())
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
 class Sink:
@@ -175,15 +190,17 @@ def unpack(folder: str, sha: str) -> None:
     import zipfile
 
     place = Path(folder) / "packages" / sha
-    if not place.is_dir():
-        partial = place.with_suffix(".part")
-        shutil.rmtree(str(partial), ignore_errors=True)
-        try:
-            with zipfile.ZipFile(str(Path(folder) / "blobs" / sha)) as archive:
-                archive.extractall(str(partial))
-            partial.rename(place)
-        finally:
+    with (place.parent / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # then look: another host may unpack it just now
+        if not place.is_dir():
+            partial = place.with_suffix(".part")
             shutil.rmtree(str(partial), ignore_errors=True)
+            try:
+                with zipfile.ZipFile(str(Path(folder) / "blobs" / sha)) as archive:
+                    archive.extractall(str(partial))
+                partial.rename(place)
+            finally:
+                shutil.rmtree(str(partial), ignore_errors=True)
     say(done=True)
 
 

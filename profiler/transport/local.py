@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -9,14 +10,23 @@ import tempfile
 from pathlib import Path
 from typing import Optional
 
-from profiler.errors import TransportError
+from profiler.errors import TransientError, TransportError
 from profiler.places import cache_folder
 from profiler.transport.process import ProcessPipe, last_lines
 
+_OUR_DISK = (errno.ENOSPC, errno.EDQUOT)
+"""The device's files are whole; it is the results folder's disk that takes no more."""
+
 
 def _explain(code: Optional[int], stderr: str) -> TransportError:
+    if code is not None and code < 0:
+        return TransientError(
+            f"the worker was killed (signal {-code})",
+            hint="memory may be too small for so many models at once: see dmesg",
+        )
     status = "still running" if code is None else f"exit status {code}"
-    return TransportError(f"the worker is gone: {' | '.join([status, *last_lines(stderr)])}")
+    words = f"the worker is gone: {' | '.join([status, *last_lines(stderr)])}"
+    return (TransientError if "MemoryError" in stderr else TransportError)(words)
 
 
 class LocalTransport:
@@ -63,6 +73,8 @@ class LocalTransport:
         try:
             shutil.move(Path(folder) / sha, to)
         except OSError as error:
+            if error.errno in _OUR_DISK or not to.parent.exists():
+                raise
             raise TransportError(f"{to}: {error.strerror} while fetching results") from None
 
     def provide(self, cache: Path) -> None:

@@ -50,7 +50,8 @@ _MARK = r"\n\036profiler1 "
 PROBE = f"""umask 077
 if [ -d "$1" ] && ! [ -f "$1/profiler-device" ] && [ -n "$(ls -A -- "$1")" ]; then
     printf '{_MARK}{{"failed": "foreign"}}\\n'; exit 1; fi
-mkdir -p -- "$1/blobs" "$1/packages" && : >"$1/profiler-device" || {{
+# The nameplate first: another host that comes now must not find files without it.
+mkdir -p -- "$1" && : >"$1/profiler-device" && mkdir -p -- "$1/blobs" "$1/packages" || {{
     printf '{_MARK}{{"failed": "folder"}}\\n'; exit 1; }}
 command -v "$2" >/dev/null || {{ printf '{_MARK}{{"failed": "python"}}\\n'; exit 1; }}
 exec "$2" -c "$3"

@@ -6,7 +6,7 @@ for each trial in each round.
 
 from __future__ import annotations
 
-import os
+import secrets
 from pathlib import Path
 
 
@@ -22,7 +22,8 @@ def program(archive: Path, home: Path) -> Path:
     import shutil
     import zipfile
 
-    partial = place.with_name(f"{place.name}.{os.getpid()}")
+    # No process number: two containers that share this folder may have the same.
+    partial = place.with_name(f"{place.name}.{secrets.token_hex(8)}")
     try:
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(partial)
