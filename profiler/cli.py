@@ -334,9 +334,9 @@ def main() -> None:
     except ProfilerError as error:
         if _state["debug"]:
             raise
-        print(f"error: {error.message}", file=sys.stderr)  # noqa: T201
+        print(f"error: {_shown(error.message)}", file=sys.stderr)  # noqa: T201
         if error.hint:
-            print(f"hint: {error.hint}", file=sys.stderr)  # noqa: T201
+            print(f"hint: {_shown(error.hint)}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)  # noqa: T201
@@ -345,8 +345,15 @@ def main() -> None:
         usage = _usage(error)
         if usage is None:
             raise
-        print(f"error: {usage}\nhint: profiler --help", file=sys.stderr)  # noqa: T201
+        print(f"error: {_shown(usage)}\nhint: profiler --help", file=sys.stderr)  # noqa: T201
         sys.exit(InputError.exit_code)
+
+
+def _shown(text: str) -> str:
+    """Control characters as escapes: a message may quote a file, which no terminal may obey."""
+    from profiler.schema.codec import printable
+
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _usage(error: Exception) -> str | None:

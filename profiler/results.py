@@ -360,7 +360,8 @@ class Results:
 
     def choose(self, *, objective: str | None = None, **limits: str | int | float) -> Choice:
         """One recommendation under limits such as p99="5ms", max_drop="1pp" (default: the SLO)."""
-        wanted = self.study.slo if not limits else slo.parse_limits(limits)
+        own = self.study.own_metric
+        wanted = slo.parse_limits(limits, own_metric=own) if limits else self.study.slo
         return self._choose(self._measured, wanted, objective)
 
     def _choose(

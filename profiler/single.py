@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from profiler.errors import InputError
-from profiler.schema.codec import DecodeError, decode
+from profiler.schema.codec import DecodeError, decode, show
 from profiler.schema.study import Study
+from profiler.units import parse_count
 
 NAME_LENGTH = 60
 """of a model named after its file: 64 are allowed, and equal names get a number"""
@@ -21,13 +22,15 @@ def parse_shapes(texts: Sequence[str]) -> dict[str, list[int]]:
     shapes = {}
     for text in texts:
         name, _, sizes = text.partition("=")
-        found = split_list(sizes)
-        if not found or not all(size.isdigit() and int(size) > 0 for size in found):
+        try:
+            shapes[name] = [parse_count(size) for size in split_list(sizes)]
+        except ValueError:
+            shapes[name] = []
+        if not shapes[name]:
             raise InputError(
-                f"--shape: expected NAME=SIZE with sizes of 1 or more, got {text!r}",
+                f"--shape: expected NAME=SIZE with sizes of 1 or more, got {text[:80]!r}",
                 hint="e.g. --shape sequence=128, or --shape sequence=64,128,256",
             )
-        shapes[name] = [int(size) for size in found]
     return shapes
 
 
@@ -38,13 +41,13 @@ def split_list(text: Optional[str]) -> list[str]:
 
 def counts(option: str, text: Optional[str]) -> list[int]:
     """'1,2' -> [1, 2]. Raises InputError."""
-    found = split_list(text)
-    for part in found:
-        if not part.isdigit() or int(part) < 1:
-            raise InputError(
-                f"{option}: expected numbers of 1 or more, got {text!r}", hint=f"e.g. {option} 1,2"
-            )
-    return [int(part) for part in found]
+    try:
+        return [parse_count(part) for part in split_list(text)]
+    except ValueError:
+        raise InputError(
+            f"{option}: expected numbers of 1 or more, got {(text or '')[:80]!r}",
+            hint=f"e.g. {option} 1,2",
+        ) from None
 
 
 def names_of(models: Sequence[Path]) -> list[str]:
@@ -115,7 +118,7 @@ def study_of(
     except DecodeError as error:
         option = error.path.split(".")[-1].split("[")[0]
         raise InputError(
-            f"--{option}: expected {error.expected}, got {error.got!r}", hint=error.hint
+            f"--{option}: expected {error.expected}, got {show(error.got)}", hint=error.hint
         ) from None
     object.__setattr__(study, "folder", Path.cwd())
     return study

@@ -8,13 +8,17 @@ from typing import Optional
 
 _DURATIONS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9}
 _SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-zµ%]*)\s*")
+_NUMBER = re.compile(r"\s*([0-9]{1,30}(?:\.[0-9]{1,30})?)\s*([A-Za-zµ%]{0,9})\s*")
+_CPUS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
+_COUNT = re.compile(r"0*[1-9][0-9]{0,17}")
+MOST_CPU = 4095
+"""The highest CPU number that can be named; more than any machine of one kernel has."""
 
 
 def _split(text: str, units: str) -> tuple[float, str]:
     match = _NUMBER.fullmatch(text)
     if match is None:
-        raise ValueError(f"expected a number with a unit ({units}), got {text!r}")
+        raise ValueError(f"expected a number with a unit ({units}), got {text[:80]!r}")
     return float(match[1]), match[2]
 
 
@@ -38,11 +42,25 @@ def parse_cpus(text: str) -> tuple[int, ...]:
     """'0-1,3' -> (0, 1, 3); empty text -> (), which means all."""
     cpus: list[int] = []
     for part in filter(None, (p.strip() for p in text.split(","))):
-        first, _, last = part.partition("-")
-        if not first.isdigit() or (last and not last.isdigit()):
-            raise ValueError(f"expected CPU numbers such as '0' or '0-1,3', got {text!r}")
-        cpus.extend(range(int(first), int(last or first) + 1))
+        match = _CPUS.fullmatch(part)
+        if match is None:
+            raise ValueError(f"expected CPU numbers such as '0' or '0-1,3', got {text[:80]!r}")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last > MOST_CPU:
+            raise ValueError(f"expected CPU numbers from 0 to {MOST_CPU}, got {part!r}")
+        if last < first:
+            raise ValueError(
+                f"expected the lower CPU number first ('{last}-{first}'), got {part!r}"
+            )
+        cpus.extend(range(first, last + 1))
     return tuple(dict.fromkeys(cpus))
+
+
+def parse_count(text: str) -> int:
+    """'12' -> 12, a whole number of 1 or more in plain digits. Raises ValueError."""
+    if not _COUNT.fullmatch(text):
+        raise ValueError(f"expected a whole number of 1 or more, got {text[:80]!r}")
+    return int(text)
 
 
 def parse_fraction(text: str) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from profiler.errors import InputError
 from profiler.schema.codec import nearest
+from profiler.schema.files import not_regular
 
 COLUMNS = ("trial", "energy_j_per_query")
 
@@ -20,6 +21,8 @@ COLUMNS = ("trial", "energy_j_per_query")
 def read(path: Path, trials: Collection[str]) -> dict[str, float]:
     """Trial -> joules a query. Raises InputError for a wrong file, column, trial or value."""
     try:
+        if (other := not_regular(path)) is not None:
+            raise InputError(f"--wall-meter: {path}: expected a CSV file, got {other}")
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]

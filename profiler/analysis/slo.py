@@ -29,10 +29,16 @@ class Check:
     reason: str
 
 
-def parse_limits(given: Mapping[str, Any]) -> Slo:
-    """Limits as a person types them, e.g. p99="5ms". Raises InputError."""
+def parse_limits(given: Mapping[str, Any], *, own_metric: bool = False) -> Slo:
+    """Limits as a person types them, e.g. p99="5ms". Raises InputError.
+
+    own_metric: accuracy is the user's own metric, of any range, and no share.
+    """
     try:
-        return decode(Slo, given)
+        limits = decode(Slo, given)
+        if not own_metric:
+            limits.check_shares()
+        return limits
     except DecodeError as error:
         known = ", ".join(Slo.__dataclass_fields__)
         raise InputError(str(error), hint=error.hint or f"limits: {known}") from None

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from profiler.commands import look
 from profiler.errors import InputError, TransportError
-from profiler.schema.codec import DecodeError, encode
+from profiler.schema.codec import DecodeError, encode, show
 from profiler.schema.files import find_target, known_targets, read_target
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
 from profiler.schema.target import NAME, Target, differences
@@ -93,7 +93,7 @@ def add(name: str, address: str, options: Mapping[str, Any]) -> None:
     """Write targets/NAME.toml for a device, from what is found there."""
     if not NAME.fullmatch(name):
         raise InputError(
-            f"NAME: expected letters, digits, '.', '_' and '-', got {name!r}",
+            f"NAME: expected letters, digits, '.', '_' and '-', got {show(name)}",
             hint="profiler targets add pi5 --ssh pi@raspberrypi.local",
         )
     path = Path("targets") / f"{name}.toml"
@@ -107,7 +107,7 @@ def add(name: str, address: str, options: Mapping[str, Any]) -> None:
     except DecodeError as error:
         raise InputError(
             f"--{'ssh' if error.path in ('host', 'user', 'port') else error.path}:"
-            f" expected {error.expected}, got {error.got!r}",
+            f" expected {error.expected}, got {show(error.got)}",
             hint="--ssh [USER@]HOST[:PORT]",
         ) from None
     facts = _facts(target)

@@ -17,10 +17,12 @@ import math
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Optional, TypeVar, Union
+from unicodedata import category
 
 T = TypeVar("T")
 
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_LONGEST_WORD = 200
 
 
 class DecodeError(ValueError):
@@ -32,19 +34,38 @@ class DecodeError(ValueError):
 
 
 def show(value: object) -> str:
-    """A value as a person would type it, shortened."""
+    """A value as a person would type it, shortened, without control characters."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
         return "nothing"
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    if isinstance(value, int) and abs(value) >= 10**80:
+        return "a number of more than 80 digits"
+    try:
+        text = f'"{printable(value[:80])}"' if isinstance(value, str) else printable(repr(value))
+    except (RecursionError, ValueError):  # nested too deep, or holding a number of 5,000 digits
+        return "something too large to show"
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def printable(text: str) -> str:
+    """The text with control characters written as escapes: a terminal must not obey a file."""
+    return "".join(
+        c if c.isprintable() or category(c) == "Zs" else c.encode("unicode_escape").decode()
+        for c in text
+    )
 
 
 def nearest(word: str, known: Any) -> Optional[str]:
     """'did you mean "…"?' for a misspelt word, or None."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    if len(word) > _LONGEST_WORD:  # comparing takes the square of the length
+        return None
+    close = difflib.get_close_matches(word, list(filter(_is_text, known)), n=1, cutoff=0.6)
     return f'did you mean "{close[0]}"?' if close else None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _join(path: str, key: str) -> str:

@@ -8,6 +8,7 @@ from typing import Literal, Optional, Union
 
 from profiler.schema.codec import DecodeError
 from profiler.schema.images import ImageSpec
+from profiler.schema.limits import check, numbers
 from profiler.schema.text import TextSpec
 
 Task = Literal[
@@ -23,13 +24,17 @@ IGNORED = {"token-classification": -100, "segmentation": 255, "detection": -1}
 """label that does not count, by task, unless the study names another"""
 CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 CALIBRATION_ROWS = 128
+MOST_CLASSES = 1_000_000
+MOST_ROWS = 2**31 - 1
 _CUT = re.compile(r"[BIES]-.+")
 
 
 def unique(key: str, names: list[str]) -> None:
-    for i, name in enumerate(names):
-        if name in names[:i]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
             raise DecodeError(key, "names that occur once", name)
+        seen.add(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +69,18 @@ class DataSpec:
     """embedding: column whose value two rows share that were compared by people"""
     similarity: Optional[str] = None
     """embedding: column with the score of a row's pair, higher is more alike"""
-    top_k: tuple[int, ...] = (5,)
+    top_k: tuple[int, ...] = field(default=(5,), metadata=numbers(1, MOST_CLASSES))
     """classification: also right when the class is among the k best; embedding: recall among the k
     nearest"""
-    classes: Optional[int] = None
+    classes: Optional[int] = field(default=None, metadata=numbers(1, MOST_CLASSES))
     """number of classes; default: what the model's output says"""
     tags: tuple[str, ...] = ()
     """token-classification: names of the tags, in the order of the scores. "O" beside "B-…" and
     "I-…" make entities, and their F1 the accuracy; otherwise it is the share of right tokens"""
-    ignore: Optional[int] = None
+    ignore: Optional[int] = field(default=None, metadata=numbers(-(2**31), 2**31 - 1))
     """label of tokens or pixels that don't count, or class of a box that is none; default: -100,
     255 for segmentation, -1 for detection"""
-    class_axis: int = 1
+    class_axis: int = field(default=1, metadata=numbers(1, 3))
     """segmentation: 1 for scores (rows, classes, height, width), 3 where the classes come last"""
     output: Optional[str] = None
     """model output that holds scores; default: the first"""
@@ -84,28 +89,27 @@ class DataSpec:
     split: Optional[str] = None
     """column that says 'calibration', 'evaluation' (or 'selection') or 'confirmation'; rows with
     another value are not used"""
-    confirmation_rows: int = 0
+    confirmation_rows: int = field(default=0, metadata=numbers(0, MOST_ROWS))
     """without a split column: this many rows are kept apart; only the chosen variant is judged on
     them, because the best of many on one set looks better there than it is"""
     groups: Optional[str] = None
     """column (patient, camera, user, …) whose equal values must not be in two parts"""
     allow_duplicates: bool = False
     """go on although equal rows are in two parts"""
-    calibration_rows: Union[int, Literal["auto"]] = CALIBRATION_ROWS
+    calibration_rows: Union[int, Literal["auto"]] = field(
+        default=CALIBRATION_ROWS, metadata=numbers(1, MOST_ROWS)
+    )
     """without a split column: this many rows, drawn with the seed, calibrate; the rest evaluate.
     "auto": 128, or half of the rows where those are fewer"""
-    evaluation_rows: Optional[int] = None
+    evaluation_rows: Optional[int] = field(default=None, metadata=numbers(1, MOST_ROWS))
     """use at most this many rows for accuracy"""
     slices: tuple[str, ...] = ()
     """columns whose values cut the rows into slices that are checked for damage one by one"""
-    costs: tuple[tuple[float, ...], ...] = ()
+    costs: tuple[tuple[float, ...], ...] = field(default=(), metadata=numbers(-1e12, 1e12))
     """classification: costs[true class][predicted class] of one decision, in money"""
 
     def __post_init__(self) -> None:
-        if self.calibration_rows != "auto" and self.calibration_rows < 1:
-            raise DecodeError("calibration_rows", "1 or more", self.calibration_rows)
-        if self.evaluation_rows is not None and self.evaluation_rows < 1:
-            raise DecodeError("evaluation_rows", "1 or more", self.evaluation_rows)
+        check(self)
         if (self.pairs is None) != (self.similarity is None) or (
             self.pairs is not None and self.task != "embedding"
         ):
@@ -119,8 +123,8 @@ class DataSpec:
                 raise DecodeError("metric", '"file.py:function"', self.metric)
             if self.labels is None and self.images is None:
                 raise DecodeError("labels", "labels for the metric to compare with", None)
-        if not self.top_k or min(self.top_k) < 1:
-            raise DecodeError("top_k", "numbers of 1 or more", list(self.top_k))
+        if not self.top_k:
+            raise DecodeError("top_k", "at least one number", [])
         if self.costs:
             if self.task != "classification" or self.labels is None:
                 raise DecodeError("costs", "labels and the task classification", self.task)
@@ -129,8 +133,6 @@ class DataSpec:
                                   [len(row) for row in self.costs])  # fmt: skip
         self._check_tags()
         unique("slices", list(self.slices))
-        if self.confirmation_rows < 0:
-            raise DecodeError("confirmation_rows", "0 or more", self.confirmation_rows)
         if self.confirmation_rows and self.split is not None:
             raise DecodeError(
                 "confirmation_rows", "no split column beside it", self.confirmation_rows,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from profiler.schema.codec import DecodeError
+from profiler.schema.limits import check
 
 REQUIREMENT = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[A-Za-z0-9._,-]+\])?"
@@ -43,6 +44,7 @@ class Runtime:
     """a vendor's package index beside the usual one (https://…)"""
 
     def __post_init__(self) -> None:
+        check(self)
         if not self.packages:
             raise DecodeError("packages", "at least one package", list(self.packages))
         for index, package in enumerate(self.packages):

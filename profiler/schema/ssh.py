@@ -7,11 +7,12 @@ pattern: none can be taken for an option or carry a shell's special characters.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Optional
 
 from profiler.schema.codec import DecodeError
+from profiler.schema.limits import check, numbers
 
 PLACEHOLDER = "CHANGE-ME"
 """The host of a shipped target file: the user writes the own device's address there."""
@@ -37,7 +38,7 @@ class SshSpec:
     host: str
     """a name, an address, or a Host of ~/.ssh/config"""
     user: Optional[str] = None
-    port: Optional[int] = None
+    port: Optional[int] = field(default=None, metadata=numbers(1, 65_535))
     identity_file: Optional[str] = None
     config_file: Optional[str] = None
     """read instead of ~/.ssh/config"""
@@ -47,14 +48,13 @@ class SshSpec:
     """where our files lie on the device; relative to the home folder there"""
 
     def __post_init__(self) -> None:
+        check(self)
         _check("host", self.host, _HOST, "a host name or an address")
         _check("user", self.user, _USER, "a user name")
         for jump in (self.proxy_jump or "").split(",") if self.proxy_jump is not None else ():
             _check("proxy_jump", jump, _JUMP, "[user@]host[:port]")
         _check_file("identity_file", self.identity_file)
         _check_file("config_file", self.config_file)
-        if self.port is not None and not 0 < self.port < 65536:
-            raise DecodeError("port", "a port from 1 to 65535", self.port)
         parts = PurePosixPath(self.folder).parts
         named = [part for part in parts if part not in ("/", ".")]
         if not named or ".." in parts or not self.folder.isprintable():
@@ -67,6 +67,6 @@ class SshSpec:
         """`[user@]host[:port]` as typed on the command line. Raises DecodeError."""
         user, at, rest = address.rpartition("@")
         host, colon, port = rest.partition(":")
-        if colon and (not port.isdigit() or ":" in port):
+        if colon and not re.fullmatch("[0-9]{1,9}", port):
             host, port = rest, ""  # an IPv6 address
         return cls(host=host, user=user if at else None, port=int(port) if port else None)

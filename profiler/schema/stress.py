@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Optional, get_args
 
 from profiler.schema.codec import DecodeError, nearest
-from profiler.units import parse_fraction
+from profiler.schema.limits import check, numbers, shares
 
 Severity = Literal[1, 2, 3, 4, 5]
 SEVERITIES: tuple[int, ...] = get_args(Severity)
@@ -29,22 +29,20 @@ class StressSpec:
     severities: tuple[Severity, ...] = (1, 2, 3, 4, 5)
     inputs: tuple[str, ...] = ()
     """model inputs that are perturbed; default: those that look like images, or like numbers"""
-    rows: int = 1000
+    rows: int = field(default=1000, metadata=numbers(1, 10_000_000))
     """at most this many evaluation rows, drawn with the seed; the same for every variant"""
-    range: tuple[float, ...] = ()
+    range: tuple[float, ...] = field(default=(), metadata=numbers(-1e9, 1e9))
     """images: the values of black and white; default: 0 and 255 for bytes, else what occurs"""
     synonyms: Optional[str] = None
     """text file for the perturbation of that name: a word, a tab, its synonyms with commas between;
     without it 'text' stands for the others"""
-    margin: Optional[float] = field(
-        default=None,
-        metadata={"parse": parse_fraction, "expected": "a share such as '1pp', '1%' or 0.01"},
-    )
+    margin: Optional[float] = field(default=None, metadata=shares("0.0001%", "99.9%"))
     """extra loss that would still be acceptable; default: measure.margin"""
     probes: bool = True
     """ask each variant what it must not be asked: NaN, a wrong shape, too much at once, …"""
 
     def __post_init__(self) -> None:
+        check(self)
         known = (*IMAGE, *TABULAR, *TEXT)
         for name in self.perturbations:
             if name not in known and name not in KINDS:
@@ -63,12 +61,8 @@ class StressSpec:
             raise DecodeError("perturbations", "names that occur once", list(self.perturbations))
         if not self.severities or len(set(self.severities)) != len(self.severities):
             raise DecodeError("severities", "numbers from 1 to 5, each once", list(self.severities))
-        if self.rows < 1:
-            raise DecodeError("rows", "1 or more", self.rows)
         if self.range and (len(self.range) != 2 or self.range[0] >= self.range[1]):
             raise DecodeError("range", "[black, white], e.g. [0.0, 1.0]", list(self.range))
-        if self.margin is not None and not 0 < self.margin < 1:
-            raise DecodeError("margin", "a share between 0 and 1, e.g. '1pp'", self.margin)
         if not self.perturbations and not self.probes:
             raise DecodeError("perturbations", "at least one, or probes = true", [])
 

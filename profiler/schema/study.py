@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, Optional, Union, cast, get_args
 
 from profiler.schema.codec import DecodeError
 from profiler.schema.data import CALLABLE, DataSpec, unique
+from profiler.schema.limits import MAY_BE_EMPTY, check, durations, numbers, shares, sizes
 from profiler.schema.stress import StressSpec
 from profiler.schema.target import NAME
 from profiler.schema.variant import VariantSpec
-from profiler.units import parse_cpus, parse_duration, parse_fraction, parse_size
+from profiler.units import parse_cpus
 
-_DURATION = {
-    "parse": parse_duration,
-    "write": "{}ns".format,
-    "expected": "a duration such as '5ms'",
-    "text_only": True,
-}
-_SIZE = {
-    "parse": parse_size,
-    "write": "{}B".format,
-    "expected": "a size such as '512MB'",
-    "text_only": True,
-}
-_FRACTION = {"parse": parse_fraction, "expected": "a share such as '1pp', '1%' or 0.01"}
+_LIMIT = durations("1ns", "1440min")
+_TIME = durations("1us", "1440min")
+_SHARE = shares("0", "1000000000")
+_PART = shares("0.0001%", "99.9%")
+_DIMENSION = numbers(1, 2**31 - 1)
+MOST_TRIALS = 100_000
+MEMORY = sizes("1MB", "1000000GB")
+"""a session alone takes some megabytes: less than one is no limit that anybody means"""
 
 
 def _named(name: str) -> None:
     if not NAME.fullmatch(name):
         raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", name)
-
-
-def _sizes(where: str, sizes: dict[str, int]) -> None:
-    for key, value in sizes.items():
-        if value < 1:
-            raise DecodeError(f"{where}.{key}", "a size of 1 or more", value)
 
 
 def setting_name(entries: Mapping[str, object]) -> str:
@@ -71,20 +62,21 @@ class SweepSpec:
 
     optimization: tuple[Optimization, ...] = ("all",)
     """graph optimization level"""
-    affinity: tuple[str, ...] = ("",)
+    affinity: tuple[str, ...] = field(default=("",), metadata=MAY_BE_EMPTY)
     """CPUs the process may use, e.g. ["0", "0-1"]; empty text: all"""
     arena: tuple[bool, ...] = (True,)
     """onnxruntime: whether freed memory is kept for the next query (true) or given back"""
-    memory_limit: tuple[str, ...] = ("",)
+    memory_limit: tuple[str, ...] = field(default=("",), metadata=MAY_BE_EMPTY)
     """sizes that a trial has to fit in, e.g. ["256MB", "512MB"]; empty text: no limit of its own"""
-    session_options: tuple[dict[str, str], ...] = ()
+    session_options: tuple[dict[str, str], ...] = field(default=(), metadata=MAY_BE_EMPTY)
     """sets of ONNX Runtime session config entries, added to the target's own"""
-    provider_options: tuple[dict[str, str], ...] = ()
+    provider_options: tuple[dict[str, str], ...] = field(default=(), metadata=MAY_BE_EMPTY)
     """sets of options of the execution provider, added to the target's own; the CPU has none"""
-    shapes: tuple[dict[str, int], ...] = ()
+    shapes: tuple[dict[str, int], ...] = field(default=(), metadata=_DIMENSION)
     """sizes of symbolic dimensions, added to the model's own; a model without them ignores them"""
 
     def __post_init__(self) -> None:
+        check(self)
         for key in ("optimization", "affinity", "arena", "memory_limit"):
             if not getattr(self, key):
                 raise DecodeError(key, "at least one entry", [])
@@ -93,15 +85,17 @@ class SweepSpec:
                 parse_cpus(text)
             except ValueError as error:
                 raise DecodeError("affinity", str(error), text) from None
-        for index, sizes in enumerate(self.shapes):
-            _sizes(f"shapes[{index}]", sizes)
+        unique("optimization", list(self.optimization))
+        unique("affinity", list(self.affinity))
+        unique("arena", [str(kept) for kept in self.arena])
+        unique("memory_limit", list(self.memory_limit))
         for key in ("session_options", "provider_options", "shapes"):
             unique(key, [setting_name(entries) for entries in getattr(self, key)])
         for text in filter(None, self.memory_limit):
             try:
-                parse_size(text)
+                MEMORY["parse"](text)
             except ValueError:
-                raise DecodeError("memory_limit", "sizes such as '512MB'", text) from None
+                raise DecodeError("memory_limit", MEMORY["expected"], text) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +113,14 @@ class ModelSpec:
     """hf: the task, e.g. 'sequence-classification'; default: what the config's architecture says"""
     sklearn: Optional[str] = None
     """'module:callable' that returns a fitted pipeline. This imports and runs it."""
-    shapes: dict[str, int] = field(default_factory=dict)
+    shapes: dict[str, int] = field(default_factory=dict, metadata=_DIMENSION)
     """values of the model's symbolic dimensions other than the batch, e.g. {sequence = 128}"""
     variants: tuple[VariantSpec, ...] = ()
     """default: the study's variants"""
 
     def __post_init__(self) -> None:
         _named(self.name)
+        check(self)
         given = {key: getattr(self, key) for key in ("onnx", "torch", "hf", "sklearn")}
         given = {key: value for key, value in given.items() if value is not None}
         if len(given) != 1:
@@ -140,7 +135,6 @@ class ModelSpec:
                 raise DecodeError(key, '"module:callable", e.g. "models:resnet"', given[key])
         if self.head is not None and self.hf is None:
             raise DecodeError("head", 'a model with hf = "..."', self.head)
-        _sizes("shapes", self.shapes)
         unique("variants", [v.name for v in self.variants])
 
 
@@ -149,15 +143,15 @@ class ScenarioSpec:
     """How queries are issued (MLPerf spellings, and cold_start)."""
 
     kind: Scenario
-    batch: tuple[int, ...] = ()
+    batch: tuple[int, ...] = field(default=(), metadata=numbers(1, 2**20))
     """samples a query; each size is its own trial. Default: 1, multi_stream 8, offline 1, 8, 32"""
-    concurrency: tuple[int, ...] = (1,)
+    concurrency: tuple[int, ...] = field(default=(1,), metadata=numbers(1, 1024))
     """offline, server: queries in flight at once; each number is its own trial"""
-    gap: int = field(default=0, metadata=_DURATION)
+    gap: int = field(default=0, metadata=durations("0s", "60s"))
     """single_stream: think time before each query, e.g. '10ms'"""
-    rate: Union[float, Literal["max"]] = "max"
+    rate: Union[float, Literal["max"]] = field(default="max", metadata=numbers(0.001, 1_000_000))
     """server: queries a second, or "max": the highest rate whose p99 keeps slo.p99"""
-    starts: int = 3
+    starts: int = field(default=3, metadata=numbers(1, 1000))
     """cold_start: fresh processes in each round; at least 10 in all are measured"""
     cache: tuple[Literal["warm", "cold"], ...] = ("warm",)
     """cold_start: the model file in the page cache, or not; each is its own trial"""
@@ -172,22 +166,23 @@ class ScenarioSpec:
         return cls(kind=cast(Scenario, text))
 
     def __post_init__(self) -> None:
+        check(self)
         batch = self.batch or _BATCHES[self.kind]
         if self.kind == "single_stream" and batch != (1,):
             raise DecodeError("batch", "1 for single_stream (multi_stream has more)", list(batch))
-        for key, sizes in (("batch", batch), ("concurrency", self.concurrency)):
-            if not sizes or min(sizes) < 1:
-                raise DecodeError(key, "sizes of 1 or more", list(sizes))
+        if not self.concurrency:
+            raise DecodeError("concurrency", "at least one entry", [])
+        unique("batch", [str(size) for size in batch])
+        unique("concurrency", [str(number) for number in self.concurrency])
+        unique("cache", list(self.cache))
         if self.concurrency != (1,) and self.kind not in ("offline", "server"):
             raise DecodeError(
                 "concurrency", "1: only offline and server have more", list(self.concurrency)
             )
         if self.gap and self.kind != "single_stream":
             raise DecodeError("gap", "no gap: only single_stream has one", self.gap)
-        if self.rate != "max" and (self.kind != "server" or self.rate <= 0):
+        if self.rate != "max" and self.kind != "server":
             raise DecodeError("rate", "queries a second, for the server scenario", self.rate)
-        if self.starts < 1:
-            raise DecodeError("starts", "1 or more", self.starts)
         if not self.cache:
             raise DecodeError("cache", "at least one entry", [])
         if self.cache != ("warm",) and self.kind != "cold_start":
@@ -199,49 +194,62 @@ class ScenarioSpec:
 class Slo:
     """Limits a choice must keep. Missing: no limit."""
 
-    p50: Optional[int] = field(default=None, metadata=_DURATION)
-    p90: Optional[int] = field(default=None, metadata=_DURATION)
-    p99: Optional[int] = field(default=None, metadata=_DURATION)
-    max_drop: Optional[float] = field(default=None, metadata=_FRACTION)
+    p50: Optional[int] = field(default=None, metadata=_LIMIT)
+    p90: Optional[int] = field(default=None, metadata=_LIMIT)
+    p99: Optional[int] = field(default=None, metadata=_LIMIT)
+    max_drop: Optional[float] = field(default=None, metadata=_SHARE)
     """largest accuracy loss against the most accurate baseline of the study, e.g. '1pp'"""
-    min_accuracy: Optional[float] = field(default=None, metadata=_FRACTION)
-    memory: Optional[int] = field(default=None, metadata=_SIZE)
+    min_accuracy: Optional[float] = field(default=None, metadata=_SHARE)
+    memory: Optional[int] = field(default=None, metadata=MEMORY)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def check_shares(self) -> None:
+        """Raise DecodeError for an accuracy above 1. A metric of the user's own has any range."""
+        for key in ("max_drop", "min_accuracy"):
+            value = getattr(self, key)
+            if value is not None and value > 1:
+                raise DecodeError(key, "a share from 0 to 1, such as '1pp', '1%' or 0.01", value)
 
 
 Objective = Literal["p50", "p99", "accuracy", "throughput", "memory", "size", "cost"]
+
+
+BLOCK_TIME = 20_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureSpec:
     """How long and how precisely to measure. The plan estimates the time from it."""
 
-    precision: float = field(default=0.01, metadata=_FRACTION)
+    precision: float = field(default=0.01, metadata=_PART)
     """stop when every interval's half-width (p50, and p50 against the reference) is below this"""
-    budget: int = field(default=60 * 10**9, metadata=_DURATION)
+    budget: int = field(default=60 * 10**9, metadata=durations("1ms", "43200min"))
     """or when a group has taken this long"""
-    min_rounds: int = 4
-    max_rounds: int = 200
-    round_time: int = field(default=500_000_000, metadata=_DURATION)
+    min_rounds: int = field(default=4, metadata=numbers(4, 100_000))
+    max_rounds: int = field(default=200, metadata=numbers(4, 100_000))
+    round_time: int = field(default=500_000_000, metadata=_TIME)
     """measuring time of each trial in each round"""
-    block_time: int = field(default=20_000_000, metadata=_DURATION)
-    query_timeout: int = field(default=60 * 10**9, metadata=_DURATION)
-    memory_limit: Optional[int] = field(default=None, metadata=_SIZE)
-    margin: float = field(default=0.01, metadata=_FRACTION)
+    block_time: int = field(default=BLOCK_TIME, metadata=_TIME)
+    """of which it is measured in one go, before another trial's turn; a shorter round_time counts
+    for the default"""
+    query_timeout: int = field(default=60 * 10**9, metadata=durations("1ms", "1440min"))
+    memory_limit: Optional[int] = field(default=None, metadata=MEMORY)
+    margin: float = field(default=0.01, metadata=_PART)
     """accuracy loss that would still be acceptable; named before the run"""
-    equivalence: float = field(default=0.01, metadata=_FRACTION)
+    equivalence: float = field(default=0.01, metadata=_PART)
     """latency difference too small to matter"""
 
     def __post_init__(self) -> None:
-        if not 0 < self.precision < 1:
-            raise DecodeError("precision", "a share between 0 and 1, e.g. '1%'", self.precision)
-        if not 4 <= self.min_rounds <= self.max_rounds:
+        check(self)
+        if not self.min_rounds <= self.max_rounds:
             raise DecodeError("min_rounds", "4 <= min_rounds <= max_rounds", self.min_rounds)
-        for key in ("budget", "round_time", "block_time", "query_timeout"):
-            if getattr(self, key) <= 0:
-                raise DecodeError(key, "more than 0", getattr(self, key))
-        for key in ("margin", "equivalence"):
-            if not 0 < getattr(self, key) < 1:
-                raise DecodeError(key, "a share between 0 and 1, e.g. '1pp'", getattr(self, key))
+        if self.block_time > self.round_time and self.block_time != BLOCK_TIME:
+            raise DecodeError(
+                "block_time", f"no more than round_time ({self.round_time}ns)",
+                f"{self.block_time}ns",
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,18 +263,19 @@ class Study:
     targets: tuple[str, ...] = ("local-cpu",)
     scenarios: tuple[ScenarioSpec, ...] = (ScenarioSpec(kind="single_stream"),)
     sweep: SweepSpec = SweepSpec()
-    threads: tuple[int, ...] = ()
+    threads: tuple[int, ...] = field(default=(), metadata=numbers(1, 4096))
     """threads inside one query (intra-op); default: all cores of the target"""
     objectives: tuple[Objective, ...] = ("p50", "accuracy")
     slo: Slo = Slo()
     measure: MeasureSpec = MeasureSpec()
     stress: Optional[StressSpec] = None
-    seed: int = 0
+    seed: int = field(default=0, metadata=numbers(0, 2**63 - 1))
     folder: Path = field(default=Path(), init=False, compare=False)
     """where the study file lies; set by the reader"""
 
     def __post_init__(self) -> None:
         _named(self.name)
+        check(self)
         if not self.models:
             raise DecodeError("models", "at least one [[models]] table", [])
         for key in ("variants", "targets", "scenarios", "objectives"):
@@ -297,15 +306,21 @@ class Study:
                               "add [data] with the rows that are to be perturbed")  # fmt: skip
         if self.stress is not None and self.stress.perturbations and self.data is not None:
             self.data.check_stress()
+        if not self.own_metric:
+            try:
+                self.slo.check_shares()
+            except DecodeError as error:
+                raise DecodeError(f"slo.{error.path}", error.expected, error.got) from None
         if self.sweep.shapes and self.data is not None:
             raise DecodeError(
                 "sweep.shapes", "none beside [data]: rows have the shape they have",
                 list(self.sweep.shapes), "leave [data] out; queries are then made up in each shape",
             )  # fmt: skip
-        for count in self.threads:
-            if count < 1:
-                raise DecodeError("threads", "counts of 1 or more", list(self.threads))
         unique("threads", [str(t) for t in self.threads])
+        unique("objectives", list(self.objectives))
+        if (most := self._most_trials()) > MOST_TRIALS:
+            raise DecodeError("", f"{MOST_TRIALS} trials at most", f"some {most}",
+                              "leave out values that need not be combined")  # fmt: skip
 
     @classmethod
     def read(cls, path: Union[str, Path]) -> Study:
@@ -313,6 +328,19 @@ class Study:
         from profiler.schema.files import read_study
 
         return read_study(Path(path))
+
+    @property
+    def own_metric(self) -> bool:
+        """Whether accuracy is a metric of the user's own, in its own units."""
+        return self.data is not None and self.data.metric is not None
+
+    def _most_trials(self) -> int:
+        """Models, variants, targets and settings multiplied, as the plan does."""
+        sweep = (len(getattr(self.sweep, one.name)) or 1 for one in fields(SweepSpec))
+        settings = sum(len(s.batch) * len(s.concurrency) * len(s.cache) for s in self.scenarios)
+        variants = sum(len(self.variants_of(model)) for model in self.models)
+        each = variants * settings * len(self.targets) * (len(self.threads) or 1)
+        return each * math.prod(sweep)
 
     @property
     def every_variant(self) -> tuple[VariantSpec, ...]:

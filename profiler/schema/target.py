@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Optional
 
 from profiler.schema.codec import DecodeError
+from profiler.schema.limits import MAY_BE_EMPTY, PROSE, check, numbers, sizes
 from profiler.schema.runtime import Runtime
 from profiler.schema.ssh import SshSpec
-from profiler.units import parse_size
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _GPU = re.compile(r"[0-9]{1,3}|(GPU|MIG)-[0-9a-fA-F-]{8,64}")
@@ -26,18 +26,17 @@ TORCH = ("torch-eager", "torch-compile")
 class Cost:
     """What an hour on this target costs, and when that price was read."""
 
-    usd_per_hour: float
+    usd_per_hour: float = field(metadata=numbers(0, 1_000_000))
     as_of: str
     """the day (or month, or year) of the price: 2026-06-17, 2026-06 or 2026"""
-    source: Optional[str] = None
+    source: Optional[str] = field(default=None, metadata=PROSE)
     """who said so; a price is never measured"""
 
     def __post_init__(self) -> None:
+        check(self)
         if not _DATE.fullmatch(self.as_of):
             raise DecodeError("as_of", 'a date such as "2026-06-17", or its month or year',
                               self.as_of)  # fmt: skip
-        if self.usd_per_hour < 0:
-            raise DecodeError("usd_per_hour", "a price of 0 or more", self.usd_per_hour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +44,12 @@ class Declared:
     """What the file says the device is; what is found there may differ, which is a warning."""
 
     architecture: Optional[str] = None
-    cores: Optional[int] = None
-    memory_gb: Optional[float] = None
-    watts: Optional[float] = None
+    cores: Optional[int] = field(default=None, metadata=numbers(1, 65_536))
+    memory_gb: Optional[float] = field(default=None, metadata=numbers(0.001, 1_000_000))
+    watts: Optional[float] = field(default=None, metadata=numbers(0.001, 1_000_000))
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ class Target:
     """A device, the way to it, and the execution provider used there."""
 
     name: str
-    description: str = ""
+    description: str = field(default="", metadata=PROSE)
     transport: Literal["local", "ssh"] = "local"
     ssh: Optional[SshSpec] = None
     """how to reach it; stays out of results, which other people read"""
@@ -83,20 +85,12 @@ class Target:
     """module of a plug-in provider, in the target's environment; it is imported there"""
     device: Optional[Literal["CPU", "GPU", "NPU"]] = None
     """with a plug-in: which of the kinds of device it offers (default: the first it offers)"""
-    provider_options: dict[str, str] = field(default_factory=dict)
-    session_options: dict[str, str] = field(default_factory=dict)
+    provider_options: dict[str, str] = field(default_factory=dict, metadata=MAY_BE_EMPTY)
+    session_options: dict[str, str] = field(default_factory=dict, metadata=MAY_BE_EMPTY)
     strict_provider: bool = False
-    backend_options: dict[str, float] = field(default_factory=dict)
+    backend_options: dict[str, float] = field(default_factory=dict, metadata=numbers(0, 1e15))
     """null backend: sleep_ns, spin_ns and rehearsed faults"""
-    memory_limit: Optional[int] = field(
-        default=None,
-        metadata={
-            "parse": parse_size,
-            "write": "{}B".format,
-            "expected": "a size such as '512MB'",
-            "text_only": True,
-        },
-    )
+    memory_limit: Optional[int] = field(default=None, metadata=sizes("1MB", "1000000GB"))
     """most memory a trial may take there; going beyond is a result, not an error"""
     gpu: Optional[Gpu] = None
     """CUDA and TensorRT: which GPU and how it is used (default: the first, without copies)"""
@@ -112,6 +106,7 @@ class Target:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", self.name)
+        check(self)
         if self.backend == "torch":
             if self.provider not in TORCH:
                 expected = "one of " + ", ".join(TORCH) + ' (backend = "torch")'

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Optional, get_args
 
 from profiler.schema.codec import DecodeError, nearest
+from profiler.schema.limits import check, numbers
 
 Tokens = Literal["ids", "mask", "types"]
 
@@ -18,7 +19,7 @@ class TextSpec:
     """column that holds one text a row"""
     tokenizer: str
     """tokenizer.json of the `tokenizers` library, or the folder that holds it"""
-    max_length: Optional[int] = None
+    max_length: Optional[int] = field(default=None, metadata=numbers(1, 1_000_000))
     """tokens, special ones included, after which a row is cut; default: what the tokenizer's file
     says, if it says anything"""
     padding: Literal["longest", "max_length"] = "longest"
@@ -31,8 +32,7 @@ class TextSpec:
     """model input -> the token numbers, 1 for a token and 0 for padding, or token-type numbers"""
 
     def __post_init__(self) -> None:
-        if self.max_length is not None and self.max_length < 1:
-            raise DecodeError("max_length", "1 or more", self.max_length)
+        check(self)
         if self.padding == "max_length" and self.max_length is None:
             raise DecodeError("max_length", 'a number of tokens for padding = "max_length"', None)
         if "ids" not in self.inputs.values():

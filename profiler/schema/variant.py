@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Any, Literal, Optional
 
 from profiler.schema.codec import DecodeError, nearest
+from profiler.schema.limits import PROSE, check, numbers
 from profiler.schema.target import NAME
 
 RECIPES = ("fp32", "fp16", "bf16", "int8-dynamic", "int8-static", "int4", "file")
@@ -67,7 +69,7 @@ class VariantSpec:
     resolve; auto does so where it finds attention or LayerNormalization"""
     algorithm: Literal["rtn", "hqq", "gptq"] = "rtn"
     """int4: how weights are rounded; gptq needs calibration rows"""
-    block_size: int = 32
+    block_size: int = field(default=32, metadata=numbers(16, 256))
     """int4: weights that share one scale"""
     keep_float: tuple[str, ...] = ()
     """nodes that stay float32, by name or pattern ('encoder.layer.11.*'): mixed precision"""
@@ -75,7 +77,7 @@ class VariantSpec:
     """a ready ONNX file with the model's inputs and outputs, relative to the study file"""
     targets: tuple[str, ...] = ()
     """default: every target of the study"""
-    why: Optional[str] = None
+    why: Optional[str] = field(default=None, metadata=PROSE)
     """why it is in the study; shown in the report"""
 
     @classmethod
@@ -90,7 +92,7 @@ class VariantSpec:
         known = WORDS[recipe]
         chosen: dict[str, Any] = {}
         for word in rest.split("-"):
-            if recipe == "int4" and word.isdigit():
+            if recipe == "int4" and re.fullmatch("[0-9]{1,9}", word):
                 settings: dict[str, Any] = {"block_size": int(word)}
             elif word in known:
                 settings = known[word]
@@ -106,6 +108,7 @@ class VariantSpec:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", self.name)
+        check(self)
         recipe = self.recipe or ("file" if self.file is not None else self.name)
         if recipe not in (*RECIPES, AUTO):
             expected = "one of " + ", ".join((*RECIPES, AUTO))

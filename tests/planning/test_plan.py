@@ -151,7 +151,7 @@ def test_memory_limits_can_be_swept_and_never_exceed_the_targets() -> None:
 
 
 def test_a_size_that_is_none_names_the_key() -> None:
-    with pytest.raises(DecodeError, match=r"memory_limit: expected sizes such as '512MB'"):
+    with pytest.raises(DecodeError, match=r"memory_limit: expected a size such as '512MB'"):
         study(sweep={"memory_limit": ["much"]})
 
 
