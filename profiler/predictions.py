@@ -1,4 +1,4 @@
-"""The predictions that rounds brought: one array a trial."""
+"""The predictions that rounds brought: one array a trial, the same object where they are equal."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from profiler.analysis import detection
+from profiler.analysis.accuracy import Accuracy
+from profiler.analysis.once import once
 from profiler.analysis.samples import Samples
 from profiler.errors import InputError
+from profiler.prepare import Evaluation
+from profiler.schema.study import Study
 from profiler.store import read_array
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ def of_trials(
     joined. Raises InputError for one the model does not have.
     """
     found = {}
+    read: dict[tuple[str, ...], Array] = {}
     for trial, taken in samples.items():
         brought = (one.repetition.outputs for one in taken.taken.values())
         named = next((outputs for outputs in brought if outputs), None)
@@ -39,6 +44,43 @@ def of_trials(
                     f"data.{key}: the model has no output {name!r}",
                     hint=f"it has {', '.join(named)}",
                 )
-        arrays = [read_array(folder, named[name]) for name in wanted]
-        found[trial] = detection.joined(*arrays) if detections else arrays[0]
+        files = tuple(named[name] for name in wanted)
+        if files not in read:  # trials that differ in threads alone send the same bytes
+            arrays = [read_array(folder, sha) for sha in files]
+            read[files] = detection.joined(*arrays) if detections else arrays[0]
+        found[trial] = read[files]
     return found
+
+
+def judged(
+    outputs: Mapping[str, Array],
+    part: slice,
+    baselines: Mapping[str, str],
+    evaluation: Evaluation,
+    study: Study,
+    folder: Path,
+    own: Mapping[str, Mapping[str, Any]],
+) -> Accuracy:
+    """What is known of the predictions of the rows in `part`.
+
+    own: trial -> accuracy columns by the study's own metric, where it has one.
+    """
+    assert study.data is not None
+
+    def kept(sha: str) -> Array:
+        values: Array = read_array(folder, sha)[part]
+        return values
+
+    return Accuracy(
+        outputs=once(outputs, lambda output: output[part]),
+        baselines=baselines,
+        task=evaluation.task,
+        labels=None if evaluation.labels is None else kept(evaluation.labels),
+        numbers=kept(evaluation.numbers),
+        slices={name: kept(sha) for name, sha in evaluation.slices.items()},
+        pairs={name: kept(sha) for name, sha in evaluation.pairs.items()},
+        spec=study.data,
+        own=own if study.data.metric else None,
+        margin=study.measure.margin,
+        seed=study.seed,
+    )

@@ -70,9 +70,13 @@ class Results:
         return cls(Store.read(Path(folder)))
 
     @cached_property
+    def _rows(self) -> list[dict[str, Any]]:
+        return self._store.rows()
+
+    @cached_property
     def rounds(self) -> list[dict[str, Any]]:
         """The rows of all rounds, as recorded."""
-        return [row for row in self._store.rows() if row["kind"] == "round"]
+        return [row for row in self._rows if row["kind"] == "round"]
 
     @cached_property
     def samples(self) -> dict[str, samples.Samples]:
@@ -96,7 +100,7 @@ class Results:
     @cached_property
     def lost(self) -> dict[str, dict[str, Any]]:
         """Target -> its row with reason and hint, where the last we know is that it failed."""
-        last = {row["target"]: row for row in self._store.rows()}
+        last = {row["target"]: row for row in self._rows}
         return {name: row for name, row in last.items() if row["kind"] == "lost"}
 
     @property
@@ -109,12 +113,21 @@ class Results:
         """Group -> what ended its measuring: precision, budget, rounds, a lost target."""
         return stopped.reasons(self.plan, self.rounds, self.study.measure, self.lost)
 
+    @cached_property
+    def _facts(self) -> dict[str, dict[str, Any]]:
+        last = {row["target"]: row["facts"] for row in self.rounds}
+        names = dict.fromkeys(last.values())
+        known = {name: self._store.read_json(f"facts/{name}.json") or {} for name in names}
+        return {target: known[name] for target, name in last.items()}
+
     def facts(self) -> dict[str, dict[str, Any]]:
         """Target -> what its worker found in the last round."""
-        found = {}
-        for row in self.rounds:
-            found[row["target"]] = self._store.read_json(f"facts/{row['facts']}.json") or {}
-        return found
+        return self._facts
+
+    @cached_property
+    def p50(self) -> relative.P50:
+        """Trial -> round -> p50 in ns: what trials are compared by."""
+        return {trial: taken.p50_by_round() for trial, taken in self.samples.items()}
 
     @cached_property
     def trials(self) -> dict[str, Trial]:
@@ -146,7 +159,7 @@ class Results:
     def _measured(self) -> list[dict[str, Any]]:
         measure = self.study.measure
         ratios = relative.against_baseline(
-            self.trials.values(), self.samples, delta=measure.equivalence, adaptive=self.adaptive
+            self.trials.values(), self.p50, delta=measure.equivalence, adaptive=self.adaptive
         )
         accuracy, facts = self._quality(), self.facts()
         ended = stopped.of_trials(self.plan, self.stopped_by())
@@ -193,9 +206,12 @@ class Results:
     @cached_property
     def stress(self) -> Stress:
         """Extra loss on perturbed rows, and what the failure probes brought."""
+        if self.study.stress is None:
+            return Stress()
         timed = [trial for trial, taken in self.samples.items() if taken.taken]
-        rows = self._store.rows()
-        return read(rows, self.trials, timed, self.outputs, self.prepared, self.study, self.folder)
+        return read(
+            self._rows, self.trials, timed, self.outputs, self.prepared, self.study, self.folder
+        )
 
     @cached_property
     def accuracy(self) -> Accuracy:
@@ -215,29 +231,13 @@ class Results:
         return self._accuracy("confirmation", slice(evaluation.rows, None))
 
     def _accuracy(self, name: str, part: slice) -> Accuracy:
-        evaluation, data = self.prepared.evaluation, self.study.data
+        assert self.prepared.evaluation is not None
         judged = self._store.read_json(own_metric.RECORD) or {}
-        assert evaluation is not None
-        assert data is not None
-        return Accuracy(
-            outputs={trial: output[part] for trial, output in self.outputs.items()},
-            baselines={trial.id: trial.baseline for trial in self.trials.values()},
-            task=evaluation.task,
-            labels=None
-            if evaluation.labels is None
-            else read_array(self.folder, evaluation.labels)[part],
-            numbers=read_array(self.folder, evaluation.numbers)[part],
-            slices={
-                name: read_array(self.folder, sha)[part] for name, sha in evaluation.slices.items()
-            },
-            pairs={
-                name: read_array(self.folder, sha)[part] for name, sha in evaluation.pairs.items()
-            },
-            spec=data,
-            own=judged.get(name, {}) if data and data.metric else None,
-            margin=self.study.measure.margin,
-            seed=self.study.seed,
-        )
+        baselines = {trial.id: trial.baseline for trial in self.trials.values()}
+        return predictions.judged(
+            self.outputs, part, baselines, self.prepared.evaluation, self.study, self.folder,
+            judged.get(name, {}),
+        )  # fmt: skip
 
     def confirmed(self, trial: str) -> dict[str, Any] | None:
         """Accuracy columns of one trial on the confirmation rows; None without them.
@@ -315,7 +315,7 @@ class Results:
         known = [(find_trial(a, self.trials), find_trial(b, self.trials)) for a, b in pairs]
         found = relative.compare_pairs(
             known,
-            self.samples,
+            self.p50,
             delta=self.study.measure.equivalence,
             adaptive=self.adaptive,
         )
@@ -377,7 +377,7 @@ class Results:
         available = usable_objectives(rows, (objective or self.study.objectives[0],))
         separated = relative.separated(
             self.trials,
-            self.samples,
+            self.p50,
             delta=self.study.measure.equivalence,
             adaptive=self.adaptive,
         )

@@ -16,6 +16,8 @@ from profiler.analysis import (
     task_metrics,
     tokens,
 )
+from profiler.analysis.damage import Cell
+from profiler.analysis.once import Pairs, once
 from profiler.errors import InputError
 from profiler.schema.data import DataSpec
 
@@ -48,6 +50,9 @@ class Accuracy:
     """trial -> accuracy columns by the study's own metric; None: the task's"""
     margin: float = 0.01
     seed: int = 0
+    _cells: dict[tuple[int, int], list[Cell]] = field(default_factory=dict)
+    _metrics: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """both by the `id` of outputs: trials with equal predictions share them"""
 
     @property
     def _classes(self) -> bool:
@@ -71,21 +76,26 @@ class Accuracy:
         Without scores, which are too large to bring here, there is nothing else to compare.
         """
         found = {}
+
+        @Pairs
+        def flipped(base: Array, output: Array) -> int:
+            pairs = zip(base, output, strict=True)  # row by row: they may be large
+            return sum(int((one != other).sum()) for one, other in pairs)
+
         for trial, output in self.outputs.items():
             base = self._base(trial)
             if base is not None and base.shape == output.shape:
-                pairs = zip(base, output, strict=True)  # row by row: they may be large
-                flips = sum(int((one != other).sum()) for one, other in pairs)
+                flips = flipped(base, output)
                 found[trial] = {"agreement": 1 - flips / output.size, "flips": flips}
         return found
 
-    def _found(self, trial: str, labels: Array) -> Array:
-        return detection.judged(self.outputs[trial], labels, self.spec.ignored)
+    def _found(self, output: Array, labels: Array) -> Array:
+        return detection.judged(output, labels, self.spec.ignored)
 
-    def _pixels(self, trial: str, labels: Array) -> Array:
+    def _pixels(self, output: Array, labels: Array) -> Array:
         spec = self.spec
         classes = 1 + max(int(part[part != spec.ignored].max(initial=0)) for part in labels)
-        return masks.counts(self.outputs[trial], labels, spec.ignored, classes)
+        return masks.counts(output, labels, spec.ignored, classes)
 
     def _scored(self, output: Array) -> Array:
         """What agreement is asked of: rows, or tokens that count, with their scores."""
@@ -102,7 +112,7 @@ class Accuracy:
         if self._masks:
             return self._same_pixels()
         return agreement.agreement(
-            {trial: self._scored(output) for trial, output in self.outputs.items()},
+            once(self.outputs, self._scored),
             self.baselines,
             self._classes or self._tokens,
         )
@@ -127,17 +137,13 @@ class Accuracy:
         if self.task == "embedding" and labels is not None:
             asked = embedding.queries(labels)
             if asked.any():
-                right = {
-                    t: embedding.nearest_right(o, labels)[asked] for t, o in self.outputs.items()
-                }
+                right = once(self.outputs, lambda o: embedding.nearest_right(o, labels)[asked])
                 judged = quality.by_rows(right, self.baselines, self.margin)
                 return {t: {**row, name: "nearest row has its label"} for t, row in judged.items()}
         if self.pairs:
             rows = embedding.pair_rows(self.pairs["pairs"])
             truth = self.pairs["similarity"][rows[:, 0]]
-            values = {
-                t: embedding.pair_cosine(o, self.pairs["pairs"]) for t, o in self.outputs.items()
-            }
+            values = once(self.outputs, lambda o: embedding.pair_cosine(o, self.pairs["pairs"]))
             judged = quality.by_metric(
                 embedding.spearman, values, truth, self.baselines, self.margin, self.seed
             )
@@ -149,14 +155,14 @@ class Accuracy:
         if self._tokens:
             return self._tagged(labels)
         if self._masks:
-            counts = {t: self._pixels(t, labels) for t in self.outputs}
+            counts = once(self.outputs, lambda o: self._pixels(o, labels))
             judged = quality.by_sums(
                 masks.mean_union, counts, self.baselines, self.margin, self.seed
             )
             judged = _enough(judged, masks.rarest(next(iter(counts.values()))), len(labels))
             return {t: {**row, name: "mIoU"} for t, row in judged.items()}
         if self._boxes:
-            boxes = {t: self._found(t, labels) for t in self.outputs}
+            boxes = once(self.outputs, lambda o: self._found(o, labels))
             true = detection.true_boxes(labels, self.spec.ignored)
             judged = quality.by_metric(
                 detection.mean_precision, detection.alike(boxes), true, self.baselines,
@@ -169,14 +175,14 @@ class Accuracy:
 
     def _tagged(self, labels: Array) -> dict[str, dict[str, Any]]:
         """By entities where the tags make some, else by tokens; rows are drawn, not tokens."""
-        found = {t: tokens.predicted_tags(o) for t, o in self.outputs.items()}
+        found = once(self.outputs, tokens.predicted_tags)
         tags, ignore = self.spec.tags, self.spec.ignored
         if self.spec.entities:
             score, name = tokens.f1, "entity F1"
-            counts = {t: tokens.entity_counts(p, labels, tags, ignore) for t, p in found.items()}
+            counts = once(found, lambda p: tokens.entity_counts(p, labels, tags, ignore))
         else:
             score, name = tokens.share, "right tokens"
-            counts = {t: tokens.token_counts(p, labels, ignore) for t, p in found.items()}
+            counts = once(found, lambda p: tokens.token_counts(p, labels, ignore))
         judged = quality.by_sums(score, counts, self.baselines, self.margin, self.seed)
         return {t: {**row, "accuracy_is": name} for t, row in judged.items()}
 
@@ -221,17 +227,23 @@ class Accuracy:
             )
         return row
 
-    def damage(self, trial: str) -> list[damage.Cell]:
+    def damage(self, trial: str) -> list[Cell]:
         """Classes and slices of a trial against its baseline, the worst first."""
-        import numpy as np
-
-        base = self._base(trial)
+        base, output = self._base(trial), self.outputs[trial]
         if base is None or self.labels is None:
             return []
-        before, after = self._right(base), self._right(self.outputs[trial])
+        key = (id(base), id(output))
+        if key not in self._cells:
+            self._cells[key] = self._damage(base, output, self.labels)
+        return self._cells[key]
+
+    def _damage(self, base: Array, output: Array, labels: Array) -> list[Cell]:
+        import numpy as np
+
+        before, after = self._right(base), self._right(output)
         if before is None or after is None:
             return []
-        groups = {"class": self.labels.astype(np.str_), **self.slices}
+        groups = {"class": labels.astype(np.str_), **self.slices}
         tested = {}
         for name, values in groups.items():
             known, counts = np.unique(values, return_counts=True)
@@ -243,6 +255,11 @@ class Accuracy:
     def metrics(self, trial: str) -> dict[str, Any]:
         """Task metrics of one trial; empty without labels or scored pairs."""
         output = self.outputs[trial]
+        if id(output) not in self._metrics:
+            self._metrics[id(output)] = self._metrics_of(output)
+        return self._metrics[id(output)]
+
+    def _metrics_of(self, output: Array) -> dict[str, Any]:
         if self.task == "embedding":
             found: dict[str, Any] = {}
             if self.labels is not None:
@@ -258,9 +275,9 @@ class Accuracy:
             return task_metrics.classification(output, self.labels, self.spec.top_k)
         if self._boxes:
             true = detection.true_boxes(self.labels, self.spec.ignored)
-            return detection.metrics(self._found(trial, self.labels), true)
+            return detection.metrics(self._found(output, self.labels), true)
         if self._masks:
-            return masks.metrics(self._pixels(trial, self.labels).sum(axis=0))
+            return masks.metrics(self._pixels(output, self.labels).sum(axis=0))
         if self._tokens:
             tags = tokens.predicted_tags(output)
             return tokens.metrics(tags, self.labels, self.spec)
@@ -296,7 +313,7 @@ class Accuracy:
         return rows
 
 
-def words(cell: damage.Cell) -> str:
+def words(cell: Cell) -> str:
     """'class 3: 10.0 points lost (5 of 50 rows lost, 0 gained)'."""
     return (
         f"{cell.column} {cell.value}: {cell.drop * 100:.1f} points lost"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from profiler.analysis.once import Pairs
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -21,10 +23,11 @@ def agreement(
     outputs: trial -> (rows, ...), rows in one order; `classes`: the last axis holds scores.
     """
     found = {}
+    compared = Pairs(lambda base, output: compare(base, output, classes))
     for trial, output in outputs.items():
         base = outputs.get(baselines[trial])
         if base is not None and baselines[trial] != trial and base.shape == output.shape:
-            found[trial] = compare(base, output, classes)
+            found[trial] = dict(compared(base, output))
     return found
 
 

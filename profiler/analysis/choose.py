@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from profiler.analysis import slo as limits
@@ -10,8 +10,8 @@ from profiler.analysis.metrics import METRICS, Row, bounds, value
 from profiler.schema.study import Slo
 from profiler.units import format_duration, format_percent, format_rate, format_size
 
-Separated = Callable[[str, str], bool]
-"""Whether two trials' p50 differ beyond doubt (paired over rounds)."""
+Separated = Callable[[str, Sequence[str]], Collection[str]]
+"""Which of some rivals differ in p50 from the best beyond doubt (paired over rounds)."""
 
 
 TIE_SHARE = 0.05
@@ -71,18 +71,17 @@ def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separate
             undecided=tuple(undecided),
         )
     best = min(kept, key=lambda row: _relied_on(row, objective))
-    ties = [
-        row
-        for row in kept
-        if row is best
-        or (_near(row, best, objective) and not _apart(row, best, objective, separated))
-    ]
+    near = [row for row in kept if row is not best and _near(row, best, objective)]
+    apart = _apart(best, near, objective, separated)
+    rivals = {str(row["trial"]) for row in near} - apart
+    ties = [row for row in kept if row is best or str(row["trial"]) in rivals]
+    tied = {str(row["trial"]) for row in ties}
     chosen = min(ties, key=lambda row: _economy(row, objective))
     others = [str(r["trial"]) for r in ties if r is not chosen]
     worse = [
         (str(r["trial"]), f"{_shown(r, objective)}, the chosen one {_shown(chosen, objective)}")
         for r in kept
-        if r not in ties
+        if str(r["trial"]) not in tied
     ]
     return Choice(
         trial=str(chosen["trial"]),
@@ -118,9 +117,15 @@ def _near(row: Row, best: Row, name: str) -> bool:
     return _signed(row, name) <= _signed(best, name) + TIE_SHARE * abs(_signed(best, name))
 
 
-def _apart(first: Row, second: Row, objective: str, separated: Separated) -> bool:
+def _apart(best: Row, near: Sequence[Row], objective: str, separated: Separated) -> set[str]:
+    names = [str(row["trial"]) for row in near]
     if objective in ("p50", "p90", "p99"):
-        return separated(str(first["trial"]), str(second["trial"]))
+        return set(separated(str(best["trial"]), names)) if names else set()
+    return {n for n, row in zip(names, near, strict=True) if _beyond(row, best, objective)}
+
+
+def _beyond(first: Row, second: Row, objective: str) -> bool:
+    """Whether the intervals don't meet; without intervals, whether the values differ."""
     (low_a, high_a), (low_b, high_b) = bounds(first, objective), bounds(second, objective)
     if low_a is None or high_a is None or low_b is None or high_b is None:
         return value(first, objective) != value(second, objective)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from profiler.analysis.once import once
 from profiler.errors import DataError
 
 if TYPE_CHECKING:
@@ -108,10 +109,10 @@ def alike(found: dict[str, Array]) -> dict[str, Array]:
     import numpy as np
 
     most = max((value.shape[1] for value in found.values()), default=0)
-    return {
-        trial: np.pad(v, ((0, 0), (0, most - v.shape[1]), (0, 0)), constant_values=-1.0)
-        for trial, v in found.items()
-    }
+    return once(
+        found,
+        lambda v: np.pad(v, ((0, 0), (0, most - v.shape[1]), (0, 0)), constant_values=-1.0),
+    )
 
 
 def true_boxes(labels: Array, ignore: int) -> Array:

@@ -30,25 +30,31 @@ def mark_frontier(rows: Sequence[Row], objectives: Sequence[str]) -> dict[str, d
     A trial that failed or lacks an objective is never on the frontier. Of several that dominate a
     trial, the one named is the best in the first objective.
     """
+    import numpy as np
+
     points = {
         str(row["trial"]): point
         for row in rows
         if row["status"] == "ok" and (point := _signed(row, objectives)) is not None
     }
-    marks: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        trial = str(row["trial"])
-        own = points.get(trial)
-        if own is None:
-            marks[trial] = {"frontier": False, "dominated_by": None}
-            continue
-        better = [
-            name
-            for name, other in points.items()
-            if other != own and all(o <= s for o, s in zip(other, own, strict=True))
-        ]
-        best = min(better, key=lambda name: points[name], default=None)
-        marks[trial] = {"frontier": best is None, "dominated_by": best}
+    marks: dict[str, dict[str, Any]] = {
+        str(row["trial"]): {"frontier": False, "dominated_by": None} for row in rows
+    }
+    ordered: dict[tuple[float, ...], list[str]] = {}
+    for name in sorted(points, key=points.__getitem__):
+        ordered.setdefault(points[name], []).append(name)
+    # In rising order, whoever dominates a point first is on the frontier itself: each point needs
+    # to be held against the frontier so far alone.
+    front = np.empty((len(ordered), len(objectives)))
+    on_front: list[str] = []
+    for point, names in ordered.items():
+        covers = (front[: len(on_front)] <= point).all(axis=1)
+        best = on_front[int(covers.argmax())] if covers.any() else None
+        if best is None:
+            front[len(on_front)] = point
+            on_front.append(names[0])
+        for name in names:
+            marks[name] = {"frontier": best is None, "dominated_by": best}
     return marks
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from profiler.analysis.once import Pairs
 from profiler.schema.plan import Trial
 from profiler.schema.wire import Placement
 
@@ -57,16 +58,19 @@ def output_errors(
     Column output_error: relative RMS difference, sqrt(sum (a-b)² / sum b²), over all rows. Only
     the hardware and its library differ, so this is what the provider's arithmetic changed.
     """
-    here = [trials[t] for t in outputs if trials[t].target == first]
+    here: dict[tuple[str, str, str, int], list[Trial]] = {}
+    for trial in (trials[t] for t in outputs if trials[t].target == first):
+        here.setdefault(_what(trial), []).append(trial)
+    errors = Pairs(relative_rms)
     found = {}
     for name, values in outputs.items():
         trial = trials[name]
         if trial.target == first:
             continue
-        same = [r for r in here if _what(r) == _what(trial)]
+        same = here.get(_what(trial))
         if same:
             reference = min(same, key=lambda r: abs(r.threads - trial.threads))
-            error = relative_rms(values, outputs[reference.id])
+            error = errors(values, outputs[reference.id])
             found[name] = {"output_error": error}
     return found
 

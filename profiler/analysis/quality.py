@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from profiler.analysis.once import Pairs, once
 from profiler.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def classification(
     margin: float,
 ) -> dict[str, dict[str, Any]]:
     """Trial -> accuracy columns; outputs: trial -> predictions, rows in the order of `labels`."""
-    right = {trial: predicted_classes(output) == labels for trial, output in outputs.items()}
+    right = once(outputs, lambda output: predicted_classes(output) == labels)
     return by_rows(right, baselines, margin)
 
 
@@ -55,23 +56,26 @@ def by_rows(
     from profiler.statistics.paired import non_inferiority, proportion_interval
 
     floats = [trial for trial in right if baselines[trial] == trial]
-    best = max(floats, key=lambda trial: right[trial].sum(), default=None)
+    counts = once(right, lambda correct: int(correct.sum()))
+    best = max(floats, key=counts.__getitem__, default=None)
+    interval_of = once(right, lambda correct: proportion_interval(int(correct.sum()), len(correct)))
+    judged = Pairs(lambda base, correct: non_inferiority(base, correct, margin))
     found: dict[str, dict[str, Any]] = {}
     for trial, correct in right.items():
-        interval = proportion_interval(int(correct.sum()), len(correct))
+        interval = interval_of[trial]
         row: dict[str, Any] = {
             "accuracy": interval.value,
             "accuracy_low": interval.low,
             "accuracy_high": interval.high,
         }
         if best is not None:
-            gap = non_inferiority(right[best], correct, margin)
+            gap = judged(right[best], correct)
             row.update(gap=gap.drop, gap_low=gap.low, gap_high=gap.high)
             if trial == best:
                 row.update(gap_low=0.0, gap_high=0.0)
         base = right.get(baselines[trial])
         if base is not None and baselines[trial] != trial:
-            verdict = non_inferiority(base, correct, margin)
+            verdict = judged(base, correct)
             row.update(
                 drop=verdict.drop,
                 drop_low=verdict.low,
@@ -111,10 +115,7 @@ def regression(
     import numpy as np
 
     truth = labels.reshape(len(labels), -1)[:, 0].astype(float)
-    values = {
-        trial: np.asarray(output, dtype=float).reshape(len(truth), -1)[:, 0]
-        for trial, output in outputs.items()
-    }
+    values = once(outputs, lambda o: np.asarray(o, dtype=float).reshape(len(truth), -1)[:, 0])
     return by_metric(_r2, values, truth, baselines, margin, seed)
 
 
@@ -179,12 +180,14 @@ def by_metric(
     from profiler.statistics.rare import changed_rows, unseen
 
     floats = [trial for trial in values if baselines[trial] == trial]
-    best = max(floats, key=lambda trial: metric(values[trial], truth), default=None)
+    scores = once({trial: values[trial] for trial in floats}, lambda value: metric(value, truth))
+    best = max(floats, key=scores.__getitem__, default=None)
 
     def loss(trial: str, against: str) -> tuple[float, float | None, float | None]:
-        if trial == against:
-            return 0.0, 0.0, 0.0
-        base, variant = values[against], values[trial]
+        return (0.0, 0.0, 0.0) if trial == against else lost(values[against], values[trial])
+
+    @Pairs
+    def lost(base: Array, variant: Array) -> tuple[float, float | None, float | None]:
         same = np.array_equal(base, variant, equal_nan=True)
         if same and not sums:
             return 0.0, 0.0, 0.0
@@ -205,7 +208,7 @@ def by_metric(
             max(found.high, found.value + more),
         )
 
-    own = {t: bca_interval(metric, [v, truth], seed=seed) for t, v in values.items()}
+    own = once(values, lambda value: bca_interval(metric, [value, truth], seed=seed))
     return _columns(own, loss, best, baselines, margin)
 
 

@@ -3,54 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from profiler.analysis.samples import Samples, paired
+from profiler.analysis.choose import Separated
+from profiler.analysis.samples import RoundKey, paired
 from profiler.schema.plan import Trial
 from profiler.statistics.compare import Comparison, compare_family
 from profiler.statistics.intervals import MINIMUM_ROUNDS
 
-
-def log_ratios(first: Samples, second: Samples) -> list[float]:
-    """log(p50 of first / p50 of second), one value for every round both took part in."""
-    a, b = paired(first.p50_by_round(), second.p50_by_round())
-    return [math.log(x / y) for x, y in zip(a, b, strict=True)]
+P50 = Mapping[str, Mapping[RoundKey, float]]
+"""Trial -> round -> p50 in ns."""
 
 
 def compare_pairs(
-    pairs: Iterable[tuple[str, str]],
-    samples: Mapping[str, Samples],
-    *,
-    delta: float,
-    adaptive: bool,
+    pairs: Iterable[tuple[str, str]], p50: P50, *, delta: float, adaptive: bool, unread: int = 0
 ) -> dict[tuple[str, str], Comparison]:
     """p50 ratio and verdict of each (a, b), corrected for the whole family (Holm).
 
-    Pairs with fewer shared rounds than an interval takes are left out.
+    Pairs with fewer shared rounds than an interval takes are left out. `unread`: further pairs of
+    the family, see `compare_family`.
     """
     ratios: dict[str, list[float]] = {}
     names: dict[str, tuple[str, str]] = {}
     for pair in pairs:
-        first, second = (samples.get(name) for name in pair)
-        if first is None or second is None:
-            continue
-        logs = log_ratios(first, second)
-        if len(logs) >= MINIMUM_ROUNDS:
+        first, second = (p50.get(name, {}) for name in pair)
+        a, b = paired(first, second)
+        if len(a) >= MINIMUM_ROUNDS:
             key = "\0".join(pair)
+            logs = [math.log(x / y) for x, y in zip(a, b, strict=True)]
             names[key], ratios[key] = pair, [math.exp(value) for value in logs]
     if not ratios:
         return {}
-    family = compare_family(ratios, delta, adaptive=adaptive)
+    family = compare_family(ratios, delta, adaptive=adaptive, unread=unread)
     return {names[key]: comparison for key, comparison in family.items()}
 
 
 def against_baseline(
-    trials: Iterable[Trial], samples: Mapping[str, Samples], *, delta: float, adaptive: bool
+    trials: Iterable[Trial], p50: P50, *, delta: float, adaptive: bool
 ) -> dict[str, dict[str, Any]]:
     """Trial id -> ratio columns against its baseline variant in the same configuration."""
     pairs = [(t.id, t.baseline) for t in trials if not t.is_baseline]
-    found = compare_pairs(pairs, samples, delta=delta, adaptive=adaptive)
+    found = compare_pairs(pairs, p50, delta=delta, adaptive=adaptive)
     return {
         trial: {
             "ratio": comparison.ratio.value,
@@ -63,27 +58,36 @@ def against_baseline(
     }
 
 
-def separated(
-    trials: Mapping[str, Trial],
-    samples: Mapping[str, Samples],
-    *,
-    delta: float,
-    adaptive: bool,
-) -> Callable[[str, str], bool]:
-    """Whether the p50 of two trials differ beyond doubt; trials of two targets always do."""
-    measured = [t for t in trials if t in samples and samples[t].taken]
-    pairs = [
-        (a, b)
-        for number, a in enumerate(measured)
-        for b in measured[number + 1 :]
-        if trials[a].target == trials[b].target
-    ]
-    found = compare_pairs(pairs, samples, delta=delta, adaptive=adaptive)
+def separated(trials: Mapping[str, Trial], p50: P50, *, delta: float, adaptive: bool) -> Separated:
+    """Whose p50 differs from that of the best beyond doubt; of two targets it always does.
 
-    def apart(first: str, second: str) -> bool:
-        if trials[first].target != trials[second].target:
-            return True
-        one = found.get((first, second)) or found.get((second, first))
-        return one is not None and one.verdict in ("faster", "slower")
+    Only the pairs with the best are read, but who is best was told from the same rounds: of equal
+    trials the fastest seems to beat the slowest. So the family is all pairs among the best and
+    its rivals (`scripts/simulate_verdicts` counts what it costs to correct for fewer).
+    """
+
+    def apart(best: str, rivals: Sequence[str]) -> set[str]:
+        same = [name for name in rivals if trials[name].target == trials[best].target]
+        pairs = [(best, name) for name in same]
+        found = compare_pairs(
+            pairs, p50, delta=delta, adaptive=adaptive,
+            unread=_comparable([p50.get(name, {}) for name in same]),
+        )  # fmt: skip
+        beyond = {b for (_, b), one in found.items() if one.verdict in ("faster", "slower")}
+        return beyond | (set(rivals) - set(same))
 
     return apart
+
+
+def _comparable(found: Sequence[Mapping[RoundKey, float]]) -> int:
+    """How many pairs share the rounds that an interval takes; trials of one group at once."""
+    alike = list(Counter(frozenset(rounds) for rounds in found).items())
+    pairs = 0
+    for number, (rounds, count) in enumerate(alike):
+        pairs += count * (count - 1) // 2 * (len(rounds) >= MINIMUM_ROUNDS)
+        pairs += sum(
+            count * more
+            for others, more in alike[number + 1 :]
+            if len(rounds & others) >= MINIMUM_ROUNDS
+        )
+    return pairs

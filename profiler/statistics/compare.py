@@ -191,6 +191,7 @@ def compare_family(
     *,
     confidence: float = 0.95,
     adaptive: bool = False,
+    unread: int = 0,
 ) -> dict[str, Comparison]:
     """Verdicts of a family of comparisons, wrong anywhere with at most 1 - ``confidence``.
 
@@ -199,6 +200,10 @@ def compare_family(
     them can be true; so of 2 m hypotheses at most m are, and Holm's multiplier may count the
     comparisons with a hypothesis left (Shaffer 1986, "Modified sequentially rejective multiple
     test procedures"). A family of one gives exactly ``compare``.
+
+    ``unread`` counts further comparisons of the family whose answer nobody reads: they are not
+    made, and count as undecided, which only makes the others more careful. Whoever picks the pair
+    to read by its values owes them to all pairs that could have been picked.
     """
     alpha = 1.0 - confidence
     names = list(ratios_per_round)
@@ -212,14 +217,14 @@ def compare_family(
             for x in logs
         ]
     ).reshape(-1, 2)
-    adjusted = _shaffer_pairs(raw)
+    adjusted = _shaffer_pairs(raw, unread)
     ratios = [log_interval(x, trimmed_mean, confidence, adaptive=adaptive) for x in logs]
     verdicts = [
         _verdict(ratio.value, float(different), float(equivalent), alpha)
         for ratio, (different, equivalent) in zip(ratios, adjusted, strict=True)
     ]
     # Holm's multiplier for the last ones to be decided.
-    left = max(1, verdicts.count("undecided"))
+    left = max(1, verdicts.count("undecided") + unread)
     family: dict[str, Comparison] = {}
     for name, x, ratio, verdict, (p_difference, p_equivalence) in zip(
         names, logs, ratios, verdicts, adjusted, strict=True
@@ -251,16 +256,18 @@ def check_delta(delta: float) -> None:
         raise ValueError(f"delta = {delta}: expected a fraction between 0 and 1, 0.01 for 1 %")
 
 
-def _shaffer_pairs(p_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _shaffer_pairs(p_values: npt.NDArray[np.float64], unread: int = 0) -> npt.NDArray[np.float64]:
     """Adjust shape (comparisons, 2) where at most one hypothesis of each row can be true."""
     adjusted = np.empty_like(p_values)
-    left = np.full(len(p_values), 2)
+    left = [2] * len(p_values)
+    open_rows = len(p_values) + unread
     worst = 0.0
     for flat in np.argsort(p_values, axis=None, kind="stable"):
         row, column = divmod(int(flat), 2)
-        worst = max(worst, min(1.0, float(p_values[row, column]) * int((left > 0).sum())))
+        worst = max(worst, min(1.0, float(p_values[row, column]) * open_rows))
         adjusted[row, column] = worst
         left[row] -= 1
+        open_rows -= left[row] == 0
     return adjusted
 
 

@@ -140,9 +140,9 @@ def test_a_worse_variant_is_never_chosen():
     fast = {**row, "trial": "fast", "p50_ns": 1.0, "p50_low_ns": 1.0, "p50_high_ns": 1.0,
             "quality": "worse", "drop": 0.08, "drop_low": 0.05, "drop_high": 0.11}  # fmt: skip
     slow = {**row, "trial": "slow", "p50_ns": 9.0, "p50_low_ns": 9.0, "p50_high_ns": 9.0}
-    choice = choose([fast, slow], Slo(), "p50", separated=lambda a, b: True)
+    choice = choose([fast, slow], Slo(), "p50", separated=lambda best, rivals: rivals)
     assert choice.trial == "slow"
     assert choice.rejected == (
         ("fast", "worse than its baseline: 8.0 points lost (5.0 to 11.0), more than the margin"),
     )
-    assert choose([fast], Slo(), "p50", separated=lambda a, b: True).trial is None
+    assert choose([fast], Slo(), "p50", separated=lambda best, rivals: rivals).trial is None

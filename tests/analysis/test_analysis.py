@@ -1,4 +1,5 @@
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from profiler.analysis.cost import columns, usd_per_million
 from profiler.analysis.frontier import mark_frontier, usable_objectives
 from profiler.analysis.names import find_trial
 from profiler.analysis.quality import classification, majority_share, predicted_classes, regression
-from profiler.analysis.samples import gather
+from profiler.analysis.samples import Samples, Taken, gather
 from profiler.errors import DataError, InputError
 from profiler.schema.plan import Group, Trial
 from profiler.schema.study import Slo
@@ -40,10 +41,25 @@ def repetition(name: str, number: int, latencies: list[list[int]], **more: Any) 
     return 0, made, np.array([v for part in latencies for v in part], dtype=np.int64), None
 
 
+def medians(samples: Mapping[str, Samples]) -> dict[str, Any]:
+    return {name: one.p50_by_round() for name, one in samples.items()}
+
+
 def test_p50_of_a_round_is_the_median_of_block_medians() -> None:
     """One bad block of many queries can't move it."""
     found = gather([repetition("a", 0, [[10, 11, 12], [10, 12, 13], [900] * 50])])
     assert found["a"].p50_by_round() == {(0, 0): 12.0}
+
+
+def test_a_median_is_told_from_its_latencies_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pairs a trial is in: a million medians made a table of 60 trials take minutes"""
+    asked = []
+    plain = Taken.p50_ns
+    monkeypatch.setattr(Taken, "p50_ns", lambda taken: asked.append(taken) or plain(taken))
+    found = gather([repetition("a", n, [[10, 11, 12]]) for n in range(5)])["a"]
+    for _ in range(3):
+        assert len(found.p50_by_round()) == 5
+    assert len(asked) == 5
 
 
 def test_throughput_is_samples_over_wall_time() -> None:
@@ -90,7 +106,7 @@ def paired_records(factor: float, rounds: int = 6, noise: float = 0.001) -> list
 def test_drift_that_both_share_does_not_blur_the_verdict(factor: float, verdict: str) -> None:
     samples = gather(paired_records(factor))
     trials = [trial("base"), trial("a")]
-    found = relative.against_baseline(trials, samples, delta=0.01, adaptive=False)
+    found = relative.against_baseline(trials, medians(samples), delta=0.01, adaptive=False)
     assert found["a"]["verdict"] == verdict
     assert found["a"]["ratio"] == pytest.approx(factor, rel=0.005)
     assert "base" not in found
@@ -99,7 +115,10 @@ def test_drift_that_both_share_does_not_blur_the_verdict(factor: float, verdict:
 def test_only_shared_rounds_count() -> None:
     records = [r for r in paired_records(0.9) if not (r[1].trial == "a" and r[1].round > 2)]
     assert (
-        relative.compare_pairs([("a", "base")], gather(records), delta=0.01, adaptive=False) == {}
+        relative.compare_pairs(
+            [("a", "base")], medians(gather(records)), delta=0.01, adaptive=False
+        )
+        == {}
     )
 
 
@@ -158,12 +177,12 @@ def test_a_limit_on_what_was_not_measured_or_has_no_interval_is_undecided() -> N
     assert (check.outcome, "no interval" in check.reason) == ("undecided", True)
 
 
-def always(_first: str, _second: str) -> bool:
-    return True
+def always(_best: str, rivals: Sequence[str]) -> Sequence[str]:
+    return rivals
 
 
-def never(_first: str, _second: str) -> bool:
-    return False
+def never(_best: str, _rivals: Sequence[str]) -> Sequence[str]:
+    return ()
 
 
 def test_the_best_that_keeps_the_limits_is_chosen_and_the_rest_explained() -> None:
@@ -221,12 +240,52 @@ def test_separation_needs_a_verdict() -> None:
     trials = {name: trial(name) for name in ("base", "a")}
     other = {**trials, "a": trial("a", target="elsewhere")}
     for factor, expected in ((0.9, True), (1.0, False)):
-        samples = gather(paired_records(factor))
-        apart = relative.separated(trials, samples, delta=0.01, adaptive=False)
-        assert apart("a", "base") is apart("base", "a") is expected
-        assert relative.separated(other, samples, delta=0.01, adaptive=False)("a", "base")
+        p50 = medians(gather(paired_records(factor)))
+        apart = relative.separated(trials, p50, delta=0.01, adaptive=False)
+        assert (apart("a", ["base"]), apart("base", ["a"])) == (
+            ({"base"}, {"a"}) if expected else (set(), set())
+        )
+        assert relative.separated(other, p50, delta=0.01, adaptive=False)("a", ["base"])
     none = relative.separated(trials, {}, delta=0.01, adaptive=False)
-    assert not none("a", "base")
+    assert not none("a", ["base"])
+
+
+def test_the_best_of_many_owes_its_verdict_to_all_pairs_of_them() -> None:
+    """Only pairs with the best are compared, and 45 pairs are corrected for, not 9."""
+    rng = np.random.default_rng(0)
+    names = [f"t{n}" for n in range(10)]
+    p50 = {
+        name: {(0, n): float(v) for n, v in enumerate(1e6 * np.exp(rng.normal(0, 0.01, 8)))}
+        for name in names
+    }
+    apart = relative.separated({n: trial(n) for n in names}, p50, delta=0.01, adaptive=False)
+    pairs = [("t0", name) for name in names[1:]]
+    few = relative.compare_pairs(pairs, p50, delta=0.01, adaptive=False)
+    all_pairs = relative.compare_pairs(pairs, p50, delta=0.01, adaptive=False, unread=36)
+    assert all(all_pairs[p].p_difference >= few[p].p_difference for p in pairs)
+    assert all(all_pairs[p].ratio == few[p].ratio for p in pairs)
+    smallest = min(pairs, key=lambda p: few[p].p_difference)
+    assert all_pairs[smallest].p_difference == pytest.approx(
+        min(1.0, few[smallest].p_difference * 5)
+    )
+    assert apart("t0", names[1:]) == {
+        b for (_, b), one in all_pairs.items() if one.verdict in ("faster", "slower")
+    }
+
+
+def test_the_frontier_is_what_comparing_every_pair_gives() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        drawn = zip(rng.integers(1, 12, 60), rng.integers(1, 9, 60), strict=True)
+        rows = [row(str(n), int(a), float(b) / 10) for n, (a, b) in enumerate(drawn)]
+        marks = mark_frontier(rows, ("p50", "accuracy"))
+        points = {r["trial"]: (r["p50_ns"], -r["accuracy"]) for r in rows}
+        for name, own in points.items():
+            better = [
+                k for k, o in points.items() if o != own and o[0] <= own[0] and o[1] <= own[1]
+            ]
+            best = min(better, key=points.__getitem__, default=None)
+            assert marks[name] == {"frontier": best is None, "dominated_by": best}
 
 
 def scores(classes: list[int], of: int = 3) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Whom `choose` prefers when limits and times leave several. Each test failed on broken code."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -18,8 +19,8 @@ def row(name: str, **more: Any) -> dict[str, Any]:
     return {**values, **more}
 
 
-def never(_first: str, _second: str) -> bool:
-    return False
+def never(_best: str, _rivals: Sequence[str]) -> Sequence[str]:
+    return ()
 
 
 def test_a_variant_called_worse_is_never_recommended() -> None:
