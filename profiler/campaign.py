@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import profiler
-from profiler import fingerprint, own_metric, raw
+from profiler import fingerprint, own_metric, raw, replies
 from profiler.errors import (
     EnvironmentMissing,
     InputError,
@@ -39,7 +39,7 @@ from profiler.schema.plan import Group, Plan
 from profiler.schema.study import Study
 from profiler.schema.target import Target, shareable
 from profiler.schema.variant import AUTO
-from profiler.schema.wire import Job, Repetition, RoundRequest
+from profiler.schema.wire import Block, Job, Repetition, RoundRequest
 from profiler.session import Session, open_session
 from profiler.store import Store, incoming
 from profiler.stress import visit
@@ -320,17 +320,26 @@ class Campaign:
 
         folder = self.store.folder
 
-        def numbers(sha: str) -> Any:
+        def numbers(sha: str, blocks: Sequence[Block]) -> Any:
+            count = sum(block.queries for block in blocks)
             with incoming(folder) as place:
-                session.fetch(sha, place)
-                return np.fromfile(place, dtype="<i8")
+                session.fetch(sha, place, 8 * count)
+                found = np.fromfile(place, dtype="<i8")
+            if len(found) != count or found.min() < 1 or found.max() > replies.MOST_NS:
+                raise WorkerError(
+                    f"round: expected {count} latencies above 0 ns, as its blocks say; what came"
+                    " is something else"
+                )
+            return found
 
         timings = {}
         for repetition in repetitions:
             if repetition.latencies is not None:
                 timings[repetition.trial] = raw.Timings(
-                    latencies=numbers(repetition.latencies),
-                    services=numbers(repetition.services) if repetition.services else None,
+                    latencies=numbers(repetition.latencies, repetition.blocks),
+                    services=numbers(repetition.services, repetition.blocks)
+                    if repetition.services
+                    else None,
                 )
             for sha in repetition.outputs.values():
                 path = folder / "outputs" / f"{sha}.npy"

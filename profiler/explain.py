@@ -33,7 +33,7 @@ from profiler.schema.files import find_target, known_targets
 from profiler.schema.plan import Trial
 from profiler.schema.target import Target
 from profiler.schema.wire import Trace, TraceRequest
-from profiler.session import Session, open_session
+from profiler.session import TRACE_BYTES, Session, open_session
 from profiler.store import unfinished, write_atomic, writing
 
 SAME = ("cpu", "architecture", "onnxruntime")
@@ -229,7 +229,7 @@ def _trace_one(results: Results, trial: Trial, target: Target, session: Session)
     partial = unfinished(place)
     with writing(place):
         try:
-            session.fetch(found.blob, partial)
+            session.fetch(found.blob, partial, TRACE_BYTES)
             partial.replace(place)
         finally:
             partial.unlink(missing_ok=True)

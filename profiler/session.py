@@ -8,18 +8,23 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
+from profiler import replies
 from profiler.errors import TransientError, TransportError, WorkerError
 from profiler.places import cache_folder
-from profiler.schema.codec import decode, encode
-from profiler.schema.lines import EndOfStream, Silence, pack
+from profiler.replies import Ended, Listener, Reply
+from profiler.schema import facts
+from profiler.schema.codec import DecodeError, decode, encode
+from profiler.schema.lines import EndOfStream, Garbled, Silence, pack
+from profiler.schema.outside import sha_name, tidy
 from profiler.schema.target import Target
 from profiler.schema.wire import (
     PING_S,
-    PROTOCOL,
     SILENCE_S,
     Answer,
     Job,
@@ -38,6 +43,11 @@ _ANSWER_S = 120.0
 _LOAD_S = 300.0
 """predict, probe: import and load of a runner that is not there yet, each 120 s at most"""
 _STOP_S = 3.0
+PREDICTIONS_BYTES = 64 * 2**30
+"""Most that is taken of one output; predictions have no size that is known before."""
+TRACE_BYTES = 2**30
+"""`explain.EVENTS` aims at a sixtieth of it."""
+_ERROR_CHARACTERS = 500
 _LAST_WORDS_S = 1.0
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """Waits between attempts after the link broke: two minutes, a reboot of a small board."""
@@ -123,7 +133,8 @@ class Session:
                 archive.write_bytes(data)
                 self._transport.stage(archive, sha)
             self._begin(sha)
-        if self._wheels is not None and _bare(self.facts) and not self._provided:
+        bare = not (self.facts["numpy"] and self.facts["onnxruntime"])
+        if self._wheels is not None and bare and not self._provided:
             self._provided = True
             self._let_go()
             self._transport.provide(self._wheels)
@@ -136,12 +147,13 @@ class Session:
         """
         self._pipe = pipe = self._transport.spawn(sha)
         try:
-            hello = self._ask("hello", owner=self._owner)
-            if hello["protocol"] != PROTOCOL or hello["worker"] != sha:
-                raise TransportError("the worker that answered is not the one that was sent")
-            self._out = hello["out"]
+            reply = self._ask("hello", owner=self._owner)
+            with _strict("hello"):
+                self._out = replies.hello(reply, sha).out
             threading.Thread(target=self._ping, args=(pipe,), daemon=True).start()
-            self.facts = {**self._ask("facts", plugin=self._plugin), "worker": sha}
+            reply = self._ask("facts", plugin=self._plugin)
+            with _strict("facts"):
+                self.facts = {**facts.checked(reply), "worker": sha}
         except BaseException:
             self._let_go()
             raise
@@ -193,7 +205,10 @@ class Session:
         shas = {self._sha_once(path): path for path in files}
         wanted = [sha for sha in shas if sha not in self._staged]
         if wanted:
-            for sha in self._ask("have", shas=wanted)["missing"]:
+            reply = self._ask("have", shas=wanted)
+            with _strict("have"):
+                absent = replies.missing(reply, wanted)
+            for sha in absent:
                 self._transport.stage(shas[sha], sha)
             self._staged.update(wanted)
 
@@ -209,26 +224,33 @@ class Session:
         """Run one round on the device; events tell how far it is."""
         # Between two progress lines lies at most a load, a warm-up and a block's timeout.
         silence_s = 60 + 21 * (request.query_timeout_ns + request.load_timeout_ns) / 1e9
-        reply = self._ask("round", event=event, timeout_s=silence_s, request=encode(request))
-        return tuple(decode(Repetition, r, "repetition") for r in reply["repetitions"])
+        listener = Listener([job.trial for job in request.jobs])
+        reply = self._ask("round", event, timeout_s=silence_s, listener=listener,
+                          request=encode(request))  # fmt: skip
+        with _strict("round"):
+            return replies.repetitions(reply, request)
 
     def trace(self, request: TraceRequest) -> Trace:
         """Profile a few queries of one job on the device."""
         silence_s = 60 + (2 * request.load_timeout_ns + 3 * request.query_timeout_ns
                           + request.most_ns) / 1e9  # fmt: skip
-        return decode(Trace, self._ask("trace", timeout_s=silence_s, request=encode(request)))
+        reply = self._ask("trace", timeout_s=silence_s, request=encode(request))
+        with _strict("trace"):
+            return replies.trace(reply, request)
 
     def predict(self, job: Job, inputs: dict[str, str], limit_ns: int) -> Answer:
         """Predictions of a job's session on other, staged rows (input name -> sha)."""
         reply = self._ask("predict", timeout_s=_LOAD_S + limit_ns / 1e9, job=encode(job),
                           inputs=inputs, limit_ns=limit_ns)  # fmt: skip
-        return decode(Answer, reply)
+        with _strict("predict"):
+            return replies.answer(reply)
 
     def probe(self, job: Job, case: str, limit_ns: int) -> Probed:
         """What a job's session makes of a query that it must not be asked."""
         reply = self._ask("probe", timeout_s=_LOAD_S + limit_ns / 1e9, job=encode(job), case=case,
                           limit_ns=limit_ns)  # fmt: skip
-        return decode(Probed, reply)
+        with _strict("probe"):
+            return replies.probed(reply, case)
 
     def release(self) -> None:
         """End the runners that `predict` and `probe` started."""
@@ -240,20 +262,31 @@ class Session:
         self._ask("forget", shas=gone)
         self._staged.difference_update(gone)
 
-    def fetch(self, sha: str, to: Path) -> None:
-        """Bring an output blob here. Raises TransportError when its content is not its name."""
-        self._transport.fetch(self._out, sha, to)
-        if _sha(to) != sha:
-            to.unlink()
-            raise TransientError(f"{to.name}: damaged on the way from the device")
+    def fetch(self, sha: str, to: Path, limit_bytes: int = PREDICTIONS_BYTES) -> None:
+        """Bring an output blob here, or nothing at all.
+
+        Raises TransportError when its content is not its name, or is more than `limit_bytes`.
+        """
+        try:
+            self._transport.fetch(self._out, sha_name(sha), to, limit_bytes)
+            if _sha(to) != sha:
+                raise TransientError(f"{to.name}: damaged on the way from the device")
+        except BaseException:
+            to.unlink(missing_ok=True)
+            raise
 
     def _ask(
         self,
         operation: str,
         event: Optional[Event] = None,
         timeout_s: float = _ANSWER_S,
+        listener: Optional[Listener] = None,
         **arguments: Any,
     ) -> dict[str, Any]:
+        """The answer as plain data with nothing but printable text in it, not checked any further.
+
+        `timeout_s` bounds the time to the answer, or from one event of `listener` to the next.
+        """
         pipe = self._pipe
         assert pipe is not None
         self._next_id += 1
@@ -263,26 +296,37 @@ class Session:
             except TransportError:
                 self._last_words(pipe)
                 raise
+        listener = listener or Listener()
+        deadline_s = time.monotonic() + timeout_s
         while True:
             try:
-                message = pipe.reader.read(timeout_s)
+                message = tidy(pipe.reader.read(max(0.0, deadline_s - time.monotonic())))
             except EndOfStream:
                 raise pipe.failure() from None
             except Silence:
                 raise TransientError(f"no answer to {operation!r} in {timeout_s:g} s") from None
-            if "ended" in message:
-                raise _ended(message["ended"], pipe)
-            if "event" in message:
-                if event is not None:
-                    event(message["event"])
-                elif "waiting" in message["event"] and not self._told:
-                    self._told = True
-                    self._note(waiting(message["event"]))
-            elif message.get("id") == self._next_id:
-                if not message["ok"]:
-                    raise _failed(operation, message["error"])
-                result: dict[str, Any] = message["result"]
-                return result
+            except Garbled as error:
+                raise TransientError(f"{operation}: the device sent {error}") from None
+            with _strict(operation):
+                if "ended" in message:
+                    raise _ended(decode(Ended, message).ended, pipe)
+                if "event" not in message:
+                    reply = decode(Reply, message)
+                    replies.same("id", self._next_id, reply.id)
+                    if reply.result is None:
+                        raise _failed(operation, str(reply.error))
+                    return reply.result
+                replies.same("keys", ["event"], [*message])
+                listener.take(message["event"])
+            deadline_s = time.monotonic() + timeout_s
+            self._tell(message["event"], event)
+
+    def _tell(self, said: dict[str, Any], event: Optional[Event]) -> None:
+        if event is not None:
+            event(said)
+        elif "waiting" in said and not self._told:
+            self._told = True
+            self._note(waiting(said))
 
     @staticmethod
     def _last_words(pipe: Pipe) -> None:
@@ -291,8 +335,8 @@ class Session:
             while True:
                 message = pipe.reader.read(_LAST_WORDS_S)
                 if "ended" in message:
-                    raise _ended(message["ended"], pipe)
-        except (EndOfStream, Silence):
+                    raise _ended(decode(Ended, tidy(message)).ended, pipe)
+        except (EndOfStream, Silence, Garbled, DecodeError):
             return
 
 
@@ -322,8 +366,16 @@ def waiting(event: dict[str, Any]) -> str:
     return f"another profiler run is measuring on this device{who}: taking turns with it"
 
 
-def _bare(facts: dict[str, Any]) -> bool:
-    return not facts["numpy"] or not facts["onnxruntime"]
+@contextmanager
+def _strict(operation: str) -> Iterator[None]:
+    """A wrong answer is the device's failure: one line."""
+    try:
+        yield
+    except DecodeError as error:
+        raise WorkerError(
+            f"{operation}: a wrong answer from the device: {error}",
+            hint="is its `python` an ordinary interpreter? What it answers is not our worker's",
+        ) from None
 
 
 def _ended(status: int, pipe: Pipe) -> TransportError:
@@ -339,7 +391,7 @@ def _ended(status: int, pipe: Pipe) -> TransportError:
 def _failed(operation: str, error: str) -> WorkerError:
     full = os.strerror(errno.ENOSPC) in error
     hint = "free some space there, then give the same command: it goes on from there"
-    return WorkerError(f"{operation}: {error}", hint=hint if full else None)
+    return WorkerError(f"{operation}: {error[:_ERROR_CHARACTERS]}", hint=hint if full else None)
 
 
 def _sha(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from profiler.commands import look
-from profiler.errors import InputError, TransportError
+from profiler.errors import InputError, TransportError, WorkerError
 from profiler.schema.codec import DecodeError, encode, show
 from profiler.schema.files import find_target, known_targets, read_target
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
@@ -33,7 +33,7 @@ def _state(target: Target) -> tuple[str, list[str]]:
         return "needs its host: see targets add", []
     try:
         facts = _facts(target)
-    except TransportError as error:
+    except (TransportError, WorkerError) as error:
         return error.message, []
     return "reachable", differences(target, facts)
 

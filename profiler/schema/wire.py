@@ -7,7 +7,10 @@ blob's content in hex, which is also its name wherever it lies.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Literal, Optional
+
+from profiler.schema.codec import DecodeError
+from profiler.schema.outside import is_sha, sha_name
 
 PROTOCOL = 1
 SCHEMA_VERSION = 1
@@ -20,6 +23,9 @@ SEGMENT_QUERIES = 400
 MIN_SEGMENTS = 2
 TICK_NS = 10_000_000
 """/proc/stat counts CPU time in ticks of 10 ms."""
+
+Status = Literal["ok", "failed"]
+_SHA: dict[str, Any] = {"parse": sha_name, "expected": "a blob's name: 64 hex digits"}
 
 PING_S = 10.0
 """how often the host says that it is still there"""
@@ -229,14 +235,13 @@ class Repetition:
 
     trial: str
     round: int
-    status: str
-    """ok | failed"""
+    status: Status
     reason: Optional[str] = None
     """for failed: crashed, timeout, out of memory, error: …"""
     detail: Optional[str] = None
-    latencies: Optional[str] = None
+    latencies: Optional[str] = field(default=None, metadata=_SHA)
     """sha of little-endian int64 latencies in ns, in the order of `blocks`"""
-    services: Optional[str] = None
+    services: Optional[str] = field(default=None, metadata=_SHA)
     """server: sha of the part of each latency that was service, same layout"""
     blocks: tuple[Block, ...] = ()
     load_ns: Optional[int] = None
@@ -260,6 +265,9 @@ class Repetition:
     placement: Optional[Placement] = None
     """None: the library does not tell"""
 
+    def __post_init__(self) -> None:
+        _check_blobs(self.outputs)
+
 
 @dataclass(frozen=True)
 class TraceRequest:
@@ -280,11 +288,10 @@ class Trace:
     """What a TraceRequest gave. The trace itself is Chrome's JSON format, in microseconds."""
 
     trial: str
-    status: str
-    """ok | failed"""
+    status: Status
     reason: Optional[str] = None
     detail: Optional[str] = None
-    blob: Optional[str] = None
+    blob: Optional[str] = field(default=None, metadata=_SHA)
     """sha of the trace"""
     queries: int = 0
     """profiled queries; they are the last ones in the trace, after warm-up"""
@@ -298,13 +305,15 @@ class Trace:
 class Answer:
     """Predictions on other rows than those of the job, after the timing."""
 
-    status: str
-    """ok | failed"""
+    status: Status
     reason: Optional[str] = None
     """for failed: crashed, timeout, out of memory, error"""
     detail: Optional[str] = None
     outputs: dict[str, str] = field(default_factory=dict)
     """output name -> sha of an .npy blob with one prediction per row"""
+
+    def __post_init__(self) -> None:
+        _check_blobs(self.outputs)
 
 
 @dataclass(frozen=True)
@@ -319,3 +328,9 @@ class Probed:
     """until the answer or the error; overload: the slowest query"""
     plain_ns: Optional[int] = None
     """the same session's ordinary query"""
+
+
+def _check_blobs(outputs: dict[str, str]) -> None:
+    for name, sha in outputs.items():
+        if not is_sha(sha):
+            raise DecodeError(f"outputs.{name}", _SHA["expected"], sha)

@@ -41,10 +41,12 @@ class Transport(Protocol):
     def spawn(self, worker_sha: str) -> Pipe:
         """Start the staged worker archive."""
 
-    def fetch(self, folder: str, sha: str, to: Path) -> None:
+    def fetch(self, folder: str, sha: str, to: Path, limit_bytes: int) -> None:
         """Move an output blob from the device's `folder` to the file `to`.
 
-        Raises OSError where `to` can't be written: that is no fault of the device.
+        `folder` is the device's own word. Raises TransportError for what is no file of ours, or
+        is longer than `limit_bytes`, OSError where `to` can't be written: that is no fault of the
+        device.
         """
 
     def provide(self, cache: Path) -> None:

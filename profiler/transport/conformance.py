@@ -60,7 +60,7 @@ def binary_safety(make: Make, folder: Path) -> None:
             _expect(_ask(pipe, "have", shas=shas)["missing"] == [], "a blob is missing or damaged")
             out = Path(_ask(pipe, "hello")["out"])
             for sha, data in zip(shas, contents, strict=True):
-                transport.fetch(str(out.parent / "blobs"), sha, folder / "back")
+                transport.fetch(str(out.parent / "blobs"), sha, folder / "back", LARGE_BYTES)
                 _expect((folder / "back").read_bytes() == data, "came back changed")
         finally:
             pipe.close()
@@ -94,7 +94,7 @@ def unicode_paths(make: Make, folder: Path) -> None:
         pipe = _worker(transport, folder)
         try:
             out = Path(_ask(pipe, "hello")["out"])
-            transport.fetch(str(out.parent / "blobs"), sha, strange / "zurück")
+            transport.fetch(str(out.parent / "blobs"), sha, strange / "zurück", LARGE_BYTES)
         finally:
             pipe.close()
         _expect((strange / "zurück").read_bytes() == b"content", "came back changed")
@@ -167,7 +167,7 @@ def premature_end(make: Make, folder: Path) -> None:
         finally:
             pipe.close()
         try:
-            transport.fetch("/nowhere", "0" * 64, folder / "never")
+            transport.fetch("/nowhere", "0" * 64, folder / "never", LARGE_BYTES)
             raise AssertionError("fetched a file that does not exist")
         except TransportError:
             pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Optional
 
 from profiler.errors import TransientError, TransportError
 from profiler.places import cache_folder
+from profiler.schema.outside import sha_name
 from profiler.transport.process import ProcessPipe, last_lines
 
 _OUR_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -68,10 +70,20 @@ class LocalTransport:
             hint="set `python` in the target file to a Python 3.9 or newer",
         )
 
-    def fetch(self, folder: str, sha: str, to: Path) -> None:
-        """Move the blob here."""
+    def fetch(self, folder: str, sha: str, to: Path, limit_bytes: int) -> None:
+        """Move the blob here: a worker could name any file of this machine."""
+        place = Path(folder) / sha_name(sha)
+        if Path(folder).parent != self._home or ".." in Path(folder).parts:
+            raise TransportError(f"the worker keeps results outside of our folder, in {folder}")
         try:
-            shutil.move(Path(folder) / sha, to)
+            found = place.lstat()
+            if not stat.S_ISREG(found.st_mode):
+                raise TransportError(f"{place}: the worker's result is not an ordinary file")
+            if found.st_size > limit_bytes:
+                raise TransportError(
+                    f"{place}: {found.st_size} bytes from the worker, {limit_bytes} are the most"
+                )
+            shutil.move(place, to)
         except OSError as error:
             if error.errno in _OUR_DISK or not to.parent.exists():
                 raise

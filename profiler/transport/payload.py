@@ -14,7 +14,7 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _MAIN = b"import sys\nfrom profiler.worker.roles import main\nmain(sys.argv[1:])\n"
-_SCHEMA = ("codec.py", "lines.py", "wire.py")
+_SCHEMA = ("codec.py", "lines.py", "outside.py", "wire.py")
 
 
 def sources() -> dict[str, Path]:

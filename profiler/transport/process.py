@@ -15,8 +15,12 @@ from typing import BinaryIO, Optional
 
 from profiler.errors import InputError, TransportError
 from profiler.schema.lines import LineReader
+from profiler.schema.outside import printable
 
 _PIPE_BYTES = 1 << 20
+_STDERR_BYTES = 1 << 16
+"""the end of it, that errors are made from"""
+_WORDS = 500
 Explain = Callable[[Optional[int], str], TransportError]
 """(exit status or None while it runs, what it wrote to stderr) -> the error to raise"""
 
@@ -58,7 +62,7 @@ class ProcessPipe:
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         with contextlib.suppress(OSError):  # fewer turns of a large transfer; some systems refuse
             fcntl.fcntl(self._stdin.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self.reader = LineReader(self._stdout.fileno())
+        self.reader = LineReader(self._stdout.fileno(), strict=True)
 
     def send(self, data: bytes) -> None:
         """Write bytes. Raises the TransportError which explains why nobody reads them."""
@@ -103,7 +107,8 @@ class ProcessPipe:
             code: Optional[int] = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             code = None
-        self._stderr.seek(0)
+        size = self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, size - _STDERR_BYTES))
         return self._explain(code, self._stderr.read().decode(errors="replace"))
 
     def kill(self) -> None:
@@ -125,5 +130,5 @@ class ProcessPipe:
 
 
 def last_lines(stderr: str, count: int = 3) -> list[str]:
-    """The tail of what a process wrote to stderr."""
-    return stderr.strip().splitlines()[-count:]
+    """The tail of what a process wrote to stderr, fit to be shown."""
+    return [printable(line[:_WORDS]) for line in stderr.strip().splitlines()[-count:]]

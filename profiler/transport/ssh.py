@@ -7,23 +7,25 @@ constant text, data are its arguments.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import os
 import shlex
 import shutil
 import tempfile
-import zlib
 from functools import cache
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 from profiler.errors import TransientError, TransportError
-from profiler.schema.lines import EndOfStream, Silence
+from profiler.schema.codec import DecodeError, decode, encode
+from profiler.schema.lines import EndOfStream, Garbled, Silence
+from profiler.schema.outside import sha_name
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
 from profiler.transport import frames, ssh_errors
 from profiler.transport.process import ProcessPipe
+from profiler.transport.said import Found, Said, piece
+
+T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 15
 OLDEST_PYTHON = (3, 9)
@@ -138,18 +140,35 @@ class SshTransport:
         self.probe()
         return self._start([self.python, "-I", "-S", "-c", _helper(), operation, *arguments])
 
-    def _answer(self, pipe: ProcessPipe, timeout_s: float = _ANSWER_S) -> dict[str, Any]:
+    def _read(self, pipe: ProcessPipe, timeout_s: float = _ANSWER_S) -> dict[str, Any]:
+        where = ssh_errors.address(self.spec)
         try:
-            reply = pipe.reader.read(timeout_s)
+            return pipe.reader.read(timeout_s)
         except EndOfStream:
             raise pipe.failure() from None
+        except Garbled as error:
+            raise ssh_errors.LinkLost(f"{where}: the device sent {error}") from None
         except Silence:
             raise ssh_errors.LinkLost(
-                f"{ssh_errors.address(self.spec)}: no answer in {timeout_s:g} s",
+                f"{where}: no answer in {timeout_s:g} s",
                 hint=f"try {ssh_errors.login(self.spec)}",
             ) from None
-        if "error" in reply:
-            raise self._refused(str(reply["error"]))
+
+    def _understood(self, kind: type[T], message: dict[str, Any]) -> T:
+        try:
+            return decode(kind, message)
+        except DecodeError as error:
+            raise self._wrong(error) from None
+
+    def _wrong(self, error: DecodeError) -> TransportError:
+        return TransportError(
+            f"{ssh_errors.address(self.spec)}: a wrong answer from the device: {error}"
+        )
+
+    def _answer(self, pipe: ProcessPipe, timeout_s: float = _ANSWER_S) -> Said:
+        reply = self._understood(Said, self._read(pipe, timeout_s))
+        if reply.error is not None:
+            raise self._refused(reply.error)
         return reply
 
     def _refused(self, words: str) -> TransportError:
@@ -170,19 +189,23 @@ class SshTransport:
         pipe = self._shell(PROBE, spec.folder, self.python, PROBE_PYTHON)
         try:
             pipe.finish()
-            found = self._answer(pipe)
-            if found.get("failed") == "python":
+            message = self._read(pipe)
+            if "python" in message:
+                found: dict[str, Any] = encode(self._understood(Found, message))
+                return self._new_enough(found)
+            failed = self._understood(Said, message).failed
+            if failed == "python":
                 raise ssh_errors.NoPython(
                     f"{where}: there is no {self.python}",
                     hint="install it there (Debian: sudo apt install python3), or set `python` in"
                     " the target file to the path of a Python 3.9 or newer",
                 )
-            if found.get("failed") == "foreign":
+            if failed == "foreign":
                 raise ssh_errors.NoFolder(
                     f"{where}: {spec.folder} holds files which are not ours",
                     hint="set folder under [ssh] to one which does not exist yet",
                 )
-            if found.get("failed") == "folder":
+            if failed == "folder":
                 error = pipe.failure()
                 if isinstance(error, ssh_errors.NoSpace):
                     raise error
@@ -190,12 +213,16 @@ class SshTransport:
                     f"{where}: the folder {spec.folder} can't be made: {error.message}",
                     hint="set folder under [ssh] to one you can write there",
                 )
+            raise self._wrong(DecodeError("failed", "what failed", failed))
         finally:
             pipe.close()
+
+    def _new_enough(self, found: dict[str, Any]) -> dict[str, Any]:
         if tuple(found["python"]) < OLDEST_PYTHON:
             version = ".".join(map(str, found["python"]))
             raise ssh_errors.OldPython(
-                f"{where}: {self.python} is Python {version}; the worker needs 3.9 or newer",
+                f"{ssh_errors.address(self.spec)}: {self.python} is Python {version};"
+                " the worker needs 3.9 or newer",
                 hint="install 3.9 or newer there and set `python` in the target file to its path",
             )
         return found
@@ -206,13 +233,15 @@ class SshTransport:
         pipe = self._help("receive", self.spec.folder, sha)
         try:
             reply = self._answer(pipe, _ANSWER_S + size / _SLOWEST_DISK_BYTES_PER_S)
-            if reply.get("have"):
+            if reply.have:
                 return
-            self._feed(pipe, path, int(reply["offset"]))
+            if reply.offset is None:
+                raise self._wrong(DecodeError("offset", "a number of bytes", None))
+            self._feed(pipe, path, reply.offset)
             reply = self._answer(pipe, _ANSWER_S + size / _SLOWEST_DISK_BYTES_PER_S)
         finally:
             pipe.close()
-        if reply.get("damaged"):
+        if reply.damaged:
             raise ssh_errors.LinkLost(
                 f"{ssh_errors.address(self.spec)}: {path.name} was damaged on the way",
                 hint="try again; if it stays so, check the device's disk",
@@ -232,17 +261,17 @@ class SshTransport:
         """Start the worker; when it ends, the device says how."""
         return self._shell(SPAWN, self.spec.folder, self.python, worker_sha, self._packages)
 
-    def fetch(self, folder: str, sha: str, to: Path) -> None:
+    def fetch(self, folder: str, sha: str, to: Path, limit_bytes: int) -> None:
         """Bring an output blob here."""
-        pipe = self._help("send", f"{folder}/{sha}")
+        pipe = self._help("send", f"{folder}/{sha_name(sha)}")
         try:
             pipe.finish()
             with to.open("wb") as file:
-                while "data" in (reply := self._answer(pipe)):
-                    file.write(zlib.decompress(base64.b64decode(reply["data"], validate=True)))
-        except (zlib.error, binascii.Error):
+                while (data := self._answer(pipe).data) is not None:
+                    file.write(piece(data, limit_bytes - file.tell()))
+        except DecodeError as error:
             raise ssh_errors.LinkLost(
-                f"{ssh_errors.address(self.spec)}: {to.name} was damaged on the way"
+                f"{ssh_errors.address(self.spec)}: {to.name} was damaged on the way: {error}"
             ) from None
         finally:
             pipe.close()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import tempfile
 from pathlib import Path
 
-_SHA = re.compile(r"[0-9a-f]{64}")
+from profiler.schema.outside import is_sha
 
 
 def sha_of(path: Path) -> str:
@@ -31,7 +30,7 @@ class BlobFolder:
 
     def path(self, sha: str) -> Path:
         """Where the blob lies or would lie. Raises ValueError for anything but a SHA-256."""
-        if not _SHA.fullmatch(sha):
+        if not is_sha(sha):
             raise ValueError(f"not a blob name: {sha!r}")
         return self.folder / sha
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, Optional
 
-from profiler.schema.lines import EndOfStream, LineReader, Silence, pack
+from profiler.schema.lines import EndOfStream, Garbled, LineReader, Silence, pack
 from profiler.worker.code import program
 from profiler.worker.instruments import read_text
 from profiler.worker.memory_limit import Limit
@@ -80,6 +80,9 @@ class Child:
             raise RunnerFailed("timeout", f"no answer within {timeout_ns / 1e9:g} s") from None
         except EndOfStream:
             raise self._ended() from None
+        except Garbled as error:
+            self.kill()
+            raise RunnerFailed("error", f"the runner sent {error}") from None
         if not reply.pop("ok"):
             raise RunnerFailed(reply["reason"], reply["detail"])
         return reply

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
-from profiler.schema.lines import EndOfStream, Silence
+from profiler.schema.lines import EndOfStream, Garbled, Silence
 from profiler.schema.wire import PROTOCOL, SILENCE_S, Job, RoundRequest, TraceRequest
 from profiler.worker import facts, tracing
 from profiler.worker.answers import Answers
@@ -31,6 +31,10 @@ from profiler.worker.turn import Turn
 OPERATIONS = (
     "hello", "facts", "have", "round", "trace", "predict", "probe", "forget", "release",
 )  # fmt: skip
+
+
+LONGEST_SILENCE_S = 3600.0
+"""A host may ask for more patience, but not for a worker that never ends."""
 
 
 class Server:
@@ -50,12 +54,15 @@ class Server:
         while True:
             try:
                 message = self.channel.receive(silence_s)
-                if message["op"] == "ping":
-                    silence_s = float(message["silence_s"])
-                else:
-                    self.inbox.put(message)
-            except (EndOfStream, Silence, OSError):
+            except (EndOfStream, Silence, Garbled, OSError):
                 self.end()
+                return
+            if message.get("op") != "ping":
+                self.inbox.put(message)
+                continue
+            said = message.get("silence_s")
+            if isinstance(said, (int, float)) and 0 < said <= LONGEST_SILENCE_S:
+                silence_s = said
 
     def end(self, *_: object) -> None:
         """Leave nothing behind. Also what SIGTERM does, by which a host ends its lost worker."""
@@ -137,8 +144,8 @@ class Server:
         while True:
             message = self.inbox.get()
             assert message is not None
-            operation, arguments = message["op"], message.get("args", {})
-            reply: dict[str, Any] = {"id": message["id"]}
+            operation, arguments = message.get("op"), message.get("args", {})
+            reply: dict[str, Any] = {"id": message.get("id")}
             if operation == "bye":
                 self.clean()
                 self.channel.send({**reply, "ok": True, "result": {}})

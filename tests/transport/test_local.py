@@ -49,7 +49,9 @@ def test_whose_fault_a_failed_fetch_is(
     tmp_path: Path, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transport = LocalTransport(home=tmp_path / "device")
-    (tmp_path / "blob").write_bytes(b"x")
+    out, blob = tmp_path / "device" / "out-1", "0" * 64
+    out.mkdir()
+    (out / blob).write_bytes(b"x")
     to = tmp_path / "results" / "x"
     if problem != "gone":
         to.parent.mkdir()
@@ -60,4 +62,4 @@ def test_whose_fault_a_failed_fetch_is(
 
         monkeypatch.setattr(shutil, "move", full)
     with pytest.raises(TransportError if problem == "never made" else OSError):
-        transport.fetch(str(tmp_path), "none" if problem == "never made" else "blob", to)
+        transport.fetch(str(out), "1" * 64 if problem == "never made" else blob, to, 1)

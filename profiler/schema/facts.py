@@ -1,0 +1,95 @@
+"""What a worker says of its device, typed: a fact is None where the device does not offer it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from profiler.schema.codec import DecodeError, decode, encode
+
+_LARGEST = 10**15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreGroup:
+    """Cores that are equally fast."""
+
+    cpus: tuple[int, ...]
+    capacity: Optional[int]
+    mhz: Optional[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuFacts:
+    """A card as NVML describes it."""
+
+    index: int
+    name: Optional[str]
+    uuid: Optional[str]
+    memory_bytes: Optional[int]
+    driver: Optional[str]
+    power_limit_mw: Optional[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderDevice:
+    """A device that a plug-in provider offers."""
+
+    provider: str
+    vendor: str
+    device: str
+    device_vendor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """`worker.facts.gather`, key by key."""
+
+    architecture: str
+    cpu: Optional[str]
+    cpu_flags: tuple[str, ...]
+    microcode: Optional[str]
+    cores: Optional[int]
+    usable_cores: int
+    usable_cpus: tuple[int, ...]
+    core_groups: tuple[CoreGroup, ...]
+    memory_bytes: Optional[int]
+    memory_available_bytes: Optional[int]
+    os: Optional[str]
+    kernel: str
+    libc: Optional[str]
+    virtualised: bool
+    device: Optional[str]
+    governor: Optional[str]
+    turbo: Optional[bool]
+    clocksource: Optional[str]
+    huge_pages: Optional[str]
+    load_1min: Optional[float]
+    temperatures_celsius: dict[str, float]
+    python: str
+    numpy: Optional[str]
+    onnxruntime: Optional[str]
+    int8_saturates: Optional[bool] = None
+    """whether 8-bit products do on this processor"""
+    torch: Optional[str]
+    providers: tuple[str, ...]
+    gpus: tuple[GpuFacts, ...]
+    plugin_providers: tuple[str, ...] = ()
+    plugin_error: Optional[str] = None
+    ep_devices: tuple[ProviderDevice, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for name, least in (("cores", 1), ("usable_cores", 1), ("memory_bytes", 0),
+                            ("memory_available_bytes", 0), ("load_1min", 0)):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and not least <= value <= _LARGEST:
+                raise DecodeError(name, f"a number from {least} to {_LARGEST:g}", value)
+
+
+def checked(found: Any) -> dict[str, Any]:
+    """Facts as a device told them: only keys that are known, each of its type.
+
+    Raises DecodeError. Keys that it left out stay out: those of plug-ins, where none was asked for.
+    """
+    plain: dict[str, Any] = encode(decode(Facts, found))
+    return {key: value for key, value in plain.items() if key in found}
