@@ -190,6 +190,6 @@ def test_what_was_waited_is_not_spent() -> None:
 
     heard: list[dict[str, Any]] = []
     campaign = SimpleNamespace(_fetch=lambda *_: {})
-    _, _, elapsed_s = Campaign._round(campaign, Waited(), "t", [], SHORT, heard.append)  # type: ignore[arg-type]
+    _, _, elapsed_s = Campaign._round(campaign, Waited(), [], SHORT, heard.append)  # type: ignore[arg-type]
     assert elapsed_s == 0.0
     assert heard == [{"stage": "load", "done": 0, "of": 1}]
