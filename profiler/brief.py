@@ -243,7 +243,11 @@ def warnings(results: Results) -> list[str]:
     if not results.complete:
         found.append("the run is not complete: give the same `run` command again to finish it")
     for name, row in results.lost.items():
-        found.append(f"{name}: its measuring ended early: {row['reason']}")
+        if row.get("during") == "stress":
+            ended = "lost during stress, after its intervals were complete"
+        else:
+            ended = "its measuring ended early"
+        found.append(f"{name}: {ended}: {row['reason']}")
     for name, target in results.targets.items():
         if target.emulated:
             found.append(f"{name} is emulated: its times say nothing about a real device")

@@ -13,16 +13,18 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import profiler
 from profiler import fingerprint, own_metric, raw, replies
+from profiler.analysis import across
 from profiler.errors import (
     EnvironmentMissing,
     InputError,
     Interrupted,
     ProfilerError,
     TransportError,
+    UnlikeError,
     WorkerError,
 )
 from profiler.fleet import Fleet
@@ -138,6 +140,9 @@ class Campaign:
         visit.check(self.study, prepared, self.store.folder)
         self.progress.stage(f"connecting to {', '.join(self.targets)}")
         with Fleet(self.targets, lambda t: open_session(t, self.progress.stage)) as fleet:
+            for name, session in list(fleet.sessions.items()):
+                if self._to_do(name) and (unlike := self._unlike(name, session)):
+                    fleet.refuse(name, unlike)
             if fleet.lost and not fleet.sessions:
                 raise next(iter(fleet.lost.values()))
             for name, error in fleet.missing.items():
@@ -160,7 +165,7 @@ class Campaign:
             if self.study.stress is not None:
                 fleet.run(lambda n, s: None if n in left else self._stress(n, s, plan, prepared))
                 for name in set(fleet.lost) - left:
-                    self._lost(name, fleet.lost[name])
+                    self._lost(name, fleet.lost[name], during="stress")
         if self.study.data is not None and self.study.data.metric is not None:
             self.progress.stage(f"judging by {self.study.data.metric}")
             results = Results(self.store)
@@ -169,6 +174,28 @@ class Campaign:
                 own_metric.RECORD,
                 {n: own_metric.judge(self.study, p) for n, p in parts.items() if p is not None},
             )
+
+    def _to_do(self, name: str) -> bool:
+        """Whether a target of a folder that is gone on with may get another row."""
+        plan = self.store.read_json("plan.json")
+        return plan is not None and (self.study.stress is not None or not all(
+            GroupState(group, self.study, self.store).stopped
+            for group in decode(Plan, plan).groups if group.target == name
+        ))  # fmt: skip
+
+    def _unlike(self, name: str, session: Session) -> Optional[UnlikeError]:
+        """Why another round of this target can't stand beside those that are recorded."""
+        rounds = [r for r in self.store.rows() if r["kind"] == "round" and r["target"] == name]
+        if not rounds:
+            return None
+        before = self.store.read_json(f"facts/{rounds[-1]['facts']}.json") or {}
+        for fact, there, here in across.differing_facts(before, session.facts):
+            return UnlikeError(
+                f"{name}: {fact} is {across.short(here)} now, {across.short(there)} in the rounds"
+                f" recorded in {self.store.folder}; unlike rounds are not merged",
+                hint="keep both: add --output NEW_FOLDER; to go on here, make it as it was",
+            )
+        return None
 
     def _lane(self, name: str) -> Progress:
         return self.progress.lane(name) if len(self.targets) > 1 else self.progress
@@ -200,9 +227,10 @@ class Campaign:
                 continue
             self._lost(name, error)
 
-    def _lost(self, name: str, error: ProfilerError) -> None:
+    def _lost(self, name: str, error: ProfilerError, during: str = "measuring") -> None:
         self.progress.note(f"{name}: {error.message}")
-        self._append({"kind": "lost", "target": name, "reason": error.message, "hint": error.hint})
+        self._append({"kind": "lost", "target": name, "reason": error.message, "hint": error.hint,
+                      "during": during})  # fmt: skip
 
     def _plan(self, prepared: Prepared, facts: dict[str, dict[str, Any]]) -> Plan:
         known = Known(
@@ -237,6 +265,8 @@ class Campaign:
                 partial(self._round, session, files, request, lambda e: state.tell(progress, e)),
                 progress.note,
             )  # fmt: skip
+            if unlike := self._unlike(group.target, session):  # reconnected to something else
+                raise unlike
             blocks = {r.trial: (r.blocks, timings[r.trial]) for r in repetitions
                       if r.trial in timings}  # fmt: skip
             name = f"g{group.index}-r{request.round:04d}.parquet"

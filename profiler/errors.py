@@ -8,6 +8,7 @@ ProfilerError
 │   └── ResultsError      a results folder
 ├── VariantError          a variant can't be made: becomes a row with its reason
 ├── WorkerError           the device answered: it failed
+│   └── UnlikeError       exit 2: its rounds don't go with those recorded
 ├── TransportError        exit 3: the link to the device failed
 │   └── TransientError    trying again may help
 ├── EnvironmentMissing    a target's packages can't be had: its trials are excluded
@@ -58,6 +59,12 @@ class WorkerError(ProfilerError):
     """The device answered, and the answer is that it failed."""
 
     exit_code = 3
+
+
+class UnlikeError(WorkerError):
+    """The device, or its software, is not the one whose rounds are recorded."""
+
+    exit_code = 2
 
 
 class TransportError(ProfilerError):

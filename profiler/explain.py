@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from profiler.analysis import across
 from profiler.analysis.explain import Case, Diagnosis, Setting, diagnose
 from profiler.analysis.explain_compare import Difference, differences
 from profiler.analysis.explain_trace import Profile, parse
@@ -36,8 +37,6 @@ from profiler.schema.wire import Trace, TraceRequest
 from profiler.session import TRACE_BYTES, Session, open_session
 from profiler.store import unfinished, write_atomic, writing
 
-SAME = ("cpu", "architecture", "onnxruntime")
-"""Facts that must not differ between the rounds and the trace, or a warning says so."""
 EVENTS = 40_000
 """Events aimed at in one trace, about 16 MB: graphs of many nodes get fewer queries."""
 MOST_QUERIES, LEAST_QUERIES = 60, 10
@@ -233,7 +232,7 @@ def _trace_one(results: Results, trial: Trial, target: Target, session: Session)
             partial.replace(place)
         finally:
             partial.unlink(missing_ok=True)
-    facts = {key: session.facts.get(key) for key in SAME}
+    facts = {key: session.facts.get(key) for key in across.COMPARED_FACTS}
     meta = {"artifact": job.artifact, "optimization": job.optimization, "facts": facts,
             "record": encode(found)}  # fmt: skip
     write_atomic(place.with_suffix(".meta.json"), json.dumps(meta, indent=1).encode())
@@ -272,9 +271,9 @@ def _read(results: Results, trial: Trial) -> _Read:
         ) from None
     measured, traced = results.facts().get(trial.target, {}), meta["facts"]
     warnings = tuple(
-        f"{trial.id}: measured with {key} {measured[key]}, traced with {traced.get(key)}"
-        for key in SAME
-        if measured.get(key) is not None and measured[key] != traced.get(key)
+        f"{trial.id}: measured with {key} {across.short(here)}, traced with {across.short(there)}"
+        for key, here, there in across.differing_facts(measured, traced)
+        if here is not None and key in traced
     )
     if profile.disturbed:
         warnings += (

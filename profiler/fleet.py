@@ -55,6 +55,11 @@ class Fleet:
         """Target -> what its worker found, for those that were reached."""
         return {n: self.sessions[n].facts for n in self._targets if n in self.sessions}
 
+    def refuse(self, name: str, error: Failure) -> None:
+        """Let a target go whose session can't be used for this work."""
+        self.sessions.pop(name).__exit__()
+        self.lost[name] = error
+
     def run(self, work: Callable[[str, Session], None]) -> None:
         """Do `work` on every machine at once; a target that fails is moved to `lost`."""
         machines: dict[str, list[str]] = {}

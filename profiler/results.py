@@ -339,16 +339,20 @@ class Results:
                 f"{self.folder} and {other.folder} have no trial in common",
                 hint=f"trials here: {', '.join(list(self.samples)[:3])}",
             )
-        references = [
-            group.reference
-            for group in self.plan.groups
+        common = {
+            group.target: group.reference
+            for group in reversed(self.plan.groups)
             if group.reference in shared
             and self._artifact_of(group.reference) == other._artifact_of(group.reference)
-        ]
+        }
         return across.compare_runs(
             self.samples,
             other.samples,
-            reference=references[0] if references else None,
+            references={
+                trial: common[own.target]
+                for trial, own in self.trials.items()
+                if own.target in common
+            },
             adaptive=self.adaptive or other.adaptive,
             delta=self.study.measure.equivalence,
         )

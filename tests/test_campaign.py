@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from profiler import Study, load, run
-from profiler.errors import InputError, Interrupted, ResultsError
+from profiler.errors import InputError, Interrupted, ResultsError, UnlikeError
 from profiler.progress import Silent
 from profiler.statistics.intervals import NO_SPREAD
 
@@ -220,3 +220,31 @@ def test_an_absent_provider_says_how_to_get_it(
     assert table.loc["local-cpu", "status"] == "ok"
     assert table.loc["other", "status"] == "excluded"
     assert reason in table.loc["other", "reason"]
+
+
+class StopsAfterRound(Silent):
+    def __init__(self, rows: Path) -> None:
+        self.rows = rows
+
+    def update(self, text: str, done: float, left_s: float) -> None:
+        if self.rows.exists():
+            raise KeyboardInterrupt
+
+
+def test_rounds_of_an_unlike_machine_are_not_merged(make_study: MakeStudy, tmp_path: Path) -> None:
+    study, out = Study.read(make_study()), tmp_path / "out"
+    with pytest.raises(Interrupted):
+        run(study, out, progress=StopsAfterRound(out / "rows.jsonl"))
+    (path,) = (out / "facts").iterdir()
+    facts = path.read_text()
+    numpy = json.loads(facts)["numpy"]
+    path.write_text(json.dumps({**json.loads(facts), "numpy": "1.0.0", "load_1min": 9.0}))
+    before = (out / "rows.jsonl").read_bytes()
+    with pytest.raises(UnlikeError) as caught:
+        run(study, out)
+    assert f"numpy is {numpy} now, 1.0.0 in the rounds recorded" in caught.value.message
+    assert "--output NEW_FOLDER" in (caught.value.hint or "")
+    assert caught.value.exit_code == 2
+    assert (out / "rows.jsonl").read_bytes() == before
+    path.write_text(json.dumps({**json.loads(facts), "load_1min": 9.0}))
+    assert run(study, out).complete, "load may vary"

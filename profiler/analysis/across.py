@@ -22,9 +22,14 @@ from profiler.statistics.intervals import MINIMUM_ROUNDS, NO_SPREAD, NOT_ENOUGH_
 
 COMPARED_FACTS = (
     "architecture", "cpu", "cpu_flags", "microcode", "usable_cores", "memory_bytes", "kernel",
-    "onnxruntime", "governor", "turbo", "emulated",
+    "gpus", "python", "numpy", "onnxruntime", "torch", "plugin_version", "governor", "turbo",
+    "emulated", "worker",
 )  # fmt: skip
-"""Folders in which one of these differs were not measured on the same machine."""
+"""Rounds in which one of these differs were not measured on the same machine by the same program:
+they are neither merged into one folder nor compared, and a trace is no explanation of them. Load,
+temperatures and free memory vary from round to round and are recorded, not held against."""
+_GPU_VARIES = ("index", "uuid")
+"""Two cards of one kind are as alike as two processors of one kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +47,15 @@ def differing_facts(
     first: Mapping[str, object], second: Mapping[str, object]
 ) -> list[tuple[str, object, object]]:
     """Facts that forbid a comparison: (name, in the first, in the second)."""
-    return [
-        (name, first.get(name), second.get(name))
-        for name in COMPARED_FACTS
-        if first.get(name) != second.get(name)
-    ]
+    pairs = ((name, _compared(first, name), _compared(second, name)) for name in COMPARED_FACTS)
+    return [(name, here, there) for name, here, there in pairs if here != there]
+
+
+def _compared(facts: Mapping[str, object], name: str) -> object:
+    value = facts.get(name)
+    if name != "gpus" or not isinstance(value, list):
+        return value
+    return [{k: v for k, v in gpu.items() if k not in _GPU_VARIES} for gpu in value]
 
 
 def refuse_unlike(
@@ -60,18 +69,23 @@ def refuse_unlike(
         for name, here, there in differing_facts(facts[target], other_facts[target]):
             raise ResultsError(
                 f"{folder} and {other_folder} don't compare: on {target} {name} is"
-                f" {_short(here)} in one and {_short(there)} in the other",
+                f" {short(here)} in one and {short(there)} in the other",
                 hint="measure both on one machine with the same software",
             )
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A fact in a message."""
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def welch_ratio(
-    first: Sequence[float], second: Sequence[float], *, adaptive: bool = False
+    first: Sequence[float],
+    second: Sequence[float],
+    *,
+    adaptive: bool = False,
+    confidence: float = 0.95,
 ) -> Estimate:
     """exp of the difference of the trimmed mean logs, with Welch's t interval (Yuen 1974, "The
     two-sample trimmed t for unequal population variances").
@@ -91,7 +105,7 @@ def welch_ratio(
 
     variance = a.error**2 + b.error**2
     freedom = variance**2 / (a.error**4 / a.freedom + b.error**4 / b.freedom)
-    alpha = 0.05 / max(a.factors[adaptive], b.factors[adaptive])
+    alpha = (1 - confidence) / max(a.factors[adaptive], b.factors[adaptive])
     factor = math.exp(float(stdtrit(freedom, 1 - alpha / 2)) * math.sqrt(variance))
     return Estimate(value=value, low=value / factor, high=value * factor, rounds=rounds)
 
@@ -100,25 +114,35 @@ def compare_runs(
     first: Mapping[str, Samples],
     second: Mapping[str, Samples],
     *,
-    reference: str | None,
+    references: Mapping[str, str],
     delta: float,
     adaptive: bool,
 ) -> list[AcrossRuns]:
-    """One verdict for each trial that both have, the reference itself plainly."""
-    found = []
+    """One verdict for each trial that both have, a reference itself plainly.
+
+    `references`: trial -> the common trial of its own target that takes the drift out. An interval
+    is its trial's own, at 95 %; in at most 5 % of comparisons is any verdict wrong (Bonferroni).
+    """
+    asked: list[tuple[str, str | None, list[list[float]]]] = []
     for trial in (name for name in first if name in second):
-        common = None if trial == reference else reference
+        common = references.get(trial)
+        common = None if common == trial else common
         pair = [_logs(samples, trial, common) for samples in (first, second)]
         if common is not None and min(map(len, pair)) < MINIMUM_ROUNDS:
             common = None  # the reference was in another group: no round has both
             pair = [_logs(samples, trial, None) for samples in (first, second)]
-        if not min(map(len, pair)):
-            continue
-        ratio = welch_ratio(*pair, adaptive=adaptive)
-        found.append(
-            AcrossRuns(trial=trial, ratio=ratio, verdict=compare(ratio, delta), relative_to=common)
+        if min(map(len, pair)):
+            asked.append((trial, common, pair))
+    confidence = 1 - 0.05 / max(1, len(asked))
+    return [
+        AcrossRuns(
+            trial=trial,
+            ratio=welch_ratio(*pair, adaptive=adaptive),
+            verdict=compare(welch_ratio(*pair, adaptive=adaptive, confidence=confidence), delta),
+            relative_to=common,
         )
-    return found
+        for trial, common, pair in asked
+    ]
 
 
 def _logs(samples: Mapping[str, Samples], trial: str, reference: str | None) -> list[float]:

@@ -52,12 +52,18 @@ class Point:
     """rows answered with NaN or infinity"""
 
 
+_BY_BATCH = ("int8-dynamic", "file")
+"""Recipes that may measure the range of activations over a whole query, so that a row's answer
+depends on the rows beside it; of a file of one's own nobody knows."""
+
+
 def recipe(trial: Trial) -> tuple[Any, ...]:
-    """What decides the answers of a trial; threads, batch and load do not."""
+    """What decides the answers of a trial; threads and load do not, the batch as a rule neither."""
     options = tuple(sorted({**trial.session_options, **trial.provider_options}.items()))
     shapes = tuple(sorted(trial.shapes.items()))
     settings = (trial.provider, trial.optimization, options, shapes)
-    return (trial.model, trial.variant, trial.target, *settings)
+    batch = trial.batch if trial.recipe in _BY_BATCH else None
+    return (trial.model, trial.variant, trial.target, batch, *settings)
 
 
 def representatives(trials: Iterable[Trial]) -> dict[str, str]:

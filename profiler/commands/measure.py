@@ -100,8 +100,9 @@ def refuse_failed(results: Results) -> None:
 def refuse_lost(results: Results) -> None:
     """Raises TransportError for a target that could not be measured."""
     for name, row in results.lost.items():
+        during = "lost during stress, its intervals are complete: "
         raise TransportError(
-            f"{name}: {row['reason']}",
+            f"{name}: {during * (row.get('during') == 'stress')}{row['reason']}",
             hint=f"{row['hint'] or 'see the message'}; what was measured is kept, the same command"
             " goes on",
         )

@@ -200,4 +200,8 @@ def gather(plugin: Optional[str] = None) -> dict[str, Any]:
     found = {**machine(), **software(), "gpus": nvml.facts()}
     if plugin is not None and found["onnxruntime"] is not None:
         found.update(plugin_providers(plugin))
+        try:
+            found["plugin_version"] = metadata.version(plugin.partition(".")[0].replace("_", "-"))
+        except metadata.PackageNotFoundError:
+            found["plugin_version"] = None
     return found

@@ -128,3 +128,20 @@ def test_threads_and_batch_share_an_answer_but_precision_does_not():
         ]
     )  # fmt: skip
     assert first == {"a": "a", "b": "a", "c": "a", "d": "d", "e": "e", "f": "f"}
+
+
+def test_a_batch_stands_for_no_other_where_it_changes_what_is_computed():
+    def trial(recipe, batch, threads=1):
+        return Trial(
+            id=f"{recipe}/b{batch}/t{threads}", model="m", variant=recipe, recipe=recipe,
+            target="t", provider="CPUExecutionProvider", threads=threads, scenario="offline",
+            batch=batch, baseline="x",
+        )  # fmt: skip
+
+    trials = [trial(r, b) for r in ("fp32", "int8-static", "int8-dynamic", "file") for b in (1, 32)]
+    found = representatives([*trials, trial("int8-dynamic", 32, threads=2)])
+    assert found["fp32/b32/t1"] == "fp32/b1/t1"
+    assert found["int8-static/b32/t1"] == "int8-static/b1/t1"
+    assert found["int8-dynamic/b32/t1"] == "int8-dynamic/b32/t1"
+    assert found["int8-dynamic/b32/t2"] == "int8-dynamic/b32/t1"
+    assert found["file/b32/t1"] == "file/b32/t1"

@@ -11,6 +11,8 @@ from profiler.analysis import across, noise, stability
 from profiler.analysis.samples import Samples, Taken
 from profiler.schema.wire import TICK_NS, Block, Repetition
 
+REFERENCE = {"a": "ref", "ref": "ref"}
+
 
 def samples(trial: str, values: list[float], **block: Any) -> Samples:
     found = Samples(trial=trial)
@@ -35,7 +37,11 @@ def run_of(factor: float, drift: float, seed: int) -> dict[str, Samples]:
 
 def test_the_reference_takes_the_drift_out() -> None:
     found = across.compare_runs(
-        run_of(0.95, 1.0, 1), run_of(1.0, 1.3, 2), reference="ref", delta=0.01, adaptive=False
+        run_of(0.95, 1.0, 1),
+        run_of(1.0, 1.3, 2),
+        references=REFERENCE,
+        delta=0.01,
+        adaptive=False,
     )
     by_trial = {one.trial: one for one in found}
     assert by_trial["a"].verdict == "faster"
@@ -47,7 +53,9 @@ def test_the_reference_takes_the_drift_out() -> None:
 def test_without_shared_rounds_it_is_plain() -> None:
     first = run_of(1.0, 1.0, 1)
     first["ref"].taken = {(9, n): t for (_, n), t in first["ref"].taken.items()}
-    every = across.compare_runs(first, run_of(1, 1, 2), reference="ref", delta=0.01, adaptive=False)
+    every = across.compare_runs(
+        first, run_of(1, 1, 2), references=REFERENCE, delta=0.01, adaptive=False
+    )
     (found,) = [one for one in every if one.trial == "a"]
     assert found.relative_to is None
     assert found.verdict == "undecided", "10 % of drift hides everything"
@@ -71,6 +79,56 @@ def test_unlike_machines_are_named_by_the_fact() -> None:
     same = {"cpu": "x", "onnxruntime": "1"}
     assert across.differing_facts(same, dict(same)) == []
     assert across.differing_facts(same, {**same, "onnxruntime": "2"}) == [("onnxruntime", "1", "2")]
+
+
+def test_what_must_agree_and_what_may_vary() -> None:
+    gpu = {"index": 0, "uuid": "GPU-1", "name": "H100", "driver": "550"}
+    same = {"numpy": "2.0", "worker": "w", "plugin_version": "1", "gpus": [gpu], "load_1min": 0.0}
+    varied = {**same, "load_1min": 3.0, "gpus": [{**gpu, "uuid": "GPU-2", "index": 1}]}
+    assert across.differing_facts(same, varied) == []
+    for name, other in (("numpy", "2.1"), ("worker", "x"), ("plugin_version", "2"),
+                        ("gpus", [{**gpu, "driver": "560"}])):  # fmt: skip
+        assert [f for f, _, _ in across.differing_facts(same, {**same, name: other})] == [name]
+
+
+def test_verdicts_of_two_folders_are_corrected_for_all_pairs_shown() -> None:
+    generator = np.random.default_rng(0)
+
+    def folder() -> dict[str, Samples]:
+        names = ["a", *(f"n{i}" for i in range(40))]
+        return {n: samples(n, list(1e9 * np.exp(generator.normal(0, 0.03, 6)))) for n in names}
+
+    false = 0
+    for _ in range(20):
+        first, second = folder(), folder()
+        both = across.compare_runs(first, second, references={}, delta=0.0001, adaptive=False)
+        alone = [
+            across.compare_runs({n: first[n]}, {n: second[n]}, references={}, delta=0.0001,
+                                adaptive=False)[0]
+            for n in first
+        ]  # fmt: skip
+        assert [one.ratio for one in both] == [one.ratio for one in alone], "their own intervals"
+        false += sum(one.verdict in ("faster", "slower") for one in alone)
+        false -= 10 * sum(one.verdict in ("faster", "slower") for one in both)
+    assert false > 0
+
+
+def test_each_target_has_its_own_common_trial() -> None:
+    def two(factor: float, seed: int) -> dict[str, Samples]:
+        one, other = run_of(0.95, 1.0, seed), run_of(0.95, factor, seed + 9)
+        return {**one, **{f"{n}2": samples(f"{n}2", [float(t.latencies[0]) for t in
+                                                     s.taken.values()])
+                          for n, s in other.items()}}  # fmt: skip
+
+    found = {
+        one.trial: one
+        for one in across.compare_runs(
+            two(1.0, 1), two(1.5, 2), references={"a": "ref", "a2": "ref2"}, delta=0.01,
+            adaptive=False,
+        )
+    }  # fmt: skip
+    assert (found["a"].relative_to, found["a2"].relative_to) == ("ref", "ref2")
+    assert found["a2"].ratio.value == pytest.approx(1, rel=0.005), "its own drift is taken out"
 
 
 def test_a_quiet_trial_is_quiet_and_a_disturbed_one_says_by_what() -> None:

@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 from profiler.brief import warnings
 from profiler.campaign import run
 from profiler.commands import look
+from profiler.commands.measure import refuse_lost
 from profiler.errors import InputError, Interrupted, StudyError, TransportError
 from profiler.results import Results
 from profiler.schema.study import Study
@@ -251,6 +252,13 @@ def test_a_device_that_leaves_during_stress_is_a_row_until_it_is_back(
     monkeypatch.setattr(Visit, "_predict", gone)
     results = run(path, tmp_path / "out")
     assert results.lost["local-cpu"]["reason"] == "the cable was pulled"
+    assert results.complete
+    told = [text for text in warnings(results) if "the cable was pulled" in text]
+    assert told == [
+        "local-cpu: lost during stress, after its intervals were complete: the cable was pulled"
+    ]
+    with pytest.raises(TransportError, match="lost during stress, its intervals are complete"):
+        refuse_lost(results)
     assert len(rows_of(tmp_path / "out", "stress")) == 1
     monkeypatch.setattr(Visit, "_predict", ask)
     results = run(path, tmp_path / "out")
