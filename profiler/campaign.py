@@ -189,7 +189,7 @@ class Campaign:
         if not rounds:
             return None
         before = self.store.read_json(f"facts/{rounds[-1]['facts']}.json") or {}
-        for fact, there, here in across.differing_facts(before, session.facts):
+        for fact, there, here in across.differing_facts(before, session.facts, merging=True):
             return UnlikeError(
                 f"{name}: {fact} is {across.short(here)} now, {across.short(there)} in the rounds"
                 f" recorded in {self.store.folder}; unlike rounds are not merged",

@@ -149,7 +149,10 @@ class Session:
         try:
             reply = self._ask("hello", owner=self._owner)
             with _strict("hello"):
-                self._out = replies.hello(reply, sha).out
+                hello = replies.hello(reply)
+            if hello.worker != sha:
+                raise TransportError("the worker that answered is not the one that was sent")
+            self._out = hello.out
             threading.Thread(target=self._ping, args=(pipe,), daemon=True).start()
             reply = self._ask("facts", plugin=self._plugin)
             with _strict("facts"):

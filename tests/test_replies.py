@@ -110,7 +110,6 @@ def test_a_local_worker_gets_no_file_of_the_host_moved(tmp_path: Path) -> None:
     [
         ("hello", lambda r: {k: v for k, v in r.items() if k != "protocol"}, "protocol"),
         ("hello", set_("protocol", to=2), "protocol: expected 1"),
-        ("hello", set_("worker", to="another"), "worker: expected"),
         ("facts", lambda r: None, "result: expected a table"),
         ("facts", lambda r: [], "result: expected a table"),
         ("facts", set_("cores", to="four"), "cores: expected a whole number"),

@@ -44,7 +44,7 @@ class Accuracy:
     slices: Mapping[str, Array] = field(default_factory=dict)
     pairs: Mapping[str, Array] = field(default_factory=dict)
     """embedding: pairs and similarity, both (rows,)"""
-    spec: DataSpec = field(default_factory=lambda: DataSpec(file=""))
+    spec: DataSpec = field(default_factory=lambda: DataSpec(file="rows"))
     """the study's [data] table: top_k, costs, tags and ignore"""
     own: Mapping[str, Mapping[str, Any]] | None = None
     """trial -> accuracy columns by the study's own metric; None: the task's"""

@@ -22,12 +22,15 @@ from profiler.statistics.intervals import MINIMUM_ROUNDS, NO_SPREAD, NOT_ENOUGH_
 
 COMPARED_FACTS = (
     "architecture", "cpu", "cpu_flags", "microcode", "usable_cores", "memory_bytes", "kernel",
-    "gpus", "python", "numpy", "onnxruntime", "torch", "plugin_version", "governor", "turbo",
-    "emulated", "worker",
+    "int8_saturates", "gpus", "python", "numpy", "onnxruntime", "torch", "plugin_version",
+    "governor", "turbo", "emulated", "worker",
 )  # fmt: skip
 """Rounds in which one of these differs were not measured on the same machine by the same program:
 they are neither merged into one folder nor compared, and a trace is no explanation of them. Load,
 temperatures and free memory vary from round to round and are recorded, not held against."""
+_PROGRAM = "worker"
+"""Ours, not the user's: rounds of one folder share it, but a new version of this program must not
+make every older folder incomparable."""
 _GPU_VARIES = ("index", "uuid")
 """Two cards of one kind are as alike as two processors of one kind."""
 
@@ -44,10 +47,18 @@ class AcrossRuns:
 
 
 def differing_facts(
-    first: Mapping[str, object], second: Mapping[str, object]
+    first: Mapping[str, object], second: Mapping[str, object], *, merging: bool = False
 ) -> list[tuple[str, object, object]]:
-    """Facts that forbid a comparison: (name, in the first, in the second)."""
-    pairs = ((name, _compared(first, name), _compared(second, name)) for name in COMPARED_FACTS)
+    """Facts that forbid a comparison: (name, in the first, in the second).
+
+    Facts that one of them lacks altogether were not asked for when it was written. `merging` into
+    one folder also wants the same worker.
+    """
+    pairs = (
+        (name, _compared(first, name), _compared(second, name))
+        for name in COMPARED_FACTS
+        if name in first and name in second and (merging or name != _PROGRAM)
+    )
     return [(name, here, there) for name, here, there in pairs if here != there]
 
 

@@ -75,6 +75,7 @@ class Facts:
     providers: tuple[str, ...]
     gpus: tuple[GpuFacts, ...]
     plugin_providers: tuple[str, ...] = ()
+    plugin_version: Optional[str] = None
     plugin_error: Optional[str] = None
     ep_devices: tuple[ProviderDevice, ...] = field(default=())
 

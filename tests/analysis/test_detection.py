@@ -105,7 +105,7 @@ def test_a_verdict_and_none_where_a_class_is_rare() -> None:
     def row(true: np.ndarray) -> dict:
         judged = Accuracy(
             outputs={"b": exact, "v": worse}, baselines={"b": "b", "v": "b"}, task="detection",
-            labels=true, numbers=np.arange(120), spec=DataSpec(file="", task="detection"),
+            labels=true, numbers=np.arange(120), spec=DataSpec(file="d", task="detection"),
         )  # fmt: skip
         found = judged.rows()["v"]
         assert "sqnr_db" not in found, "boxes may come in another order"

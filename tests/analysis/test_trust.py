@@ -88,7 +88,10 @@ def test_what_must_agree_and_what_may_vary() -> None:
     assert across.differing_facts(same, varied) == []
     for name, other in (("numpy", "2.1"), ("worker", "x"), ("plugin_version", "2"),
                         ("gpus", [{**gpu, "driver": "560"}])):  # fmt: skip
-        assert [f for f, _, _ in across.differing_facts(same, {**same, name: other})] == [name]
+        found = across.differing_facts(same, {**same, name: other}, merging=True)
+        assert [fact for fact, _, _ in found] == [name]
+    assert across.differing_facts(same, {**same, "worker": "x"}) == [], "only merging minds it"
+    assert across.differing_facts(same, {**same, "int8_saturates": True}) == [], "not asked then"
 
 
 def test_verdicts_of_two_folders_are_corrected_for_all_pairs_shown() -> None:
