@@ -8,10 +8,12 @@ those that were asked for. All raise DecodeError, which says what was expected w
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, Optional
 
+from profiler.errors import WorkerError
 from profiler.schema.codec import DecodeError, decode
 from profiler.schema.wire import (
     PROTOCOL,
@@ -320,3 +322,15 @@ class Listener:
             return False
         self._reached[told.stage] = told.done
         return True
+
+
+@contextmanager
+def strict(operation: str) -> Iterator[None]:
+    """A wrong answer is the device's failure: one line."""
+    try:
+        yield
+    except DecodeError as error:
+        raise WorkerError(
+            f"{operation}: a wrong answer from the device: {error}",
+            hint="is its `python` an ordinary interpreter? What it answers is not our worker's",
+        ) from None

@@ -9,8 +9,7 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
@@ -148,14 +147,14 @@ class Session:
         self._pipe = pipe = self._transport.spawn(sha)
         try:
             reply = self._ask("hello", owner=self._owner)
-            with _strict("hello"):
+            with replies.strict("hello"):
                 hello = replies.hello(reply)
             if hello.worker != sha:
                 raise TransportError("the worker that answered is not the one that was sent")
             self._out = hello.out
             threading.Thread(target=self._ping, args=(pipe,), daemon=True).start()
             reply = self._ask("facts", plugin=self._plugin)
-            with _strict("facts"):
+            with replies.strict("facts"):
                 self.facts = {**facts.checked(reply), "worker": sha}
         except BaseException:
             self._let_go()
@@ -209,7 +208,7 @@ class Session:
         wanted = [sha for sha in shas if sha not in self._staged]
         if wanted:
             reply = self._ask("have", shas=wanted)
-            with _strict("have"):
+            with replies.strict("have"):
                 absent = replies.missing(reply, wanted)
             for sha in absent:
                 self._transport.stage(shas[sha], sha)
@@ -230,7 +229,7 @@ class Session:
         listener = Listener([job.trial for job in request.jobs])
         reply = self._ask("round", event, timeout_s=silence_s, listener=listener,
                           request=encode(request))  # fmt: skip
-        with _strict("round"):
+        with replies.strict("round"):
             return replies.repetitions(reply, request)
 
     def trace(self, request: TraceRequest) -> Trace:
@@ -238,21 +237,21 @@ class Session:
         silence_s = 60 + (2 * request.load_timeout_ns + 3 * request.query_timeout_ns
                           + request.most_ns) / 1e9  # fmt: skip
         reply = self._ask("trace", timeout_s=silence_s, request=encode(request))
-        with _strict("trace"):
+        with replies.strict("trace"):
             return replies.trace(reply, request)
 
     def predict(self, job: Job, inputs: dict[str, str], limit_ns: int) -> Answer:
         """Predictions of a job's session on other, staged rows (input name -> sha)."""
         reply = self._ask("predict", timeout_s=_LOAD_S + limit_ns / 1e9, job=encode(job),
                           inputs=inputs, limit_ns=limit_ns)  # fmt: skip
-        with _strict("predict"):
+        with replies.strict("predict"):
             return replies.answer(reply)
 
     def probe(self, job: Job, case: str, limit_ns: int) -> Probed:
         """What a job's session makes of a query that it must not be asked."""
         reply = self._ask("probe", timeout_s=_LOAD_S + limit_ns / 1e9, job=encode(job), case=case,
                           limit_ns=limit_ns)  # fmt: skip
-        with _strict("probe"):
+        with replies.strict("probe"):
             return replies.probed(reply, case)
 
     def release(self) -> None:
@@ -310,7 +309,7 @@ class Session:
                 raise TransientError(f"no answer to {operation!r} in {timeout_s:g} s") from None
             except Garbled as error:
                 raise TransientError(f"{operation}: the device sent {error}") from None
-            with _strict(operation):
+            with replies.strict(operation):
                 if "ended" in message:
                     raise _ended(decode(Ended, message).ended, pipe)
                 if "event" not in message:
@@ -367,18 +366,6 @@ def waiting(event: dict[str, Any]) -> str:
     holder = event["waiting"]
     who = "" if holder["pid"] is None else f" (pid {holder['pid']}, for {holder['for_s']:.0f} s)"
     return f"another profiler run is measuring on this device{who}: taking turns with it"
-
-
-@contextmanager
-def _strict(operation: str) -> Iterator[None]:
-    """A wrong answer is the device's failure: one line."""
-    try:
-        yield
-    except DecodeError as error:
-        raise WorkerError(
-            f"{operation}: a wrong answer from the device: {error}",
-            hint="is its `python` an ordinary interpreter? What it answers is not our worker's",
-        ) from None
 
 
 def _ended(status: int, pipe: Pipe) -> TransportError:
