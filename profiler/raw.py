@@ -82,6 +82,8 @@ def read(path: Path) -> dict[str, Timings]:
             f"{path}: has no column service_ns: it was written by another version of profiler",
             hint="measure again with --output NEW_FOLDER",
         )
+    if not names:  # every trial failed
+        return {}
     # Sorted once, whatever the number of trials; the order within a trial stays.
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]

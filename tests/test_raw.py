@@ -1,0 +1,21 @@
+"""Raw timings as a file: written, read back."""
+
+import numpy as np
+
+from profiler import raw
+from profiler.schema.wire import Block
+
+
+def test_what_is_written_comes_back(tmp_path):
+    times = raw.Timings(latencies=np.array([5, 7], np.int64))
+    block = Block(position=3, queries=2, wall_ns=12, cpu_ns=12)
+    raw.write(tmp_path / "a.parquet", {"t": ([block], times)})
+    found = raw.read(tmp_path / "a.parquet")
+    assert list(found) == ["t"]
+    assert found["t"].latencies.tolist() == [5, 7]
+    assert found["t"].services is None
+
+
+def test_a_round_of_which_every_trial_failed_has_no_timings(tmp_path):
+    raw.write(tmp_path / "a.parquet", {})
+    assert raw.read(tmp_path / "a.parquet") == {}
