@@ -63,7 +63,9 @@ def separated(trials: Mapping[str, Trial], p50: P50, *, delta: float, adaptive: 
 
     Only the pairs with the best are read, but who is best was told from the same rounds: of equal
     trials the fastest seems to beat the slowest. So the family is all pairs among the best and
-    its rivals (`scripts/simulate_verdicts` counts what it costs to correct for fewer).
+    its rivals, and no others: who is further off than a rival is nobody's tie. Simulated by
+    `scripts/simulate_verdicts` with 2 to 30 equal trials: an equal one is called different in at
+    most 4 % of choices; corrected only for the pairs that are read, in 20 %.
     """
 
     def apart(best: str, rivals: Sequence[str]) -> set[str]:
