@@ -43,5 +43,11 @@ def quiet() -> Iterator[io.StringIO]:
 def cause(error: BaseException, limit: int = 300) -> str:
     """The first telling line of an exception, as one line of at most `limit` characters."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return shortened(
+        f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__, limit
+    )
+
+
+def shortened(text: str, limit: int = 300) -> str:
+    """At most `limit` characters of a text."""
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -28,6 +28,7 @@ from profiler.worker.channel import Channel
 from profiler.worker.child import NO_SPACE
 from profiler.worker.drivers import make_driver
 from profiler.worker.energy import CARD_UPDATE_NS, Account
+from profiler.worker.refusals import refusal
 
 LEVEL = 0.02
 """Warm-up ends when the medians of the last blocks differ by less than this."""
@@ -228,6 +229,9 @@ def failure(error: BaseException) -> dict[str, Any]:
     reason = "out of memory" if memory else "error"
     if isinstance(error, OSError) and error.errno in FULL:
         reason = NO_SPACE
+    known = refusal(text)
+    if known is not None:
+        text = f"{known.message} ({known.hint})"
     return {"ok": False, "reason": reason, "detail": text[:2000]}
 
 

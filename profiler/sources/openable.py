@@ -1,0 +1,152 @@
+"""Whether ONNX Runtime and the checker take a model file, asked in a process of its own.
+
+A damaged file can end a native library with a signal, or keep it busy for ever. Both happen to a
+helper process, which is kept for the next file and started again after a crash.
+"""
+
+from __future__ import annotations
+
+import atexit
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import profiler
+from profiler.errors import ModelError
+from profiler.schema.lines import EndOfStream, Garbled, LineReader, Silence, pack
+from profiler.schema.outside import printable
+from profiler.sources.inspect import data_files
+from profiler.sources.quiet import shortened
+from profiler.worker.refusals import Refusal, refusal
+
+TIMEOUT_S = 20.0
+BYTES_PER_S = 20 * 2**20
+"""a second more for so many bytes of model: the pace of a slow disk"""
+_START_S = 60.0
+"""more for the first answer: onnx and onnxruntime are imported before it"""
+_END_S = 0.5
+_OTHERS_MAY = "NotImplemented"
+"""a kernel that the CPU provider lacks: another provider may have it"""
+# Not `-m`: it would look for modules in the user's folder first.
+_PROGRAM = (
+    "import sys; sys.path[0] = sys.argv[1]; from profiler.sources.opener import serve; serve()"
+)
+_AGAIN = "export the model again with a current exporter"
+_TWICE = re.compile(r"(\S+) initializer name is not unique")
+
+
+class Crashed(Exception):
+    """The helper was ended by a signal or did not answer in time; says how."""
+
+
+class Opener:
+    """The helper process, started when it is first asked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, step: str, path: Path, timeout_s: float) -> str | None:
+        """What a step (of opener.STEPS) says against a file, None when it takes it.
+
+        Raises Crashed.
+        """
+        with self._lock:
+            if self._process is None:
+                self._start()
+                timeout_s += _START_S
+            process = self._process
+            assert process is not None
+            assert process.stdin is not None
+            try:
+                process.stdin.write(pack({"step": step, "path": str(path.resolve())}))
+                said = self._reader.read(timeout_s)["said"]
+            except Silence:
+                self._end()
+                raise Crashed(f"does not answer within {timeout_s:.0f} s") from None
+            except (EndOfStream, Garbled, OSError):
+                code = self._end()
+                if code == -signal.SIGKILL:
+                    return None  # for want of memory here; the device may have more
+                how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+                raise Crashed(f"ends {how}") from None
+            except BaseException:  # Ctrl-C: the answer to come would be taken for the next one's
+                self._end()
+                raise
+            return None if said is None else printable(str(said))
+
+    def close(self) -> None:
+        """End the helper; the next question starts another one."""
+        with self._lock:
+            self._end()
+
+    def _start(self) -> None:
+        root = Path(profiler.__file__).resolve().parents[1]
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, str(root)],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for us
+        )
+        assert self._process.stdout is not None
+        self._reader = LineReader(self._process.stdout.fileno(), strict=True)
+
+    def _end(self) -> int:
+        """The status the helper ended with by itself; 0 when it had to be killed, or none runs."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            return process.wait(timeout=_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return 0
+
+
+_opener = Opener()
+atexit.register(_opener.close)
+
+
+def openable(path: Path) -> None:
+    """Raises ModelError in plain words when ONNX Runtime or the checker refuses the file."""
+    size_bytes = sum(f.stat().st_size for f in (path, *data_files(path)) if f.is_file())
+    timeout_s = TIMEOUT_S + size_bytes / BYTES_PER_S
+    started = _asked("start", path, timeout_s)
+    found = None if started is None else refusal(started)
+    checked = None if found else _asked("check", path, timeout_s)
+    if checked is not None:
+        found = _against(checked)
+    elif started is not None and not started.startswith(_OTHERS_MAY):
+        found = found or Refusal(f"ONNX Runtime does not take it: {shortened(started)}", _AGAIN)
+    if found is not None:
+        raise ModelError(f"{path}: {found.message}", hint=found.hint)
+
+
+def _asked(step: str, path: Path, timeout_s: float) -> str | None:
+    try:
+        return _opener.ask(step, path, timeout_s)
+    except Crashed as crashed:
+        library = "ONNX Runtime" if step == "start" else "the checker of onnx"
+        raise ModelError(
+            f"{path}: a damaged model: {library} {crashed} when it reads it", hint=_AGAIN
+        ) from None
+
+
+def _against(checked: str) -> Refusal:
+    """What the checker says, in plain words where they are known."""
+    twice = _TWICE.search(checked)
+    if twice is not None:
+        return Refusal(
+            f'two of its weights (initializers) are called "{twice[1]}"',
+            "remove one of them from model.graph.initializer and save it, or export it again",
+        )
+    return Refusal(f"expected a valid ONNX model, the checker says: {shortened(checked)}", _AGAIN)
