@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import profiler
-from profiler import fingerprint, own_metric, raw, replies
+from profiler import fingerprint, own_metric, raw, reading, replies
 from profiler.analysis import across
 from profiler.errors import (
     EnvironmentMissing,
@@ -35,7 +35,7 @@ from profiler.planning import Known, go_on, make_plan, recipes
 from profiler.prepare import Prepared, input_hashes, prepare
 from profiler.progress import Progress, Silent
 from profiler.results import Results
-from profiler.schema.codec import decode, encode
+from profiler.schema.codec import encode
 from profiler.schema.files import find_target, study_hash
 from profiler.schema.plan import Group, Plan
 from profiler.schema.study import Study
@@ -43,7 +43,7 @@ from profiler.schema.target import Target, shareable
 from profiler.schema.variant import AUTO
 from profiler.schema.wire import Block, Job, Repetition, RoundRequest
 from profiler.session import Session, open_session
-from profiler.store import Store, incoming
+from profiler.store import PLAN, Store, incoming
 from profiler.stress import visit
 from profiler.units import counted
 
@@ -149,7 +149,7 @@ class Campaign:
                 self.progress.note(f"{name}: {error.message}")
             missing = {name: unavailable(error) for name, error in fleet.missing.items()}
             plan = self._plan(prepared, {**fleet.facts(), **missing})
-            self.store.write_json("plan.json", encode(plan))
+            self.store.write_json(PLAN, encode(plan))
             if not plan.groups:
                 first = plan.exclusions[0]
                 raise InputError(
@@ -177,18 +177,23 @@ class Campaign:
 
     def _to_do(self, name: str) -> bool:
         """Whether a target of a folder that is gone on with may get another row."""
-        plan = self.store.read_json("plan.json")
+        plan = self._planned()
         return plan is not None and (self.study.stress is not None or not all(
             GroupState(group, self.study, self.store).stopped
-            for group in decode(Plan, plan).groups if group.target == name
+            for group in plan.groups if group.target == name
         ))  # fmt: skip
+
+    def _planned(self) -> Optional[Plan]:
+        """What an earlier run planned here."""
+        plan = self.store.read_json(PLAN)
+        return None if plan is None else reading.decoded(Plan, plan, self.store.folder / PLAN)
 
     def _unlike(self, name: str, session: Session) -> Optional[UnlikeError]:
         """Why another round of this target can't stand beside those that are recorded."""
         rounds = [r for r in self.store.rows() if r["kind"] == "round" and r["target"] == name]
         if not rounds:
             return None
-        before = self.store.read_json(f"facts/{rounds[-1]['facts']}.json") or {}
+        before = self.store.facts(rounds[-1]["facts"])
         for fact, there, here in across.differing_facts(before, session.facts, merging=True):
             return UnlikeError(
                 f"{name}: {fact} is {across.short(here)} now, {across.short(there)} in the rounds"
@@ -241,9 +246,9 @@ class Campaign:
         )
         sizes = {key: artifact.bytes for key, artifact in prepared.artifacts.items()}
         plan = make_plan(self.study, tuple(self.targets.values()), known, sizes)
-        before = self.store.read_json("plan.json")
+        before = self._planned()
         begun = {row["target"] for row in self.store.rows() if row["kind"] == "round"}
-        return plan if before is None else go_on(plan, decode(Plan, before), begun)
+        return plan if before is None else go_on(plan, before, begun)
 
     def _measure(
         self, group: Group, prepared: Prepared, session: Session, progress: Progress

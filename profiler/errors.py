@@ -5,7 +5,8 @@ ProfilerError
 │   ├── StudyError        a study or target file (file, key, expected, got)
 │   ├── DataError         an evaluation set
 │   ├── ModelError        a model file or model source
-│   └── ResultsError      a results folder
+│   ├── ResultsError      a results folder
+│   └── DecodeError       (in schema.codec) a value of any of these that does not fit
 ├── VariantError          a variant can't be made: becomes a row with its reason
 ├── WorkerError           the device answered: it failed
 │   └── UnlikeError       exit 2: its rounds don't go with those recorded
@@ -13,6 +14,8 @@ ProfilerError
 │   └── TransientError    trying again may help
 ├── EnvironmentMissing    a target's packages can't be had: its trials are excluded
 └── Interrupted           exit 130: stopped by the user, resumable
+
+Python 3.9 source, stdlib only: travels to devices.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from profiler import reading
 from profiler.analysis import across
 from profiler.analysis.explain import Case, Diagnosis, Setting, diagnose
 from profiler.analysis.explain_compare import Difference, differences
@@ -35,6 +36,7 @@ from profiler.schema.plan import Trial
 from profiler.schema.target import Target
 from profiler.schema.wire import Trace, TraceRequest
 from profiler.session import TRACE_BYTES, Session, open_session
+from profiler.sources.inspect import external_tensors
 from profiler.store import unfinished, write_atomic, writing
 
 EVENTS = 40_000
@@ -115,20 +117,24 @@ def explain(
 
 
 def _place(results: Results, trial: str) -> Path:
+    return results.folder / _name(trial, ".json")
+
+
+def _name(trial: str, suffix: str) -> str:
     # Names hold no '~', so two trials never share a file.
-    return results.folder / "traces" / f"{trial.replace('/', '~')}.json"
+    return f"traces/{trial.replace('/', '~')}{suffix}"
 
 
 def _meta(results: Results, trial: Trial) -> Optional[dict[str, Any]]:
     """What is known of a stored trace, if it is whole and of this very artifact."""
     place = _place(results, trial.id)
     try:
-        meta: dict[str, Any] = json.loads(place.with_suffix(".meta.json").read_text())
+        meta = reading.json_of(results.folder, _name(trial.id, ".meta.json"))
         artifact = results.prepared.artifacts[(trial.model, trial.variant)].sha
         return meta if place.is_file() and meta["artifact"] == artifact else None
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, KeyError, ResultsError) as error:
         raise ResultsError(
             f"{place.with_suffix('.meta.json')}: can't be read ({error})",
             hint="trace again: profiler explain --fresh",
@@ -139,8 +145,9 @@ def _trace(
     results: Results, trials: Iterable[Trial], *, fresh: bool, progress: Progress, allow: Allow
 ) -> None:
     wanted = [t for t in trials if fresh or _meta(results, t) is None]
-    with writing(results.folder / "traces"):
-        (results.folder / "traces").mkdir(exist_ok=True)
+    place = reading.inside(results.folder, "traces")  # a link would have us write elsewhere
+    with writing(place):
+        place.mkdir(exist_ok=True)
     targets = {}
     for name in dict.fromkeys(t.target for t in wanted):
         mine = [t for t in wanted if t.target == name]
@@ -218,8 +225,8 @@ def _never(source: str) -> None:
 def _trace_one(results: Results, trial: Trial, target: Target, session: Session) -> None:
     prepared = results.prepared
     job = make_job(trial, target, prepared, results.study)
-    session.stage(prepared.files(results.folder, [job]))
     nodes = sum(_graph(results, trial).values())
+    session.stage(prepared.files(results.folder, [job]))
     queries = max(LEAST_QUERIES, min(MOST_QUERIES, EVENTS // max(1, nodes)))
     found = session.trace(TraceRequest(job=job, queries=queries))
     if found.blob is None:
@@ -243,11 +250,19 @@ def _graph(results: Results, trial: Trial) -> Mapping[str, int]:
     import onnx
 
     artifact = results.prepared.artifacts[(trial.model, trial.variant)]
-    path = results.folder / artifact.path
+    path = results.prepared.file(results.folder, artifact.sha)
     try:
         model = onnx.load(path, load_external_data=False)
+        named = {e.value for t in external_tensors(model) for e in t.external_data
+                 if e.key == "location"}  # fmt: skip
     except Exception as error:  # protobuf and the operating system raise many kinds
         raise ResultsError(f"{path}: can't be read ({error})") from None
+    if strange := sorted(named - {*artifact.data}):
+        raise ResultsError(
+            f"{path}: takes its weights from {show(strange[0])}, which is not beside it in the"
+            " results folder",
+            hint="explain reads a model's weights from the results folder only",
+        )
     return Counter(node.op_type for node in model.graph.node)
 
 
@@ -264,7 +279,11 @@ def _read(results: Results, trial: Trial) -> _Read:
     place = _place(results, trial.id)
     try:
         record = decode(Trace, meta["record"])
-        profile = parse(place.read_bytes(), record.queries, record.plain_ns)
+        profile = parse(
+            reading.bytes_of(results.folder, _name(trial.id, ".json")),
+            record.queries,
+            record.plain_ns,
+        )
     except (DecodeError, KeyError, ResultsError, OSError) as error:
         raise ResultsError(
             f"{place}: can't be used ({error})", hint="trace again: profiler explain --fresh"

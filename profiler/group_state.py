@@ -38,7 +38,7 @@ class GroupState:
         for row in store.rows():
             if row["kind"] == "round" and row["group"] == group.index:
                 repetitions = tuple(decode(Repetition, r) for r in row["repetitions"])
-                timings = raw.read(store.folder / row["raw"])
+                timings = raw.read(store.folder, row["raw"])
                 self.add(repetitions, timings, row["elapsed_s"])
 
     def active(self) -> list[str]:

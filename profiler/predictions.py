@@ -11,7 +11,7 @@ from profiler.analysis.accuracy import Accuracy
 from profiler.analysis.once import once
 from profiler.analysis.samples import Samples
 from profiler.errors import InputError
-from profiler.prepare import Evaluation
+from profiler.schema.recorded import Evaluation
 from profiler.schema.study import Study
 from profiler.store import read_array
 

@@ -10,14 +10,16 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Optional
 
-from profiler.errors import ProfilerError, VariantError
+from profiler import reading
+from profiler.errors import ProfilerError, ResultsError, VariantError
 from profiler.planning.dimensions import check_dimensions
 from profiler.progress import Progress
 from profiler.schema.artifact import Artifact, symbolic
-from profiler.schema.codec import decode, encode
+from profiler.schema.codec import encode
+from profiler.schema.recorded import Evaluation, Recorded
 from profiler.schema.study import ModelSpec, Study
 from profiler.schema.variant import VariantSpec
 from profiler.schema.wire import Job
@@ -30,29 +32,6 @@ if TYPE_CHECKING:
 PARITY_ROWS = 64
 SYNTHETIC_QUERIES = 64
 SYNTHETIC_BYTES = 64 * 2**20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """What accuracy is derived from later. Blobs lie in the results folder's `outputs`."""
-
-    labels: Optional[str]
-    """sha of the labels of the predicted rows, in their order; None: only agreement is known"""
-    rows: int
-    """rows to evaluate; predictions hold the confirmation rows after them"""
-    task: str
-    classes: Optional[int]
-    output: Optional[str]
-    data: str
-    """sha of the data file's content"""
-    numbers: str
-    """sha of the predicted rows' numbers in the data file, counted from 0"""
-    slices: dict[str, str] = field(default_factory=dict)
-    """slice column -> sha of its values as text"""
-    pairs: dict[str, str] = field(default_factory=dict)
-    """embedding with scored pairs: sha of pairs and of similarity"""
-    text: Optional[str] = None
-    """sha of the predicted rows' text, kept where [stress] perturbs it"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +63,22 @@ class Prepared:
         return next((a.data for a in self.artifacts.values() if a.sha == sha), ())
 
     def file(self, folder: Path, sha: str) -> Path:
-        """Where the blob `sha` lies in the results folder."""
+        """Where the blob `sha` lies in the results folder. Raises ResultsError.
+
+        What it names is copied to devices, so it is a regular file within the folder.
+        """
+        name = f"outputs/{sha}.npy"
         for artifact in self.artifacts.values():
             if artifact.sha == sha:
-                return folder / artifact.path
+                name = artifact.path
+                break
             if sha in artifact.data:
-                return (folder / artifact.path).with_name(sha)
-        return folder / "outputs" / f"{sha}.npy"
+                name = str(PurePosixPath(artifact.path).with_name(sha))
+                break
+        try:
+            return reading.regular(folder, name)
+        except FileNotFoundError:
+            raise ResultsError(f"{folder / name}: is missing", hint=reading.DAMAGED) from None
 
     def files(self, folder: Path, jobs: Iterable[Job]) -> list[Path]:
         """Everything that must be on a device before it can do `jobs`."""
@@ -156,7 +144,7 @@ def prepare(study: Study, store: Store, cache: Path, progress: Progress) -> Prep
     """Read the data, export the baselines, make the variants; or read back what was made."""
     recorded = store.read_json(ARTIFACTS)
     if recorded is not None:
-        return recall(recorded)
+        return recall(recorded, store.folder / ARTIFACTS)
     made = _make(study, store, cache, progress)
     store.write_json(
         ARTIFACTS,
@@ -171,16 +159,15 @@ def prepare(study: Study, store: Store, cache: Path, progress: Progress) -> Prep
     return made
 
 
-def recall(recorded: dict[str, Any]) -> Prepared:
-    """What an earlier run prepared, from its artifacts.json."""
-    artifacts = [decode(Artifact, a) for a in recorded["artifacts"]]
-    evaluation = recorded["evaluation"]
+def recall(held: dict[str, Any], where: object) -> Prepared:
+    """What an earlier run prepared, from its artifacts.json at `where`. Raises ResultsError."""
+    recorded = reading.decoded(Recorded, held, where)
     return Prepared(
-        artifacts={(a.model, a.variant): a for a in artifacts},
-        failed={(model, variant): reason for model, variant, reason in recorded["failed"]},
-        inputs=recorded["inputs"],
-        fixed_batch=recorded["fixed_batch"],
-        evaluation=None if evaluation is None else decode(Evaluation, evaluation),
+        artifacts={(a.model, a.variant): a for a in recorded.artifacts},
+        failed={(model, variant): reason for model, variant, reason in recorded.failed},
+        inputs=recorded.inputs,
+        fixed_batch=recorded.fixed_batch,
+        evaluation=recorded.evaluation,
     )
 
 

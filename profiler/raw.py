@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from profiler import reading
 from profiler.errors import ResultsError
 from profiler.schema.wire import Block
 from profiler.store import write_atomic
@@ -15,6 +16,7 @@ from profiler.store import write_atomic
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 
     Times = npt.NDArray[np.int64]
 
@@ -63,25 +65,24 @@ def write(path: Path, timings: Mapping[str, tuple[Sequence[Block], Timings]]) ->
     write_atomic(path, buffer.getvalue())
 
 
-def read(path: Path) -> dict[str, Timings]:
-    """Trial -> its timings. Raises ResultsError."""
+def read(folder: Path, name: str) -> dict[str, Timings]:
+    """Trial -> its timings, from the file `name` of a results folder. Raises ResultsError."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    path = folder / name
     try:
-        table = pq.read_table(path, read_dictionary=["trial"])
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ResultsError(f"{path}: raw latencies can't be read ({error})") from None
+        table = pq.read_table(reading.regular(folder, name), read_dictionary=["trial"])
+    except (OSError, pa.ArrowException) as error:
+        raise ResultsError(
+            f"{path}: raw latencies can't be read ({error})", hint=reading.DAMAGED
+        ) from None
+    _check_columns(table, path)
     column = table["trial"].combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0)
     codes, names = column.indices.to_numpy(), column.dictionary.to_pylist()
-    if "service_ns" not in table.column_names:
-        raise ResultsError(
-            f"{path}: has no column service_ns: it was written by another version of profiler",
-            hint="measure again with --output NEW_FOLDER",
-        )
     if not names:  # every trial failed
         return {}
     # Sorted once, whatever the number of trials; the order within a trial stays.
@@ -96,6 +97,25 @@ def read(path: Path) -> dict[str, Timings]:
         name: Timings(latencies=own, services=_whole(services))
         for name, own, services in zip(names, np.split(latencies, ends), served, strict=True)
     }
+
+
+def _check_columns(table: pa.Table, path: Path) -> None:
+    """Raise ResultsError where a column that is read is not there, of another type, or empty."""
+    import pyarrow as pa
+
+    for name in ("trial", "latency_ns", "service_ns"):
+        if name not in table.column_names:
+            hint = "another version of profiler wrote it: measure again with --output NEW_FOLDER"
+            raise ResultsError(f"{path}: has no column {name}", hint=hint)
+        kind, named = table.schema.field(name).type, name == "trial"
+        fits = pa.types.is_dictionary(kind) if named else pa.types.is_integer(kind)
+        if not fits or (named and not pa.types.is_string(kind.value_type)):
+            expected = "text" if named else "whole numbers"
+            text = f"{path}: column {name}: expected {expected}, got {kind}"
+            raise ResultsError(text, hint=reading.DAMAGED)
+        if name != "service_ns" and table[name].null_count:
+            text = f"{path}: column {name}: has rows without a value"
+            raise ResultsError(text, hint=reading.DAMAGED)
 
 
 def _whole(served: npt.NDArray[Any] | None) -> Times | None:

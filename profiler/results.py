@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from profiler import own_metric, predictions, raw
+from profiler import own_metric, predictions, reading, record
 from profiler.analysis import (
     across,
     cost,
@@ -31,12 +31,10 @@ from profiler.analysis.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
 from profiler.planning import recipes
 from profiler.prepare import Prepared, recall
-from profiler.schema.codec import decode
 from profiler.schema.plan import Plan, Trial
 from profiler.schema.study import Slo, Study
 from profiler.schema.target import Target
-from profiler.schema.wire import Repetition
-from profiler.store import ARTIFACTS, Store, read_array
+from profiler.store import ARTIFACTS, META, PLAN, Store, read_array
 from profiler.stress.read import Stress, read
 
 if TYPE_CHECKING:
@@ -52,17 +50,25 @@ class Results:
         self.folder = store.folder
         self.meta = store.meta()
         self._store = store
-        self.study = decode(Study, self.meta["study"])
-        self.targets = {t["name"]: decode(Target, t) for t in self.meta["targets"]}
-        plan = store.read_json("plan.json")
+        where = self.folder / META
+        self.study = reading.decoded(Study, self.meta["study"], where, "study")
+        targets = (
+            reading.decoded(Target, held, where, f"targets[{number}]")
+            for number, held in enumerate(self.meta["targets"])
+        )
+        self.targets = {target.name: target for target in targets}
+        plan = store.read_json(PLAN)
         if plan is None:
             raise ResultsError(
                 f"{self.folder}: nothing was measured yet", hint="give the `run` command again"
             )
-        self.plan = decode(Plan, plan)
+        self.plan = reading.decoded(Plan, plan, self.folder / PLAN)
         self.wall_meter: dict[str, float] = {}
         """trial -> joules a query from the user's own meter; set before anything is read"""
-        self.prepared: Prepared = recall(store.read_json(ARTIFACTS) or {})
+        recorded = store.read_json(ARTIFACTS)
+        if recorded is None:
+            raise ResultsError(f"{self.folder / ARTIFACTS}: is missing", hint=reading.DAMAGED)
+        self.prepared: Prepared = recall(recorded, self.folder / ARTIFACTS)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -81,16 +87,7 @@ class Results:
     @cached_property
     def samples(self) -> dict[str, samples.Samples]:
         """Trial id -> its repetitions with their latencies."""
-        records = []
-        for row in self.rounds:
-            timings = raw.read(self.folder / row["raw"])
-            for plain in row["repetitions"]:
-                repetition = decode(Repetition, plain)
-                times = timings.get(repetition.trial)
-                latencies = None if times is None else times.latencies
-                services = None if times is None else times.services
-                records.append((row["group"], repetition, latencies, services))
-        return samples.gather(records)
+        return record.gather(self.rounds, self.folder)
 
     @property
     def adaptive(self) -> bool:
@@ -115,10 +112,7 @@ class Results:
 
     @cached_property
     def _facts(self) -> dict[str, dict[str, Any]]:
-        last = {row["target"]: row["facts"] for row in self.rounds}
-        names = dict.fromkeys(last.values())
-        known = {name: self._store.read_json(f"facts/{name}.json") or {} for name in names}
-        return {target: known[name] for target, name in last.items()}
+        return record.facts(self.rounds, self._store)
 
     def facts(self) -> dict[str, dict[str, Any]]:
         """Target -> what its worker found in the last round."""

@@ -26,12 +26,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
+from profiler import reading
 from profiler.errors import ResultsError
+from profiler.schema.codec import encode, show
+from profiler.schema.outside import is_sha
+from profiler.schema.recorded import Meta
 from profiler.schema.wire import SCHEMA_VERSION
 
 _PIECE_BYTES = 4 * 2**20
 _UNFINISHED = ".part"
-META, ARTIFACTS, ROWS = "meta.json", "artifacts.json", "rows.jsonl"
+META, ARTIFACTS, PLAN, ROWS = "meta.json", "artifacts.json", "plan.json", "rows.jsonl"
 LOCK = "lock"
 FOLDERS = ("facts", "raw", "outputs", "artifacts")
 
@@ -150,18 +154,33 @@ def read_array(folder: Path, sha: str) -> Any:
     """An array that was kept in a results folder. Raises ResultsError."""
     import numpy as np
 
-    path = folder / "outputs" / f"{sha}.npy"
+    path = _named(folder, "outputs", sha, ".npy")
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != sha:
-            raise ResultsError(
-                f"{path}: damaged: its content has the hash {found}",
-                hint="restore the file from a copy, or measure again with --output NEW_FOLDER",
-            )
         return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: can't be read ({error})") from None
+    except Exception as error:  # a header may hold anything, and numpy evaluates it
+        raise ResultsError(f"{path}: can't be read ({error})", hint=reading.DAMAGED) from None
+
+
+def _named(folder: Path, kind: str, sha: str, suffix: str) -> Path:
+    """A file of the folder that is named by its content, and has it. Raises ResultsError."""
+    if not is_sha(sha):  # it becomes part of a path
+        raise ResultsError(
+            f"{folder}: {kind}: expected a SHA-256 (64 hex digits), got {show(sha)}",
+            hint=reading.DAMAGED,
+        )
+    name = f"{kind}/{sha}{suffix}"
+    try:
+        with reading.regular(folder, name).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ResultsError(
+            f"{folder / name}: can't be read ({error.strerror})", hint=reading.DAMAGED
+        ) from None
+    if found != sha:
+        raise ResultsError(
+            f"{folder / name}: damaged: its content has the hash {found}", hint=reading.DAMAGED
+        )
+    return folder / name
 
 
 class Store:
@@ -277,36 +296,31 @@ class Store:
         """Study, targets, fingerprint. Raises ResultsError for a folder we can't read."""
         path = self.folder / META
         try:
-            meta: dict[str, Any] = _table(json.loads(path.read_text()))
+            meta = reading.json_of(self.folder, META)
         except FileNotFoundError:
             raise ResultsError(
                 f"{self.folder}: not a results folder (no {META})",
                 hint="give the folder that `profiler run` printed",
             ) from None
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{path}: can't be read ({error})") from None
-        if meta.get("schema_version") != SCHEMA_VERSION:
-            raise ResultsError(
-                f"{path}: schema_version: expected {SCHEMA_VERSION},"
-                f" got {meta.get('schema_version')}",
-                hint="read it with the version of profiler that wrote it"
-                f" ({meta.get('profiler', 'unknown')}), or measure again with --output NEW_FOLDER",
-            )
-        return meta
+        _check_version(
+            meta,
+            path,
+            "read it with the version of profiler that wrote it"
+            f" ({meta.get('profiler', 'unknown')}), or measure again with --output NEW_FOLDER",
+        )
+        rest = {key: value for key, value in meta.items() if key != "schema_version"}
+        return {"schema_version": SCHEMA_VERSION, **encode(reading.decoded(Meta, rest, path))}
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file of the folder atomically."""
         write_atomic(self.folder / name, json.dumps(value, indent=1).encode())
 
-    def read_json(self, name: str) -> Optional[Any]:
+    def read_json(self, name: str) -> Optional[dict[str, Any]]:
         """A JSON file of the folder, or None when it was not written yet."""
-        path = self.folder / name
         try:
-            return json.loads(path.read_text())
+            return reading.json_of(self.folder, name)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{path}: can't be read ({error})") from None
 
     def add_facts(self, facts: dict[str, Any]) -> str:
         """Keep facts by content; returns their name."""
@@ -316,6 +330,11 @@ class Store:
         if not path.exists():
             write_atomic(path, data)
         return name
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """Facts that were kept, by their content. Raises ResultsError."""
+        path = _named(self.folder, "facts", name, ".json")
+        return reading.json_of(self.folder, f"facts/{path.name}")
 
     def append(self, row: dict[str, Any]) -> None:
         """Append one row and sync it. After a failure the file is as it was before."""
@@ -334,33 +353,27 @@ class Store:
 
     def rows(self) -> list[dict[str, Any]]:
         """All rows, in the order of writing; a torn last line is not one."""
-        path = self.folder / ROWS
-        if not path.exists():
+        try:
+            data = reading.bytes_of(self.folder, ROWS)
+        except FileNotFoundError:
             return []
         rows = []
-        data = path.read_bytes()
-        for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
+        for number, line in enumerate(data[: data.rfind(b"\n") + 1].split(b"\n")[:-1], 1):
+            where = f"{self.folder / ROWS}: line {number}"
             try:
-                row = _table(json.loads(line))
-            except ValueError:
-                raise ResultsError(
-                    f"{path}: line {number} is damaged",
-                    hint="restore the file from a copy, or measure again with --output NEW_FOLDER",
-                ) from None
-            if row.get("schema_version") != SCHEMA_VERSION:
-                raise ResultsError(
-                    f"{path}: line {number}: schema_version: expected {SCHEMA_VERSION},"
-                    f" got {row.get('schema_version')}"
-                )
+                row = reading.parse(line)
+            except ValueError as error:
+                raise ResultsError(f"{where} is damaged ({error})", hint=reading.DAMAGED) from None
+            _check_version(row, where)
             rows.append(row)
         return rows
 
 
-def _table(value: Any) -> dict[str, Any]:
-    """A JSON object as it is; ValueError for any other JSON, which none of our files holds here."""
-    if not isinstance(value, dict):
-        raise ValueError(f"expected a JSON object, got {type(value).__name__}")
-    return value
+def _check_version(held: dict[str, Any], where: object, hint: str = reading.DAMAGED) -> None:
+    found = held.get("schema_version")
+    if found != SCHEMA_VERSION or isinstance(found, bool):
+        text = f"{where}: schema_version: expected {SCHEMA_VERSION}, got {show(found)}"
+        raise ResultsError(text, hint=hint)
 
 
 def _changes(found: dict[str, Any], meta: dict[str, Any]) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 import profiler
 from profiler import raw
 from profiler.planning import Known, make_plan
-from profiler.prepare import Evaluation
 from profiler.schema.artifact import Artifact, Tensor
 from profiler.schema.codec import decode, encode
+from profiler.schema.recorded import Evaluation
 from profiler.schema.study import Study
 from profiler.schema.target import Target
 from profiler.schema.wire import SCHEMA_VERSION, Block, Memory, Repetition

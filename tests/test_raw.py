@@ -10,7 +10,7 @@ def test_what_is_written_comes_back(tmp_path):
     times = raw.Timings(latencies=np.array([5, 7], np.int64))
     block = Block(position=3, queries=2, wall_ns=12, cpu_ns=12)
     raw.write(tmp_path / "a.parquet", {"t": ([block], times)})
-    found = raw.read(tmp_path / "a.parquet")
+    found = raw.read(tmp_path, "a.parquet")
     assert list(found) == ["t"]
     assert found["t"].latencies.tolist() == [5, 7]
     assert found["t"].services is None
@@ -18,4 +18,4 @@ def test_what_is_written_comes_back(tmp_path):
 
 def test_a_round_of_which_every_trial_failed_has_no_timings(tmp_path):
     raw.write(tmp_path / "a.parquet", {})
-    assert raw.read(tmp_path / "a.parquet") == {}
+    assert raw.read(tmp_path, "a.parquet") == {}

@@ -19,18 +19,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, Optional, TypeVar, Union
 from unicodedata import category
 
+from profiler.errors import InputError
+
 T = TypeVar("T")
 
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _LONGEST_WORD = 200
 
 
-class DecodeError(ValueError):
+class DecodeError(InputError, ValueError):
     """A value that does not fit. `path` is the dotted key, e.g. 'models[0].onnx'."""
 
     def __init__(self, path: str, expected: str, got: object, hint: Optional[str] = None) -> None:
-        self.path, self.expected, self.got, self.hint = path, expected, got, hint
-        super().__init__(f"{path or 'the file'}: expected {expected}, got {show(got)}")
+        self.path, self.expected, self.got = path, expected, got
+        super().__init__(f"{path or 'the file'}: expected {expected}, got {show(got)}", hint=hint)
 
 
 def show(value: object) -> str:

@@ -19,7 +19,8 @@ _SCHEMA = ("codec.py", "lines.py", "outside.py", "wire.py")
 
 def sources() -> dict[str, Path]:
     """Archive name -> file, sorted: everything that travels to a device."""
-    files = {f"profiler/schema/{name}": _PACKAGE / "schema" / name for name in _SCHEMA}
+    files = {"profiler/errors.py": _PACKAGE / "errors.py"}
+    files |= {f"profiler/schema/{name}": _PACKAGE / "schema" / name for name in _SCHEMA}
     for path in (_PACKAGE / "worker").rglob("*.py"):
         files[f"profiler/{path.relative_to(_PACKAGE).as_posix()}"] = path
     return dict(sorted(files.items()))

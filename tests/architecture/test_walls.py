@@ -13,12 +13,12 @@ PACKAGE = ROOT / "profiler"
 LEVELS = {
     "errors": 0, "units": 0, "places": 0,
     "schema": 1,
-    "statistics": 2, "worker": 2, "progress": 2,
+    "statistics": 2, "worker": 2, "progress": 2, "reading": 2,
     "planning": 3, "sources": 3, "data": 3, "analysis": 3, "transport": 3, "demo": 3,
     "replies": 3,
     "variants": 4, "session": 4, "store": 4, "own_metric": 4,
     "raw": 5, "prepare": 5, "report": 5, "fingerprint": 5, "single": 5, "fleet": 5, "wall_meter": 5,
-    "jobs": 6, "stress": 6, "group_state": 6, "predictions": 6,
+    "jobs": 6, "record": 6, "stress": 6, "group_state": 6, "predictions": 6,
     "results": 7,
     "campaign": 8, "explain": 8, "brief": 8, "console": 8,
     "commands": 9,
@@ -110,7 +110,10 @@ def test_travelling_schema_is_stdlib_only() -> None:
     for name in ("codec", "lines", "outside", "wire"):
         for module in imported(PACKAGE / "schema" / f"{name}.py"):
             top = module.split(".")[0]
-            assert top in sys.stdlib_module_names or module.startswith("profiler.schema.")
+            ours = module == "profiler.errors" or module.startswith("profiler.schema.")
+            assert top in sys.stdlib_module_names or ours
+    for module in imported(PACKAGE / "errors.py"):
+        assert module.split(".")[0] in sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("folder", ["profiler", "tests"])
