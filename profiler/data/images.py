@@ -134,7 +134,7 @@ def _decoded(files: list[Path], spec: ImageSpec) -> Array:
         try:
             with Image.open(file, formats=(SUFFIXES[file.suffix.lower()],)) as picture:
                 made[row] = prepared(picture, spec, Image)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except Exception as error:  # Pillow raises whatever a damaged file leads its decoder to
             raise DataError(
                 f"{file}: not a readable picture: {error}",
                 hint="write or copy the file again, or remove it",
@@ -152,6 +152,8 @@ def prepared(picture: Any, spec: ImageSpec, pillow: Any) -> Array:
     else:
         short, long = sorted(picture.size)
         far = int(spec.resize * long / short)
+        if far * spec.resize > (pillow.MAX_IMAGE_PIXELS or far * spec.resize):
+            raise ValueError(f"resized to {spec.resize} it would be {far} pixels long")
         wide = picture.width >= picture.height
         picture = picture.resize((far, spec.resize) if wide else (spec.resize, far), method)
         left, top = round((picture.width - width) / 2), round((picture.height - height) / 2)

@@ -9,7 +9,7 @@ import numpy as np
 from profiler.data.mapped import chunks
 from profiler.errors import DataError
 from profiler.schema.artifact import Artifact, Tensor
-from profiler.schema.data import IGNORED, DataSpec
+from profiler.schema.data import IGNORED, MOST_CLASSES, DataSpec
 
 Array = np.ndarray[Any, Any]
 
@@ -32,11 +32,11 @@ def check_each(spec: DataSpec, column: Array, where: str) -> Array:
             hint=f"pad all rows to one length with {spec.ignored}",
         )
     counted = column != spec.ignored
-    top = len(spec.tags) or spec.classes or np.inf
+    top = len(spec.tags) or spec.classes or MOST_CLASSES
     bad = counted & ((column != np.floor(column)) | (column < 0) | (column >= top))
     if bad.any():
         row, token = np.argwhere(bad)[0]
-        least = "0 or more" if top == np.inf else f"0 to {top - 1}"
+        least = f"0 to {top - 1}"
         raise DataError(
             f"{where}: row {row} has {column[row, token]} for token {token}, expected whole "
             f"numbers of {least}, or {spec.ignored} for tokens that don't count",
@@ -57,7 +57,7 @@ def _check_masks(spec: DataSpec, column: Array, where: str) -> Array:
             f"{column.dtype} {list(column.shape)}",
             hint="save the masks as integers, one class number a pixel",
         )
-    top, some = spec.classes or np.inf, False
+    top, some = spec.classes or MOST_CLASSES, False
     for piece in chunks(column):
         part = column[piece]
         counted = part != spec.ignored
@@ -65,7 +65,7 @@ def _check_masks(spec: DataSpec, column: Array, where: str) -> Array:
         bad = counted & ((part < 0) | (part >= top))
         if bad.any():
             row, y, x = np.argwhere(bad)[0]
-            least = "0 or more" if top == np.inf else f"0 to {top - 1}"
+            least = f"0 to {top - 1}"
             raise DataError(
                 f"{where}: row {piece.start + row} has {part[row, y, x]} at {y}, {x}, expected "
                 f"{least}, or {spec.ignored} for pixels that don't count",
@@ -85,7 +85,7 @@ def _check_boxes(spec: DataSpec, column: Array, where: str) -> Array:
         )
     labels = column.astype(np.float64)
     names, counted = labels[..., 4], labels[..., 4] != spec.ignored
-    top = spec.classes or np.inf
+    top = spec.classes or MOST_CLASSES
     for bad, expected in (
         (counted & ((names != np.floor(names)) | (names < 0) | (names >= top)),
          f"a class from 0{'' if spec.classes is None else f' to {spec.classes - 1}'}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable
@@ -10,9 +11,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from profiler.data.bounds import check_file, check_room
 from profiler.data.images import is_image_folder, load_images
 from profiler.errors import DataError
-from profiler.schema.codec import nearest
+from profiler.schema.codec import nearest, printable
 from profiler.schema.data import DataSpec
 
 Array = np.ndarray[Any, Any]
@@ -74,10 +76,14 @@ def load_columns(spec: DataSpec, folder: Path) -> dict[str, Array]:
             f"{path}: data.file: expected a data file, got no such file",
             hint="the path is relative to the study file",
         )
+    if reader is not _npy_folder:
+        check_file(path, "data.file")
     try:
         columns = reader(path, spec)
     except OSError as error:
-        raise DataError(f"{path}: can't be read ({error.strerror or error})") from None
+        raise DataError(f"{path}: can't be read ({error.strerror or _line(error)})") from None
+    except MemoryError:
+        raise DataError(f"{path}: its columns take more memory than there is") from None
     _check_lengths(path, columns)
     return columns
 
@@ -90,7 +96,7 @@ def _select(path: Path, spec: DataSpec, known: Iterable[str]) -> list[str]:
         if column not in names:
             raise DataError(
                 f'{path}: {key}: expected a column called "{column}", the file has '
-                f"{', '.join(names) or 'no columns'}",
+                f"{printable(', '.join(names)[:500]) or 'no columns'}",
                 hint=nearest(column, names) or "name one of these",
             )
     return list(wanted) if spec.inputs or spec.text is not None else names
@@ -105,8 +111,9 @@ def _npz(path: Path, spec: DataSpec) -> dict[str, Array]:
 def _archive(path: Path, file: BinaryIO, spec: DataSpec) -> dict[str, Array]:
     try:
         archive = np.load(file, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile):
-        # numpy takes whatever is neither zip nor npy for a pickle, which may run code.
+    except Exception:
+        # numpy takes whatever is neither zip nor npy for a pickle, which may run code; and a
+        # damaged archive makes it, and zipfile, raise whatever the bytes lead to.
         raise DataError(
             f"{path}: expected a .npz archive of arrays, got something else (pickles are refused)",
             hint="write it with np.savez(file, images=..., labels=...)",
@@ -120,8 +127,12 @@ def _archive(path: Path, file: BinaryIO, spec: DataSpec) -> dict[str, Array]:
     with archive:
         for name in _select(path, spec, archive.files):
             try:
+                assert archive.zip is not None
+                _check_member(path, archive.zip, name)
                 columns[name] = archive[name]
-            except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            except DataError:
+                raise
+            except Exception as error:  # of numpy, zipfile, zlib or the header's own parser
                 if "allow_pickle" in str(error):
                     raise DataError(
                         f'{path}: column "{name}": expected an array of numbers or text, got '
@@ -135,14 +146,36 @@ def _archive(path: Path, file: BinaryIO, spec: DataSpec) -> dict[str, Array]:
     return columns
 
 
+def _check_member(path: Path, archive: zipfile.ZipFile, name: str) -> None:
+    """Raise DataError for a header that promises more than its member or the memory holds."""
+    member = name if name in archive.namelist() else f"{name}.npy"
+    info = archive.getinfo(member)
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }.get(version)
+        if read is None:
+            return
+        shape, _, dtype = read(file)
+    size = math.prod(shape) * dtype.itemsize
+    if size > info.file_size and not dtype.hasobject:
+        raise ValueError("its header promises more than the member holds")
+    check_room(size, f'{path}: column "{name}"')
+
+
 def _npy_folder(path: Path, spec: DataSpec) -> dict[str, Array]:
     """One .npy file a column. They are mapped: no file is read as a whole."""
     files = {file.stem: file for file in sorted(path.glob("*.npy"))}
     columns = {}
     for name in _select(path, spec, files):
         try:
+            check_file(files[name], "data.file")
             columns[name] = np.load(files[name], mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
+        except (DataError, OSError):
+            raise
+        except Exception as error:  # whatever a damaged header leads to
             objects = "object" in str(error).lower()
             raise DataError(
                 f"{files[name]}: expected an array of numbers or text, got "
@@ -167,7 +200,9 @@ def _csv(path: Path, spec: DataSpec) -> dict[str, Array]:
             f"{path}: expected a header line and rows, got an empty file",
             hint="the first line names the columns",
         ) from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
+    except (DataError, OSError, MemoryError):
+        raise
+    except Exception as error:  # of its parser, or a warning that it cut lines
         raise DataError(f"{path}: not a readable CSV file: {_line(error)}") from None
     return _frame(path, frame)
 
@@ -178,19 +213,25 @@ def _parquet(path: Path, spec: DataSpec) -> dict[str, Array]:
     import pyarrow.parquet as pq
 
     try:
-        header = pq.read_schema(path).names
+        with pq.ParquetFile(path) as file:
+            rows, header = file.metadata.num_rows, file.schema_arrow.names
         columns = _select(path, spec, header)
+        if rows < 0:
+            raise pa.ArrowInvalid("its header promises fewer than no rows")
+        check_room(8 * rows * len(columns), str(path))
         frame = pd.read_parquet(path, columns=columns, engine="pyarrow")
-    except pa.ArrowException as error:
+        return _frame(path, frame)
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # pyarrow raises OSError, TypeError and more for damaged pages
         raise DataError(
             f"{path}: not a readable Parquet file: {_line(error)}",
             hint="write or copy the file again",
         ) from None
-    return _frame(path, frame)
 
 
 def _line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+    return printable(next(iter(str(error).splitlines()), type(error).__name__)[:200])
 
 
 def _frame(path: Path, frame: Any) -> dict[str, Array]:
@@ -207,10 +248,10 @@ def _frame(path: Path, frame: Any) -> dict[str, Array]:
             columns[str(name)] = _stacked(path, str(name), values)
         else:
             missing = series.isna().to_numpy()
-            columns[str(name)] = np.array(
-                ["" if gone else str(v) for v, gone in zip(values, missing, strict=True)],
-                dtype=np.str_,
-            )
+            texts = ["" if gone else str(v) for v, gone in zip(values, missing, strict=True)]
+            # As an array every row takes the room of the longest, at 4 bytes a character.
+            check_room(4 * len(texts) * max(map(len, texts), default=0), f'{path}: "{name}"')
+            columns[str(name)] = np.array(texts, dtype=np.str_)
     return columns
 
 
@@ -224,10 +265,18 @@ def _stacked(path: Path, name: str, values: Array) -> Array:
                 hint="pad or cut them to one length",
             )
     stacked = np.stack([np.asarray(v) for v in values])
-    if stacked.dtype.kind == "O":
-        # A list of lists arrives as an array of arrays.
-        return _stacked(path, name, np.array([np.stack(list(v)) for v in values]))
-    return stacked
+    if stacked.dtype.kind != "O":
+        return stacked
+    # A list of lists arrives as an array of arrays.
+    lists = [[np.shape(item) for item in value] for value in values]
+    for row, shapes in enumerate(lists):
+        if not shapes or () in shapes or len({*shapes, *lists[0]}) > 1:
+            raise DataError(
+                f'{path}: column "{name}": row {row} holds lists of unequal length, or values that '
+                "are no numbers",
+                hint="pad or cut them to one length, and leave no value out",
+            )
+    return _stacked(path, name, np.array([np.stack(list(v)) for v in values]))
 
 
 def _check_lengths(path: Path, columns: dict[str, Array]) -> None:

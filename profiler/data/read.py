@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from profiler.data import leakage
+from profiler.data.bounds import words
 from profiler.data.evaluation import Column, EvaluationSet, content_sha
 from profiler.data.images import completed
 from profiler.data.labels import check_each
@@ -17,7 +18,7 @@ from profiler.data.mapped import chunks, room_for
 from profiler.data.split import split
 from profiler.data.text import Tokenizer, texts
 from profiler.errors import DataError
-from profiler.schema.data import IGNORED, DataSpec
+from profiler.schema.data import IGNORED, MOST_CLASSES, DataSpec
 
 Array = np.ndarray[Any, Any]
 _SHOWN_ROWS = 5
@@ -47,9 +48,9 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
         _finite(value, f"{path}: data.inputs.{name}")
     labels = None if spec.labels is None else _labels(spec, columns[spec.labels], path)
     rows = len(next(iter(inputs.values())))
-    column = None if spec.split is None else columns[spec.split]
+    column = None if spec.split is None else words(columns[spec.split], f"{path}: data.split")
     grouped = spec.groups or spec.pairs  # the two rows of a pair belong together
-    groups = None if grouped is None else columns[grouped].astype(np.str_)
+    groups = None if grouped is None else words(columns[grouped], f"{path}: data.groups")
     parts = split(spec, column, rows, labels, seed, str(path), groups)
     if not spec.allow_duplicates:
         train = None if spec.train is None else _train(spec, inputs, folder)
@@ -154,7 +155,7 @@ def _slice(column: Array, where: str) -> Array:
             f"{'lists' if column.ndim != 1 else f'{len(np.unique(column))} values'}",
             hint="cut numbers into bins and save those as a column",
         )
-    return column.astype(np.str_)
+    return words(column, where)
 
 
 def _inputs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, Array]:
@@ -230,10 +231,11 @@ def _labels(spec: DataSpec, column: Array, path: Path) -> Array:
             f"{where}: expected one class number per row, got shape {list(column.shape)}",
             hint="turn one-hot rows into numbers with argmax(axis=1)",
         )
-    top = np.inf if spec.classes is None else spec.classes
+    top = MOST_CLASSES if spec.classes is None else spec.classes
     for bad, expected in (
         (column != np.floor(column), "whole numbers"),
-        ((column < 0) | (column >= top), _allowed(spec.classes)),
+        (column < 0, _allowed(spec.classes, "0 or more")),
+        (column >= top, _allowed(spec.classes, f"at most {MOST_CLASSES - 1}")),
     ):
         rows = np.flatnonzero(bad)
         if len(rows):
@@ -244,5 +246,5 @@ def _labels(spec: DataSpec, column: Array, path: Path) -> Array:
     return column.astype(np.int64)
 
 
-def _allowed(classes: int | None) -> str:
-    return "0 or more" if classes is None else f"0 to {classes - 1} (classes = {classes})"
+def _allowed(classes: int | None, otherwise: str) -> str:
+    return otherwise if classes is None else f"0 to {classes - 1} (classes = {classes})"

@@ -62,6 +62,12 @@ def split(
     are stratified for classification, or made of whole groups. Raises DataError when no row is
     left to evaluate, and for a group in two parts.
     """
+    if spec.evaluation_rows is not None and spec.evaluation_rows > rows:
+        raise DataError(
+            f"{file}: data.evaluation_rows: expected at most the file's {rows} rows, got "
+            f"{spec.evaluation_rows}",
+            hint="leave it out to use all rows",
+        )
     strata = labels if spec.task == "classification" else None
     everything = np.arange(rows, dtype=np.int64)
     if column is not None:

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from profiler.data.bounds import check_file
 from profiler.data.mapped import scratch
 from profiler.errors import DataError
-from profiler.schema.codec import nearest
+from profiler.schema.codec import nearest, show
 from profiler.schema.text import TextSpec, Tokens
 
 Array = np.ndarray[Any, Any]
@@ -82,6 +83,11 @@ class Tokenizer:
         named = self.spec.pad_token or config.get("pad_token")
         if isinstance(named, dict):
             named = named.get("content")
+        if named is not None and not isinstance(named, str):
+            raise DataError(
+                f"{self.path.with_name('tokenizer_config.json')}: pad_token: expected text, got "
+                f"{show(named)}"
+            )
         if named is None and own:
             return int(own["pad_id"])
         for token in (named,) if named else _COMMON:
@@ -107,7 +113,10 @@ class Tokenizer:
             self._tokenizer.enable_truncation(length, direction=self._cut_side)
         parts: dict[Tokens, list[Array]] = {"ids": [], "mask": [], "types": []}
         for row in rows:
-            encoding = self._tokenizer.encode(str(row))
+            try:
+                encoding = self._tokenizer.encode(str(row))
+            except BaseException as error:
+                raise _failed(self.path, error) from None
             found = (encoding.ids, encoding.attention_mask, encoding.type_ids)
             for kept, numbers in zip(parts.values(), found, strict=True):
                 kept.append(np.array(numbers, np.int32))
@@ -130,6 +139,17 @@ class Tokenizer:
         return made
 
 
+def _own(error: BaseException) -> bool:
+    """Whether the library raised it: plain Exception, or a panic, which is none."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def _failed(path: Path, error: BaseException) -> BaseException:
+    if not _own(error):
+        return error
+    return DataError(f"{path}: data.text.tokenizer: a text can't be tokenized: {error}")
+
+
 def _loaded(path: Path) -> Any:
     try:
         import tokenizers
@@ -139,6 +159,8 @@ def _loaded(path: Path) -> Any:
             hint="pip install 'hardware-profiler[text]'",
         ) from None
     try:
+        if path.exists():
+            check_file(path, "data.text.tokenizer")
         content = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(
@@ -151,7 +173,9 @@ def _loaded(path: Path) -> Any:
         raise DataError(f"{path}: data.text.tokenizer: can't be read ({error})") from None
     try:
         return tokenizers.Tokenizer.from_str(content)
-    except Exception as error:  # the library raises plain Exception
+    except BaseException as error:
+        if not _own(error):
+            raise
         raise DataError(
             f"{path}: data.text.tokenizer: not a tokenizer's file: {error}",
             hint=f"expected the {FILE} of a fast tokenizer; vocab.txt or a .model file alone "
@@ -162,8 +186,9 @@ def _loaded(path: Path) -> Any:
 def _config(paths: tuple[Path, ...]) -> dict[str, Any]:
     for path in paths:
         try:
+            check_file(path, "data.text.tokenizer")
             found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DataError(f"{path}: not readable JSON: {error}") from None
         if not isinstance(found, dict):
             raise DataError(f"{path}: expected a JSON object, got {type(found).__name__}")
