@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from profiler.schema.outside import is_sha
@@ -54,3 +57,39 @@ class BlobFolder:
             file.write(data)
         Path(name).replace(self.path(sha))
         return sha
+
+
+class Held:
+    """Which blobs this session needs. Several sessions share one folder of blobs.
+
+    A mark is an empty file in the session's own output folder, so that it goes when that does.
+    """
+
+    def __init__(self, home: Path, out: Path) -> None:
+        self._home, self._out = home, out
+
+    def hold(self, shas: list[str]) -> None:
+        """From now on no other session removes these; call it before looking whether they lie."""
+        with self._alone():
+            for sha in shas:
+                self._mark(self._out, sha).touch()
+
+    def let_go(self, shas: list[str]) -> Iterator[str]:
+        """Those of `shas` that no session needs any more; remove each as it comes."""
+        with self._alone():
+            for sha in shas:
+                self._mark(self._out, sha).unlink(missing_ok=True)
+                if not any(self._mark(out, sha).exists() for out in self._home.glob("out-*")):
+                    yield sha
+
+    @staticmethod
+    def _mark(out: Path, sha: str) -> Path:
+        return out / f"{sha}.held"
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One session at a time. A file system that knows no locks lets everybody in."""
+        with (self._home / "holding").open("w") as file:
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield

@@ -23,7 +23,7 @@ from profiler.schema.lines import EndOfStream, Garbled, Silence
 from profiler.schema.wire import PROTOCOL, SILENCE_S, Job, RoundRequest, TraceRequest
 from profiler.worker import facts, tracing
 from profiler.worker.answers import Answers
-from profiler.worker.blobs import BlobFolder, sha_of
+from profiler.worker.blobs import BlobFolder, Held, sha_of
 from profiler.worker.channel import Channel
 from profiler.worker.rounds import Round
 from profiler.worker.turn import Turn
@@ -44,6 +44,7 @@ class Server:
         self.channel, self.home = channel, home
         self.blobs = BlobFolder(home / "blobs")
         self.out = BlobFolder(Path(tempfile.mkdtemp(prefix="out-", dir=str(home))))
+        self.held = Held(home, self.out.folder)
         self.answers = Answers(home, self.out)
         self.turn = Turn(home, lambda event: channel.send({"event": event}))
         self.inbox: queue.Queue[Optional[dict[str, Any]]] = queue.Queue()
@@ -92,7 +93,10 @@ class Server:
         return facts.gather(plugin)
 
     def have(self, shas: list[str]) -> dict[str, Any]:
-        """Names of blobs that must still be staged."""
+        """Names of blobs that must still be staged; this session needs all that are asked for."""
+        for sha in shas:
+            self.blobs.path(sha)  # a name is checked before anything is called by it
+        self.held.hold(shas)
         return {"missing": self.blobs.missing(shas)}
 
     def round(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -132,10 +136,11 @@ class Server:
         return {}
 
     def forget(self, shas: list[str]) -> dict[str, Any]:
-        """Remove blobs that are not needed again."""
-        for path in (folder.path(sha) for sha in shas for folder in (self.blobs, self.out)):
-            if path.is_file():
-                path.unlink()
+        """Remove blobs that this session needs no more, where no other session does."""
+        for path in (self.out.path(sha) for sha in shas):
+            path.unlink(missing_ok=True)
+        for sha in self.held.let_go(shas):
+            self.blobs.path(sha).unlink(missing_ok=True)
         return {}
 
     def serve(self) -> None:

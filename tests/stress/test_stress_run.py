@@ -1,12 +1,15 @@
 """Stress from end to end: perturbed rows are predicted by the timed recipe and judged in pairs."""
 
+import hashlib
 import json
+import threading
 
 import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from profiler import fleet
 from profiler.brief import warnings
 from profiler.campaign import run
 from profiler.commands import look
@@ -264,3 +267,32 @@ def test_a_device_that_leaves_during_stress_is_a_row_until_it_is_back(
     results = run(path, tmp_path / "out")
     assert results.lost == {}
     assert len(rows_of(tmp_path / "out", "stress")) == 4
+
+
+def test_two_targets_stressed_at_once_disturb_each_other_in_nothing(
+    make_study, tmp_path, monkeypatch
+):
+    (tmp_path / "targets").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "targets" / f"{name}.toml").write_text("")
+    short = '[measure]\nbudget = "3s"\nround_time = "5ms"\nblock_time = "1ms"\nmax_rounds = 4\n'
+    path = make_study(STRESS + "probes = false\n" + short, targets='["one", "two"]')
+    monkeypatch.setattr(fleet, "_machine", lambda target: target.name)  # else they take turns
+    together, cell = threading.Barrier(2), Visit._cell
+
+    def at_once(self, trials, name, severity):
+        together.wait(60)
+        cell(self, trials, name, severity)
+
+    monkeypatch.setattr(Visit, "_cell", at_once)
+    results = run(path, tmp_path / "out")
+    assert results.lost == {}
+    rows = rows_of(tmp_path / "out", "stress")
+    assert len(rows) == 2 * 2 * 2
+    assert {(row["status"], row["reason"]) for row in rows} == {("ok", None)}
+    answers = {}
+    for row in rows:
+        answers.setdefault((row["perturbation"], row["severity"]), set()).add(row["answers"])
+    assert [len(same) for same in answers.values()] == [1] * 4, "one model, the same rows"
+    for file in (tmp_path / "out" / "outputs").iterdir():
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == file.stem
