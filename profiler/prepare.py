@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from profiler import reading
 from profiler.errors import ProfilerError, ResultsError, VariantError
-from profiler.planning.dimensions import check_dimensions
+from profiler.planning.dimensions import check_axes, check_dimensions
 from profiler.progress import Progress
-from profiler.schema.artifact import Artifact, symbolic
+from profiler.schema.artifact import Artifact
+from profiler.schema.axes import Batch, all_sizes, find_batch, open_names
 from profiler.schema.codec import encode
 from profiler.schema.recorded import Evaluation, Recorded
 from profiler.schema.study import ModelSpec, Study
@@ -43,6 +44,8 @@ class Prepared:
     inputs: Mapping[str, Mapping[str, str]]
     """model (with data) or `workload` (made-up queries) -> input name -> sha of an .npy"""
     fixed_batch: Mapping[str, int] = field(default_factory=dict)
+    samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """model -> open dimensions that count the samples of a query"""
     evaluation: Optional[Evaluation] = None
 
     def inputs_of(
@@ -56,7 +59,10 @@ class Prepared:
     @property
     def symbolic(self) -> dict[str, set[str]]:
         """Model -> names of its symbolic dimensions."""
-        return {model: symbolic(made.inputs) for (model, _), made in self.artifacts.items()}
+        return {
+            model: open_names(made.inputs, self.samples.get(model, ()))
+            for (model, _), made in self.artifacts.items()
+        }
 
     def data_of(self, sha: Optional[str]) -> tuple[str, ...]:
         """The external weights of the artifact `sha`."""
@@ -153,6 +159,7 @@ def prepare(study: Study, store: Store, cache: Path, progress: Progress) -> Prep
             "failed": [[*key, reason] for key, reason in made.failed.items()],
             "inputs": encode(made.inputs),
             "fixed_batch": dict(made.fixed_batch),
+            "samples": encode(made.samples),
             "evaluation": encode(made.evaluation),
         },
     )
@@ -162,11 +169,16 @@ def prepare(study: Study, store: Store, cache: Path, progress: Progress) -> Prep
 def recall(held: dict[str, Any], where: object) -> Prepared:
     """What an earlier run prepared, from its artifacts.json at `where`. Raises ResultsError."""
     recorded = reading.decoded(Recorded, held, where)
+    samples = dict(recorded.samples)
+    for made in recorded.artifacts:  # folders written before: every first axis is one of samples
+        first = [t.shape[0] for t in made.inputs if t.shape]
+        samples.setdefault(made.model, tuple(n for n in first if isinstance(n, str)))
     return Prepared(
         artifacts={(a.model, a.variant): a for a in recorded.artifacts},
         failed={(model, variant): reason for model, variant, reason in recorded.failed},
         inputs=recorded.inputs,
         fixed_batch=recorded.fixed_batch,
+        samples=samples,
         evaluation=recorded.evaluation,
     )
 
@@ -187,22 +199,29 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
     inputs: dict[str, dict[str, str]] = {}
     fixed: dict[str, int] = {}
     baselines = {m.name: _baseline(m, study, store, evaluation_set, progress) for m in study.models}
-    check_dimensions(study, {name: symbolic(made.inputs) for name, made in baselines.items()})
+    batches = {m.name: batch_of(study, m, baselines[m.name]) for m in study.models}
+    check_dimensions(
+        study, {n: open_names(made.inputs, batches[n].names) for n, made in baselines.items()}
+    )
     for model in study.models:
         baseline = baselines[model.name]
-        if (batch := _fixed_batch(baseline)) is not None:
-            fixed[model.name] = batch
+        counts = batches[model.name]
+        if counts.fixed is not None:
+            fixed[model.name] = counts.fixed
         calibration = None
         if evaluation_set is None:
-            own = symbolic(baseline.inputs)
-            for size, sweep in product(_batches(study, batch), study.sweep.shapes or ({},)):
+            own = open_names(baseline.inputs, counts.names)
+            _tell_ones(study, model, baseline, counts, progress)
+            for size, sweep in product(_batches(study, counts.fixed), study.sweep.shapes or ({},)):
                 shapes = {name: value for name, value in sweep.items() if name in own}
-                made = _synthetic(baseline, {**model.shapes, **shapes}, size, study.seed)
+                made = _synthetic(baseline, counts, {**model.shapes, **shapes}, size, study.seed)
                 key = workload(model.name, size, shapes)
                 inputs[key] = {n: keep(store, v) for n, v in made.items()}
         else:
             data.check_scores(study.data, baseline, evaluation_set.labels)
-            bound = data.bind(evaluation_set, baseline.inputs, shapes=model.shapes)
+            bound = data.bind(
+                evaluation_set, baseline.inputs, shapes=model.shapes, samples=counts.names
+            )
             judged, calibrating = evaluation_set.judged, evaluation_set.calibration
             inputs[model.name] = {n: keep(store, v, judged) for n, v in bound.items()}
             calibration = {n: np.asarray(v[calibrating]) for n, v in bound.items()}
@@ -240,7 +259,12 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             data=evaluation_set.sha,
         )
     return Prepared(
-        artifacts=artifacts, failed=failed, inputs=inputs, fixed_batch=fixed, evaluation=evaluation
+        artifacts=artifacts,
+        failed=failed,
+        inputs=inputs,
+        fixed_batch=fixed,
+        samples={name: counts.names for name, counts in batches.items()},
+        evaluation=evaluation,
     )
 
 
@@ -273,12 +297,23 @@ def _baseline(
         raise
 
 
-def _fixed_batch(baseline: Artifact) -> Optional[int]:
-    """Samples a query where the file fixes them; None where the first axis is symbolic."""
-    first = baseline.inputs[0].shape
-    if first and isinstance(first[0], str):
-        return None
-    return int(first[0]) if len(first) > 1 else 1
+def batch_of(study: Study, model: ModelSpec, baseline: Artifact) -> Batch:
+    """How the model takes samples: as its `batch` says, or as its sizes do."""
+    check_axes(model, baseline.inputs)
+    given = {*model.shapes, *(name for sizes in study.sweep.shapes for name in sizes)}
+    return find_batch(baseline.inputs, baseline.outputs, axes=model.batch, given=given)
+
+
+def _tell_ones(
+    study: Study, model: ModelSpec, baseline: Artifact, counts: Batch, progress: Progress
+) -> None:
+    """Say which sizes nobody gave."""
+    given = {**model.shapes, **(study.sweep.shapes[0] if study.sweep.shapes else {})}
+    _, left = all_sizes(baseline.inputs, samples=counts.names, rows=1, given=given)
+    if left:
+        progress.note(
+            f"{model.name}: {', '.join(left)} left at 1 (--shape {left[0]}=SIZE, models.shapes)"
+        )
 
 
 def _batches(study: Study, fixed: Optional[int]) -> set[int]:
@@ -294,7 +329,7 @@ def workload(model: str, batch: int, shapes: Mapping[str, int]) -> str:
 
 
 def _synthetic(
-    baseline: Artifact, shapes: Mapping[str, int], batch: int, seed: int
+    baseline: Artifact, counts: Batch, shapes: Mapping[str, int], batch: int, seed: int
 ) -> dict[str, Any]:
     """Whole queries of `batch` samples, several of them so that no cached one is timed."""
     import numpy as np
@@ -302,7 +337,10 @@ def _synthetic(
     from profiler import data
 
     def query(number: int) -> dict[str, Any]:
-        return data.synthesise(baseline.inputs, shapes=shapes, rows=batch, seed=seed + number)
+        return data.synthesise(
+            baseline.inputs, shapes=shapes, rows=batch, seed=seed + number,
+            samples=counts.names, takes=baseline.takes,
+        )  # fmt: skip
 
     first = query(0)
     each_bytes = sum(value.nbytes for value in first.values())

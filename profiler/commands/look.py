@@ -34,8 +34,8 @@ def plan(what: Path, *, json: bool) -> None:
     from profiler import data
     from profiler.campaign import find_facts, study_targets
     from profiler.planning import Known, make_plan, recipes
-    from profiler.planning.dimensions import check_dimensions
-    from profiler.schema.artifact import symbolic
+    from profiler.planning.dimensions import check_axes, check_dimensions
+    from profiler.schema.axes import find_batch, open_names
     from profiler.schema.study import Study
     from profiler.sources import inspect
 
@@ -43,8 +43,11 @@ def plan(what: Path, *, json: bool) -> None:
     dimensions = {}
     for model in study.models:
         if model.onnx is not None:
-            inputs, _ = inspect.tensors(inspect.load(study.folder / model.onnx))
-            dimensions[model.name] = symbolic(inputs)
+            inputs, outputs = inspect.tensors(inspect.load(study.folder / model.onnx))
+            check_axes(model, inputs)
+            given = {*model.shapes, *(name for sizes in study.sweep.shapes for name in sizes)}
+            counts = find_batch(inputs, outputs, axes=model.batch, given=given)
+            dimensions[model.name] = open_names(inputs, counts.names)
     check_dimensions(study, dimensions)
     if study.data is not None:
         data.read(study.data, study.folder, study.seed)

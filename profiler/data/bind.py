@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,40 @@ from profiler.schema.codec import nearest
 
 Array = np.ndarray[Any, Any]
 
+FED = {
+    "bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64",
+    "uint8", "uint16", "uint32", "uint64",
+}  # fmt: skip
+"""types of inputs that rows are fed as: those that numpy and every provider's binding have"""
+_NO_TENSOR = {"sequence_type": "a sequence", "optional_type": "optional", "map_type": "a map"}
+
+
+def not_fed(tensor: Tensor) -> DataError:
+    """Why an input of such a type can't be fed, and what the model needs instead."""
+    if tensor.dtype in _NO_TENSOR:
+        return DataError(
+            f'the model\'s input "{tensor.name}" is {_NO_TENSOR[tensor.dtype]}; only tensors are '
+            "fed",
+            hint="export the model with plain tensors as inputs",
+        )
+    if tensor.dtype == "str":
+        return DataError(
+            f'the model\'s input "{tensor.name}" is text; only numbers are fed',
+            hint="cut the encoding of text off the model (onnx.utils.extract_model), and feed the "
+            "numbers it gives",
+        )
+    return DataError(
+        f"the model's input \"{tensor.name}\" is {tensor.dtype}, which numpy can't feed",
+        hint="export the model with float32 or float16 inputs, and a Cast inside",
+    )
+
 
 def bind(
     data: EvaluationSet,
     inputs: tuple[Tensor, ...],
     *,
     shapes: Mapping[str, int] | None = None,
+    samples: Collection[str] = (),
 ) -> dict[str, Array]:
     """Model input -> array [rows, ...] of the model's dtype, for all rows of the file.
 
@@ -31,10 +59,24 @@ def bind(
     sizes = dict(shapes or {})
     bound = {}
     for tensor in inputs:
+        if tensor.dtype not in FED:
+            raise not_fed(tensor)
+        _check_first(tensor, samples)
         where = f"{data.file}: data.inputs.{tensor.name}"
         value = _fitted(_find(data, tensor, inputs, where), tensor, sizes, where)
         bound[tensor.name] = _converted(value, tensor.dtype, where)
     return bound
+
+
+def _check_first(tensor: Tensor, samples: Collection[str]) -> None:
+    """Rows are stacked along the first axis: it has to be the one of the samples."""
+    axis = next((i for i, size in enumerate(tensor.shape) if size in samples), None)
+    if axis or not tensor.shape:
+        got = "has its samples on axis " + str(axis) if axis else "is one number for all samples"
+        raise DataError(
+            f'the model\'s input "{tensor.name}" {got}; rows of [data] go along its first axis',
+            hint="export the model with the batch first in every input, or leave the data out",
+        )
 
 
 def _converted(value: Array, dtype: str, where: str) -> Array:

@@ -5,17 +5,22 @@ Never zeros: sparse-aware kernels and denormal handling make them faster than re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
+from profiler.data.bind import FED, not_fed
 from profiler.errors import DataError
-from profiler.schema.artifact import Tensor
+from profiler.schema.artifact import Tensor, Values
+from profiler.schema.axes import all_sizes, find_batch
 
 Array = np.ndarray[Any, Any]
 TOKENS = 10
 """whole numbers are drawn from 1 up to below this: valid ids even of a small vocabulary"""
+LARGEST_BYTES = 2 * 2**30
+"""of one input of one query: beyond it a size is a mistake, or damage of the file"""
 
 
 def synthesise(
@@ -24,60 +29,89 @@ def synthesise(
     rows: int = 1,
     seed: int = 0,
     shapes: Mapping[str, int] | None = None,
+    samples: Collection[str] | None = None,
+    takes: Mapping[str, Values] | None = None,
 ) -> dict[str, Array]:
-    """Model input -> array of its dtype and shape with `rows` along a symbolic first axis.
+    """Model input -> array of its dtype and shape with `rows` along the dimensions `samples`.
 
-    A symbolic dimension gets its value from `shapes`, else 1. Floats are standard normal, int32
-    and int64 small ids, uint8 any byte; inputs whose name says mask, type or position get values
-    that make sense there. Raises DataError for a dtype or rank that can't be made up.
+    Another open dimension gets its value from `shapes`, else what it depends on, else 1. Floats
+    are standard normal, uint8 any byte, other whole numbers what the input
+    `takes` (rows of an embedding, lengths of sequences), else small ids; inputs whose name says
+    mask, type or position get values that make sense there. Raises DataError for a dtype, rank or
+    size that can't be made up.
     """
-    sizes = dict(shapes or {})
+    names = find_batch(inputs, ()).names if samples is None else samples
+    sizes, _ = all_sizes(inputs, samples=names, rows=rows, given=shapes or {})
+    every = {tensor.name: _shape(tensor, sizes) for tensor in inputs}
     made = {}
     for index, tensor in enumerate(inputs):
         generator = np.random.default_rng([seed, index])
-        shape = _shape(tensor, rows, sizes, inputs)
-        made[tensor.name] = _values(tensor, shape, generator)
+        span = _span((takes or {}).get(tensor.name), every)
+        made[tensor.name] = _values(tensor, every[tensor.name], generator, span)
     return made
 
 
-def _shape(
-    tensor: Tensor, rows: int, sizes: dict[str, int], inputs: tuple[Tensor, ...]
-) -> tuple[int, ...]:
-    batch = {t.shape[0] for t in inputs if t.shape and isinstance(t.shape[0], str)}
+def _shape(tensor: Tensor, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    if tensor.dtype not in FED:
+        raise not_fed(tensor)
     if tensor.shape == ("...",):
         raise DataError(
             f'the model does not say the shape of its input "{tensor.name}"',
             hint="add [data] to the study, or export the model with shapes",
         )
-    return tuple(
-        size if isinstance(size, int) else rows if size in batch else sizes.get(size, 1)
-        for size in tensor.shape
-    )
+    shape = tuple(size if isinstance(size, int) else sizes[size] for size in tensor.shape)
+    each = np.dtype(tensor.dtype).itemsize
+    for asked, size in zip(tensor.shape, shape, strict=True):
+        if size < 1:
+            raise DataError(
+                f'input "{tensor.name}": the size {asked} comes to {size}, expected 1 or more',
+                hint="--shape NAME=SIZE (models.shapes) sets the sizes it depends on",
+            )
+    if math.prod(shape) * each > LARGEST_BYTES:
+        raise DataError(
+            f'input "{tensor.name}" of {" × ".join(map(str, shape))} {tensor.dtype} is larger than'
+            f" {LARGEST_BYTES >> 30} GiB a query",
+            hint="ask for a smaller batch or size; if the file says so, it may be damaged",
+        )
+    return shape
 
 
-def _values(tensor: Tensor, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+def _span(values: Values | None, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None:
+    """Least and largest value, both included."""
+    if values is None:
+        return None
+    high = values.high
+    if values.input is not None:
+        size = shapes[values.input][values.axis]
+        high = size if values.counts else size - 1
+    high = max(0, high or 0)
+    return (high if values.counts else min(values.low, high)), high
+
+
+def _values(
+    tensor: Tensor,
+    shape: tuple[int, ...],
+    generator: np.random.Generator,
+    span: tuple[int, int] | None,
+) -> Array:
     name = tensor.name.lower()
-    try:
-        dtype = np.dtype(tensor.dtype)
-    except TypeError:
-        dtype = np.dtype(object)
-    if dtype.kind == "f":
-        return generator.standard_normal(shape).astype(dtype)
+    dtype = np.dtype(tensor.dtype)
     if dtype.kind == "b":
         return np.ones(shape, dtype) if "mask" in name else generator.random(shape) < 0.5
-    if dtype.kind not in "iu":
-        raise DataError(
-            f'values of type {tensor.dtype} for the model\'s input "{tensor.name}" '
-            "can't be made up",
-            hint="add [data] to the study",
-        )
+    if dtype.kind == "f" and span is None:
+        return np.asarray(generator.standard_normal(shape)).astype(dtype)
+    low, high = span or (0, int(np.iinfo(dtype).max))
     if "mask" in name:
         return np.ones(shape, dtype)
-    if "type" in name:
-        return generator.integers(0, 2, shape).astype(dtype)
     if "position" in name and shape:
-        return np.broadcast_to(np.arange(shape[-1]), shape).astype(dtype)
+        count = np.arange(shape[-1])
+        return np.broadcast_to(count % (min(high, shape[-1]) + 1), shape).astype(dtype)
+    if span is not None:
+        return np.asarray(generator.integers(low, high, shape, endpoint=True)).astype(dtype)
+    if "type" in name:
+        return np.asarray(generator.integers(0, 2, shape)).astype(dtype)
     if dtype.itemsize == 1:
         limits = np.iinfo(dtype)
-        return generator.integers(limits.min, limits.max, shape, endpoint=True).astype(dtype)
-    return generator.integers(1, TOKENS, shape).astype(dtype)
+        drawn = generator.integers(limits.min, limits.max, shape, endpoint=True)
+        return np.asarray(drawn).astype(dtype)
+    return np.asarray(generator.integers(1, TOKENS, shape)).astype(dtype)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from profiler.errors import InputError
+from profiler.schema.artifact import Tensor
 from profiler.schema.codec import nearest
-from profiler.schema.study import Study
+from profiler.schema.study import ModelSpec, Study
 
 
 def check_dimensions(study: Study, symbolic: Mapping[str, Collection[str]]) -> None:
@@ -22,6 +23,25 @@ def check_dimensions(study: Study, symbolic: Mapping[str, Collection[str]]) -> N
     if all(model.name in symbolic for model in study.models):
         for index, sizes in enumerate(study.sweep.shapes):
             _refuse(f"sweep.shapes[{index}]", sizes, open_)
+
+
+def check_axes(model: ModelSpec, inputs: Iterable[Tensor]) -> None:
+    """Raise InputError for a batch axis of an input, or an axis, that the model hasn't."""
+    named = {tensor.name: tensor for tensor in inputs}
+    for name, axis in model.batch.items():
+        if name not in named:
+            raise InputError(
+                f"models.{model.name}.batch: the model has no input {name!r}",
+                hint=nearest(name, named) or f"it has {', '.join(named)}",
+            )
+        rank = len(named[name].shape)
+        if not -rank <= axis < rank:
+            below = f"from 0 to {rank - 1}" if rank else "of an input that has any"
+            raise InputError(
+                f"models.{model.name}.batch.{name}: expected an axis {below}, got {axis}",
+                hint=f"its shape is [{', '.join(map(str, named[name].shape))}]; axes count from 0,"
+                " and -1 is the last",
+            )
 
 
 def _refuse(where: str, wanted: Iterable[str], open_: Collection[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
@@ -42,6 +41,20 @@ class Saturable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """Whole numbers that an input of a model takes, from what they index or count there."""
+
+    low: int = 0
+    high: Optional[int] = None
+    """largest value; None: what `input` says"""
+    input: Optional[str] = None
+    """values are below the size of this input's `axis`; for `counts`, equal to it"""
+    axis: int = 0
+    counts: bool = False
+    """lengths of sequences: the whole of them is used"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """What was made, from what, and how. `path` is relative to the results folder.
 
@@ -58,16 +71,9 @@ class Artifact:
     made_by: dict[str, str] = field(default_factory=dict)
     """recipe, versions of the packages that made it, sha of the baseline, calibration rows"""
     parity: Optional[Parity] = None
+    takes: dict[str, Values] = field(default_factory=dict)
+    """input -> whole numbers it takes, where the model says so"""
     data: tuple[str, ...] = ()
     """SHA-256 of each file of external weights; they lie beside the model under that very name"""
     saturable: Optional[tuple[Saturable, ...]] = None
     """what an x86 processor without VNNI can cut off; None: written before anybody looked"""
-
-
-def symbolic(inputs: Sequence[Tensor]) -> set[str]:
-    """Names of the dimensions a model leaves open, without the samples of a query."""
-    samples = {tensor.shape[0] for tensor in inputs if tensor.shape}
-    return {
-        size for tensor in inputs for size in tensor.shape
-        if isinstance(size, str) and size not in samples
-    }  # fmt: skip

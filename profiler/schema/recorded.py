@@ -58,6 +58,8 @@ class Recorded:
     inputs: dict[str, dict[str, str]]
     fixed_batch: dict[str, int]
     evaluation: Optional[Evaluation]
+    samples: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """model -> dimensions that count samples; missing in folders written before"""
 
     def __post_init__(self) -> None:
         # Whatever becomes part of a path is a hash, or a file below artifacts/.

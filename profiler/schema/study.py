@@ -22,6 +22,7 @@ _TIME = durations("1us", "1440min")
 _SHARE = shares("0", "1000000000")
 _PART = shares("0.0001%", "99.9%")
 _DIMENSION = numbers(1, 2**31 - 1)
+_AXIS = numbers(-64, 63, "an axis")
 MOST_TRIALS = 100_000
 MEMORY = sizes("1MB", "1000000GB")
 """a session alone takes some megabytes: less than one is no limit that anybody means"""
@@ -115,6 +116,8 @@ class ModelSpec:
     """'module:callable' that returns a fitted pipeline. This imports and runs it."""
     shapes: dict[str, int] = field(default_factory=dict, metadata=_DIMENSION)
     """values of the model's symbolic dimensions other than the batch, e.g. {sequence = 128}"""
+    batch: dict[str, int] = field(default_factory=dict, metadata=_AXIS)
+    """input -> its axis of samples, e.g. {x = 1} (-1 is the last); default: found by the sizes"""
     variants: tuple[VariantSpec, ...] = ()
     """default: the study's variants"""
 

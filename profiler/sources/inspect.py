@@ -24,7 +24,10 @@ def _dtype(elem_type: int) -> str:
 
 
 def tensor(value: Any) -> Tensor:
-    """A graph's ValueInfoProto as a Tensor. A dimension without a name gets '<tensor>.<axis>'."""
+    """A graph's ValueInfoProto as a Tensor. A dimension without a name gets '<tensor>.<axis>'.
+
+    Exporters write 0 and -1 where a size is open.
+    """
     kind = value.type.WhichOneof("value")
     if kind != "tensor_type":
         return Tensor(name=value.name, dtype=str(kind or "unknown"), shape=(UNKNOWN_RANK,))
@@ -33,7 +36,7 @@ def tensor(value: Any) -> Tensor:
         return Tensor(name=value.name, dtype=_dtype(inner.elem_type), shape=(UNKNOWN_RANK,))
     shape: list[int | str] = []
     for axis, dim in enumerate(inner.shape.dim):
-        if dim.HasField("dim_value"):
+        if dim.HasField("dim_value") and dim.dim_value > 0:
             shape.append(int(dim.dim_value))
         else:
             shape.append(dim.dim_param or f"{value.name}.{axis}")
@@ -46,6 +49,17 @@ def tensors(model: Any) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     weights |= {item.values.name for item in model.graph.sparse_initializer}
     inputs = tuple(tensor(v) for v in model.graph.input if v.name not in weights)
     return inputs, tuple(tensor(v) for v in model.graph.output)
+
+
+def open_sizes(model: Any) -> bool:
+    """Open what has a fixed size of 0 or less, as a runtime takes it; whether there was any."""
+    found = False
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if dim.HasField("dim_value") and dim.dim_value <= 0:
+                dim.dim_param = f"{value.name}.{axis}"
+                found = True
+    return found
 
 
 def opset(model: Any) -> int:

@@ -76,13 +76,14 @@ def keep_model(source: Path, folder: Path) -> Kept:
 
     The references inside the model are rewritten to those names, so that the files find each other
     wherever they lie together, on a device too, and the model's own hash covers its weights.
+    Sizes of 0 or -1 are opened, as `open_sizes` does.
     Raises ModelError for a weights file that is missing or lies outside of the model's folder.
     """
-    from profiler.sources.inspect import external_tensors, load
+    from profiler.sources.inspect import external_tensors, load, open_sizes
 
     model = load(source)
     tensors = external_tensors(model)
-    if not tensors:
+    if not open_sizes(model) and not tensors:
         return Kept(path=keep(source, folder))
     names: dict[str, str] = {}
     for tensor in tensors:

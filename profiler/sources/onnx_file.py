@@ -12,6 +12,7 @@ from profiler.schema.study import ModelSpec
 from profiler.sources.inspect import load, opset, tensors
 from profiler.sources.keep import check_data, keep_model
 from profiler.sources.openable import openable
+from profiler.sources.ranges import ranges
 
 
 def load_onnx(
@@ -49,5 +50,6 @@ def load_onnx(
             "producer": f"{model.producer_name} {model.producer_version}".strip() or "unknown",
             "opset": str(opset(model)),
         },
+        takes=ranges(model),
         data=kept.data,
     )

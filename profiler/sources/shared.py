@@ -15,6 +15,7 @@ from profiler.schema.artifact import Artifact, Parity
 from profiler.schema.study import ModelSpec
 from profiler.sources.inspect import tensors
 from profiler.sources.keep import keep
+from profiler.sources.ranges import ranges
 
 Array = np.ndarray[Any, Any]
 
@@ -57,4 +58,5 @@ def exported(
         outputs=outputs,
         made_by={"recipe": "fp32", **made_by},
         parity=parity,
+        takes=ranges(model),
     )

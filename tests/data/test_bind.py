@@ -48,14 +48,31 @@ def test_casts_to_the_models_dtype():
         (np.full((2, 3), 300), "uint8", "whole numbers from 0 to 255 fit"),
         (np.full((2, 3), 2), "bool", "only 0 and 1"),
         (np.full((2, 3), "a"), "float32", "save the column as float32"),
-        (np.ones((2, 3)), "str", "save the column as str"),
-        (np.ones((2, 3)), "sequence_type", "save the column as sequence_type"),
     ],
 )
 def test_casts_that_would_change_values(value, dtype, expected):
     text = failure(held(x=value), tensor(dtype=dtype))
     assert "d.npz: data.inputs.x: expected" in text
     assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("str", "is text; only numbers are fed | cut the encoding of text off"),
+        ("sequence_type", "is a sequence; only tensors are fed | export"),
+    ],
+)
+def test_no_column_of_any_type_can_feed(dtype, expected):
+    assert expected in failure(held(x=np.ones((2, 3))), tensor(dtype=dtype))
+
+
+def test_rows_go_along_the_first_axis_only():
+    sequences = tensor(shape=("T", "N", 3))
+    with pytest.raises(DataError, match='"x" has its samples on axis 1; rows of') as caught:
+        bind(held(x=np.ones((4, 2, 3))), (sequences,), samples=("N",))
+    assert "batch first" in caught.value.hint
+    assert "one number for all samples" in failure(held(x=np.ones(4)), tensor(shape=()))
 
 
 def test_one_unnamed_column_feeds_one_input():

@@ -3,7 +3,7 @@ import pytest
 
 from profiler.data import synthesise
 from profiler.errors import DataError
-from profiler.schema.artifact import Tensor
+from profiler.schema.artifact import Tensor, Values
 
 
 def made(name="x", dtype="float32", shape=("batch", 3), **options):
@@ -48,7 +48,51 @@ def test_bools():
 def test_what_can_not_be_made_up():
     with pytest.raises(DataError, match='does not say the shape of its input "x"'):
         made(shape=("...",))
-    for dtype in ("str", "sequence_type"):
-        with pytest.raises(DataError, match=f"values of type {dtype}") as caught:
+    for dtype, words, way_out in (
+        ("str", 'input "x" is text; only numbers are fed', "extract_model"),
+        ("sequence_type", 'input "x" is a sequence; only tensors are fed', "plain tensors"),
+        ("optional_type", 'input "x" is optional; only tensors are fed', "plain tensors"),
+        ("float8_e5m2", 'input "x" is float8_e5m2, which numpy can\'t feed', "a Cast inside"),
+    ):
+        with pytest.raises(DataError, match=words) as caught:
             made(dtype=dtype)
-        assert caught.value.hint == "add [data] to the study"
+        assert way_out in caught.value.hint, "data could not be fed either"
+
+
+def test_positions_stay_within_what_they_index():
+    tensor = Tensor(name="position_ids", dtype="int64", shape=("batch", 6))
+    takes = {"position_ids": Values(high=3)}
+    assert synthesise((tensor,), takes=takes)["position_ids"].tolist() == [[0, 1, 2, 3, 0, 1]]
+
+
+def test_whole_numbers_stay_within_what_they_index():
+    ids = Tensor(name="ids", dtype="int64", shape=("batch", 500))
+    drawn = synthesise((ids,), takes={"ids": Values(high=2)})["ids"]
+    assert set(drawn.ravel()) == {0, 1, 2}
+    table = Tensor(name="table", dtype="float32", shape=("rows_kept", 4))
+    below = {"ids": Values(input="table")}
+    drawn = synthesise((ids, table), takes=below, shapes={"rows_kept": 3}, samples=("batch",))
+    assert set(drawn["ids"].ravel()) == {0, 1, 2}
+
+
+def test_lengths_are_the_whole_sequence():
+    x = Tensor(name="x", dtype="float32", shape=("T", "N", 4))
+    lengths = Tensor(name="lengths", dtype="int32", shape=("N",))
+    takes = {"lengths": Values(low=1, input="x", counts=True)}
+    drawn = synthesise((x, lengths), rows=3, samples=("N",), shapes={"T": 7}, takes=takes)
+    assert drawn["x"].shape == (7, 3, 4)
+    assert drawn["lengths"].tolist() == [7, 7, 7]
+
+
+def test_a_size_that_depends_on_others_is_computed():
+    past = Tensor(name="past", dtype="float32", shape=("batch", 2, "past", 4))
+    ids = Tensor(name="ids", dtype="int64", shape=("batch", "seq"))
+    mask = Tensor(name="mask", dtype="int64", shape=("batch", "past + seq"))
+    total = Tensor(name="total", dtype="int64", shape=("batch", "total_length"))
+    drawn = synthesise((past, ids, mask, total), rows=2, shapes={"past": 5, "seq": 3})
+    assert drawn["mask"].shape == drawn["total"].shape == (2, 8)
+
+
+def test_a_size_beyond_reason_is_refused():
+    with pytest.raises(DataError, match="larger than 2 GiB a query"):
+        made(shape=("batch", 2**40))

@@ -129,3 +129,21 @@ def test_a_damaged_copy_is_replaced(tmp_path):
     kept.write_bytes(b"short")
     assert keep(path, tmp_path / "out").read_bytes() == path.read_bytes()
     assert [p.name for p in (tmp_path / "out").iterdir()] == [kept.name]
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_size_of_zero_or_less_is_open(tmp_path, size):
+    saved(
+        tmp_path / "m.onnx",
+        inputs=[helper.make_tensor_value_info("x", TensorProto.FLOAT, [size, 3])],
+    )
+    got = loaded(tmp_path)
+    assert got.inputs[0].shape == ("x.0", 3)
+    kept = load(tmp_path / "results" / got.path)
+    assert not kept.graph.input[0].type.tensor_type.shape.dim[0].HasField("dim_value")
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        kept.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    assert session.run(None, {"x": np.ones((4, 3), np.float32)})[0].shape == (4, 3)
