@@ -351,7 +351,7 @@ def main() -> None:
 
 def _shown(text: str) -> str:
     """Control characters as escapes: a message may quote a file, which no terminal may obey."""
-    from profiler.schema.codec import printable
+    from profiler.schema.outside import printable
 
     return "\n".join(map(printable, text.split("\n")))
 

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterator
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.segment import Segment
 
+from profiler.schema.outside import printable
 from profiler.units import format_elapsed
 
 SAY_EVERY_S = 30.0
 """Where there is no terminal to draw on, a line this often."""
+
+
+class Screen(Console):
+    """A terminal that obeys us alone: what a text holds is shown, not done.
+
+    Texts come from files and devices; a rich console lets escape sequences in them through.
+    """
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            if control is None and not text.isprintable():
+                lines = map(printable, text.split("\n"))
+                yield Segment("\n".join(lines), style)
+            else:
+                yield segment
+
+
+def json_text(value: Any) -> str:
+    """JSON to be read: letters beyond ASCII as they are, what would act on a terminal escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return "\n".join(
+        line if line.isprintable()
+        else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+        for line in text.split("\n")
+    )  # fmt: skip
 
 
 class Lane:
@@ -83,7 +116,7 @@ class Bar(Lane):
     """All lines. Use as a context manager."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        console = Console(stderr=True, quiet=quiet)
+        console = Screen(stderr=True, quiet=quiet)
         super().__init__(
             console,
             Progress(

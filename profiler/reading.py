@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from profiler.errors import ResultsError
-from profiler.schema.codec import DecodeError, decode, printable, show
+from profiler.schema.codec import DecodeError, decode, show
+from profiler.schema.outside import printable
 
 T = TypeVar("T")
 

@@ -1,8 +1,12 @@
 """What is said where there is no terminal to draw on, e.g. in a log."""
 
+import json
+
 import pytest
+from rich.table import Table
 
 from profiler import console
+from profiler.commands import look
 
 
 def test_a_log_gets_a_line_now_and_then_with_the_time_left(
@@ -35,3 +39,22 @@ def test_names_with_brackets_are_shown_as_they_are(
         bar.update("[red]x", 0.5, 1.0)
         bar._progress.refresh()
     assert "reading a[/b].csv" in capsys.readouterr().err
+
+
+def test_a_terminal_obeys_no_text(capsys: pytest.CaptureFixture[str]) -> None:
+    out = look.console()
+    table = Table(title="t\x1b]0;x\x07")
+    table.add_column("h\x9b2J")
+    table.add_row("cell\u202e")
+    out.print("a\x1b[2Jb\nc", markup=False)
+    out.print(table)
+    look.print_json({"\x9b31m": "\u202e\U000e0001\x1b ü\n"})
+    with console.Bar() as bar:
+        bar.note("n\x1b[5m\r")
+        bar.lane("l\x07").group("g\x1b[8m", 1, 0)
+    shown = capsys.readouterr()
+    assert not [line for line in (shown.out + shown.err).split("\n") if not line.isprintable()]
+    assert "a\\x1b[2Jb\nc\n" in shown.out
+    told = json.loads(shown.out[shown.out.index("{") :])
+    assert told == {"\x9b31m": "\u202e\U000e0001\x1b ü\n"}
+    assert "ü" in shown.out

@@ -159,7 +159,7 @@ def test_nothing_acts_on_the_terminal() -> None:
     wrong = set_("\x1b[31mred\x07", to="\x1b]0;title\x07\u202e")
     assert "[31mred" in refused("facts", wrong)
     repetitions = asked("round", set_("repetitions", 0, "providers", to=["\x1b[2J\r\nnull"]))
-    assert repetitions[0].providers == (" [2J  null",)
+    assert repetitions[0].providers == ("\\x1b[2J  null",)
 
 
 @pytest.mark.parametrize(

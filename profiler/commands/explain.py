@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import shlex
 import sys
 import textwrap
@@ -10,18 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from profiler.analysis.explain import percent
 from profiler.analysis.explain_compare import in_words
 from profiler.analysis.explain_trace import CONTROL, Profile
-from profiler.console import Bar
+from profiler.commands import look
+from profiler.console import Bar, Screen
 from profiler.errors import InputError
 from profiler.explain import Explanation, warnings
 from profiler.explain import explain as find
 from profiler.results import Results
+from profiler.schema.outside import printable
 from profiler.units import format_duration
 
 WIDTH = 80
@@ -36,10 +36,9 @@ def explain(
         allow = partial(_allow, results.folder, what, yes=yes)
         found = find(results, what, fresh=fresh, progress=bar, allow=allow)
     if json:
-        text = jsonlib.dumps([plain(one) for one in found], indent=2, ensure_ascii=False)
-        sys.stdout.write(text + "\n")
+        look.print_json([plain(one) for one in found])
         return
-    console = Console(highlight=False, width=WIDTH)
+    console = Screen(highlight=False, width=WIDTH)
     for one in found:
         _head(console, one)
         _causes(console, one)
@@ -65,7 +64,7 @@ def _allow(folder: Path, what: str | None, source: str, *, yes: bool) -> None:
     if sys.stdin.isatty() and sys.stderr.isatty():
         from typer import confirm
 
-        if confirm(f"{question}. Do you trust it?", err=True):
+        if confirm(printable(f"{question}. Do you trust it?"), err=True):
             return
         raise InputError(f"{source}: not run")
     again = shlex.join(["profiler", "explain", str(folder), *([what] if what else []), "--yes"])
@@ -76,7 +75,7 @@ def _us(us: float) -> str:
     return format_duration(us * 1000) if us >= 0.0005 else "0"
 
 
-def _head(console: Console, one: Explanation) -> None:
+def _head(console: Screen, one: Explanation) -> None:
     profile = one.profile
     console.print(Text(one.trial, style="bold"), soft_wrap=True)
     inside = profile.kernels_us / profile.total_us
@@ -94,12 +93,12 @@ def _head(console: Console, one: Explanation) -> None:
         console.print("by provider: " + ", ".join(each), markup=False)
 
 
-def _paragraph(console: Console, first: str, rest: str, text: str) -> None:
+def _paragraph(console: Screen, first: str, rest: str, text: str) -> None:
     wrapped = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest)
     console.print(Text("\n".join(wrapped)))
 
 
-def _causes(console: Console, one: Explanation) -> None:
+def _causes(console: Screen, one: Explanation) -> None:
     for number, diagnosis in enumerate(one.diagnoses, 1):
         _paragraph(console, f" {number}. ", "    ", diagnosis.text)
         _paragraph(console, "    -> ", "       ", diagnosis.advice)
@@ -119,7 +118,7 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _against_baseline(console: Console, one: Explanation) -> None:
+def _against_baseline(console: Screen, one: Explanation) -> None:
     if not one.differences:
         return
     table = _table("against the baseline", "baseline", "this", "difference")
@@ -130,7 +129,7 @@ def _against_baseline(console: Console, one: Explanation) -> None:
     console.print(table)
 
 
-def _operators(console: Console, one: Explanation) -> None:
+def _operators(console: Screen, one: Explanation) -> None:
     profile, other = one.profile, one.baseline_profile
     table = _table("operators", "nodes", "time", "share", *(("baseline",) if other else ()))
     before = other.by("op") if other else {}
@@ -144,7 +143,7 @@ def _operators(console: Console, one: Explanation) -> None:
     console.print(table)
 
 
-def _nodes(console: Console, one: Explanation) -> None:
+def _nodes(console: Screen, one: Explanation) -> None:
     table = _table("nodes", "operator", "time", "share")
     for node in one.profile.nodes[:NODES]:
         name = node.name if len(node.name) <= 36 else node.name[:16] + "…" + node.name[-19:]

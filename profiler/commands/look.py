@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from profiler.console import Screen, json_text
 from profiler.errors import InputError
 from profiler.results import Results
 from profiler.schema.codec import encode, nearest
@@ -19,14 +18,14 @@ from profiler.units import counted, format_elapsed
 WIDTH = 80
 
 
-def console() -> Console:
+def console() -> Screen:
     """80 columns at most in a pipe; the terminal's width, but no less, on a terminal."""
-    wide = Console(highlight=False)
-    return wide if wide.is_terminal else Console(highlight=False, width=WIDTH)
+    wide = Screen(highlight=False)
+    return wide if wide.is_terminal else Screen(highlight=False, width=WIDTH)
 
 
 def print_json(value: Any) -> None:
-    sys.stdout.write(jsonlib.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text(value) + "\n")
 
 
 def plan(what: Path, *, json: bool) -> None:
@@ -209,6 +208,8 @@ def flips(results: Results, trial: str, form: str) -> None:
     """Print the rows that a variant answers differently from its baseline."""
     import csv
 
+    from profiler.report.records import csv_cell
+
     if form not in ("text", "csv", "json"):
         raise InputError(
             f"--format: expected one of text, csv, json, got {form!r}",
@@ -220,9 +221,9 @@ def flips(results: Results, trial: str, form: str) -> None:
         return
     columns = ("row", "label", "baseline", "variant", "direction")
     if form == "csv":
-        writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([csv_cell(row[key]) for key in columns] for row in found)
         return
     out = console()
     shown = Table(box=None)

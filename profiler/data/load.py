@@ -14,8 +14,9 @@ import numpy as np
 from profiler.data.bounds import check_file, check_room
 from profiler.data.images import is_image_folder, load_images
 from profiler.errors import DataError
-from profiler.schema.codec import nearest, printable
+from profiler.schema.codec import nearest
 from profiler.schema.data import DataSpec
+from profiler.schema.outside import printable
 
 Array = np.ndarray[Any, Any]
 

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from profiler.schema.outside import printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _GROUP = ("target", "provider", "scenario", "batch", "shapes")
 
 
@@ -30,8 +33,17 @@ class Group:
 
 def clean(text: object) -> str:
     """One printable line: text from a device may hold newlines or terminal control sequences."""
-    shown = "".join(c if c.isprintable() else " " for c in str(text))
-    return " ".join(shown.split())
+    return printable(" ".join(str(text).split()))
+
+
+def csv_cell(value: Any) -> Any:
+    """What a spreadsheet may read: a text it would take for a formula is marked as text by a '.
+
+    Numbers stay as they are. The characters are those of OWASP's page on CSV injection.
+    """
+    if value is None:
+        return ""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from profiler.report.cells import MARKS, Line, Sheet, number_parts
 from profiler.report.hardware import hardware_sheets
 from profiler.report.missing import missing_sheet
 from profiler.report.offline import throughput_sheets
-from profiler.report.records import Group, Row, groups, records
+from profiler.report.records import Group, Row, csv_cell, groups, records
 from profiler.report.sheets import (
     latency_sheet,
     quality_sheet,
@@ -296,8 +296,7 @@ def _csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(csv_cell, columns))
     for row in rows:
-        values = [row.get(column) for column in columns]
-        writer.writerow(["" if value is None else value for value in values])
+        writer.writerow(csv_cell(row.get(column)) for column in columns)
     return out.getvalue()

@@ -17,9 +17,9 @@ import math
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Optional, TypeVar, Union
-from unicodedata import category
 
 from profiler.errors import InputError
+from profiler.schema.outside import printable
 
 T = TypeVar("T")
 
@@ -48,14 +48,6 @@ def show(value: object) -> str:
     except (RecursionError, ValueError):  # nested too deep, or holding a number of 5,000 digits
         return "something too large to show"
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-def printable(text: str) -> str:
-    """The text with control characters written as escapes: a terminal must not obey a file."""
-    return "".join(
-        c if c.isprintable() or category(c) == "Zs" else c.encode("unicode_escape").decode()
-        for c in text
-    )
 
 
 def nearest(word: str, known: Any) -> Optional[str]:

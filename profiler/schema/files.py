@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Optional, TypeVar
 
 from profiler.errors import StudyError
-from profiler.schema.codec import DecodeError, decode, encode, nearest, printable, show
+from profiler.schema.codec import DecodeError, decode, encode, nearest, show
+from profiler.schema.outside import printable
 from profiler.schema.study import Study
 from profiler.schema.target import Target
 

@@ -11,6 +11,7 @@ from typing import Any
 
 TEXT_LIMIT = 4000
 """Characters that are kept of one text; the worker's own are at most half as long."""
+_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]")
 _SHA = re.compile(r"[0-9a-f]{64}")
 
 
@@ -27,19 +28,26 @@ def sha_name(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A line that only says something: characters that would act on a terminal become spaces.
+    """The text with whatever would act on a terminal written as an escape.
 
     Control characters, line breaks, marks that turn the direction of text, halves of surrogates.
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else " " for c in text)
+    return "".join(
+        c if c.isprintable() or unicodedata.category(c) == "Zs" else ascii(c)[1:-1] for c in text
+    )
+
+
+def one_line(text: str) -> str:
+    """A text of several lines as one that is printable."""
+    return printable(_BREAKS.sub(" ", text))
 
 
 def tidy(value: Any) -> Any:
     """JSON with every text in it, keys included, printable and of a bearable length."""
     if isinstance(value, str):
-        return printable(value[:TEXT_LIMIT])
+        return one_line(value[:TEXT_LIMIT])
     if isinstance(value, list):
         return [tidy(item) for item in value]
     if isinstance(value, dict):

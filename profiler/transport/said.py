@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from profiler.schema.codec import DecodeError
-from profiler.schema.outside import TEXT_LIMIT, printable
+from profiler.schema.outside import TEXT_LIMIT, one_line
 
 _WORD = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 _VERSION = re.compile(r"\d{1,3}\.\d{1,3}(\.\d{1,5})?")
@@ -18,7 +18,7 @@ _MOST_BYTES = 2**50
 
 
 def _words(text: str) -> str:
-    return printable(text[:TEXT_LIMIT])
+    return one_line(text[:TEXT_LIMIT])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pandas as pd
@@ -11,6 +12,7 @@ from rich.cells import cell_len
 
 from profiler.errors import InputError
 from profiler.report.cells import common_unit, figure, number_parts, signed
+from profiler.report.html import page as html_page
 from profiler.report.records import clean, records
 from profiler.report.tables import FORMATS, aligned, hardware_tables, render
 
@@ -190,7 +192,7 @@ def test_device_text_can_not_control_the_terminal(frame):
     frame.loc[frame["status"] == "failed", "reason"] = "bad\x1b[2J\nthing\x07"
     for fmt in ("text", "markdown", "csv"):
         assert "\x1b" not in render(frame, fmt)
-    assert clean("a\x1b[2J\r\n b") == "a [2J b"
+    assert clean("a\x1b[2J\r\n b") == "a\\x1b[2J b"
 
 
 def test_all_failed(frame):
@@ -224,6 +226,32 @@ def test_csv_and_json_hold_all_columns_unrounded(frame):
     failed = next(row for row in loaded if row["status"] == "failed")
     assert failed["p50_ns"] is None
     assert failed["accuracy"] is None
+
+
+def test_no_cell_of_csv_is_a_formula(frame):
+    hostile = frame.copy()
+    hostile["energy_j_per_query"] = -1.5
+    texts = ["=HYPERLINK(1)", "+1+cmd", "-2+3", "@SUM(1)", "plain"]
+    hostile["placed_note"] = [texts[i % 5] for i in range(len(hostile))]
+    hostile["=1+1"] = "a=b"
+    shown = render(hostile, "csv")
+    back = pd.read_csv(io.StringIO(shown))
+    assert set(back["placed_note"]) == {f"'{text}" for text in texts[:4]} | {"plain"}
+    assert set(back["'=1+1"]) == {"a=b"}
+    assert ",-1.5," in shown, "a number is no text"
+
+
+def test_markdown_and_page_obey_no_name(report):
+    name = "a|b<img src=x>`c`\n\x9b2Jd"
+    frame = report.frame.replace({"mlp": name})
+    shown = render(frame, "markdown")
+    assert "a\\|b\\<img src=x\\>\\`c\\` \\\\x9b2Jd" in shown
+    assert "<img" not in re.sub(r"\\.", "", shown)
+    page = html_page(replace(report, frame=frame))
+    assert "<img src=x>" not in page
+    assert "a|b&lt;img src=x&gt;" in page
+    for text in (shown, page, render(frame, "json"), render(frame, "csv"), render(frame, "text")):
+        assert "\x9b" not in text
 
 
 def test_unknown_format(frame):
