@@ -1,9 +1,14 @@
 """Rows cut into queries: whole batches are views, the last one is filled, timed ones are copies."""
 
-import numpy as np
-import pytest
+from array import array
 
-from profiler.worker.backends.ort import _queries, feeds_to_bind
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from profiler.schema.wire import Job
+from profiler.worker.backends.ort import OrtBackend, _queries, feeds_to_bind
 
 X = np.arange(14, dtype=np.float32).reshape(7, 2)
 
@@ -21,3 +26,31 @@ def test_what_is_timed_lies_in_memory_of_its_own(tmp_path, stack):
     for feed in feeds_to_bind({"x": mapped}, 3, stack, 1):
         assert type(feed["x"]) is np.ndarray
         assert not np.shares_memory(feed["x"], mapped)
+
+
+@pytest.mark.parametrize("declared", [["n", 3], [1, 3], ["n", 2, 1], None, ["n", "m"]], ids=str)
+def test_an_output_of_another_shape_than_declared_stays_unbound(tmp_path, declared):
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Mul", ["s", "one"], ["same"]),
+        helper.make_node("Reshape", ["x", "same"], ["y"]),
+        helper.make_node("Relu", ["x"], ["z"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, declared),
+         helper.make_tensor_value_info("z", TensorProto.FLOAT, ["n", 2])],
+        [numpy_helper.from_array(np.ones(2, np.int64), "one")],
+    )  # fmt: skip
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / "m.onnx")
+    backend = OrtBackend()
+    backend.load(Job(trial="t", batch=2), tmp_path / "m.onnx")
+    backend.bind({"x": X}, 2, True, 1)
+    backend.run(0, 8)
+    backend.prepare()
+    backend.run(0, 8)
+    times = array("q", bytes(8 * 8))
+    backend.timed(8, times)
+    assert all(times)
+    assert backend.predict({"x": X}, 2, True)["y"].shape == X.shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Optional
@@ -58,10 +58,23 @@ def feeds_to_bind(
     return list(islice(cycle(feeds), -(-len(feeds) // lanes) * lanes))
 
 
+def _fits(shape: Sequence[int], declared: Sequence[Any]) -> bool:
+    """Whether a shape is one that a model declares; it may leave sizes open, or all of them."""
+    return not declared or (
+        len(shape) == len(declared)
+        and all(
+            not isinstance(wanted, int) or wanted == got for got, wanted in zip(shape, declared)
+        )
+    )
+
+
 class OrtBackend:
     """An ONNX Runtime session with pre-bound queries."""
 
     providers: tuple[str, ...] = ()
+    _output_device = "cpu"
+    _loose: tuple[str, ...] = ()
+    """outputs without a buffer of their own: all, until `prepare` has seen their shapes"""
 
     def __init__(self) -> None:
         # Without one, ONNX Runtime makes and destroys its own in every query: 0.45 µs.
@@ -92,6 +105,7 @@ class OrtBackend:
             ort_placement.refuse_partial(self._placement, job.provider)
         self.providers = tuple(self._session.get_providers())
         self._output_names = [o.name for o in self._session.get_outputs()]
+        self._loose = tuple(self._output_names)
 
     def placement(self) -> Optional[Placement]:
         return self._placement
@@ -106,37 +120,61 @@ class OrtBackend:
         for name, value in feed.items():
             binding.bind_cpu_input(name, value)
         for name in self._output_names:
-            binding.bind_output(name, "cpu")
+            binding.bind_output(name, self._output_device, 0)
         return binding
 
     def prepare(self) -> None:
         """Now that output shapes are known, keep those buffers instead of allocating each time.
 
-        Skipped for models whose output shape depends on the values of the inputs.
+        Skipped for models whose output shape depends on the values of the inputs. An output whose
+        shape is not the one the model declares gets a new buffer in every query: ONNX Runtime
+        refuses to fill the last one again.
         """
-        shapes = set()
+        declared = [output.shape for output in self._session.get_outputs()]
+        shapes, loose = set(), set()
         for binding in self._bindings:
+            self._loosen(binding)
             self._session.run_with_iobinding(binding)
-            shapes.add(tuple(tuple(v.shape()) for v in binding.get_outputs()))
+            found = tuple(tuple(value.shape()) for value in binding.get_outputs())
+            shapes.add(found)
+            for name, got, wanted in zip(self._output_names, found, declared):
+                if not _fits(got, wanted):
+                    loose.add(name)
+        self._loose = tuple(sorted(loose))
         if len(shapes) > 1:
             return
         for binding in self._bindings:
             for name, value in zip(self._output_names, binding.get_outputs()):
-                if value.is_tensor():
+                if value.is_tensor() and name not in loose:
                     binding.bind_ortvalue_output(name, value)
+
+    def _loosen(self, binding: Any) -> None:
+        """Let the next query make new buffers: a binding keeps those of the last one."""
+        for name in self._loose:
+            binding.bind_output(name, self._output_device, 0)
 
     def run(self, first: int, count: int) -> None:
         bindings, run = self._bindings, self._session._sess.run_with_iobinding
         for i in range(first, first + count):
-            run(bindings[i % len(bindings)]._iobinding, self._run_options)
+            binding = bindings[i % len(bindings)]
+            if self._loose:
+                self._loosen(binding)
+            run(binding._iobinding, self._run_options)
 
     def timed(self, first: int, out: Any) -> None:
         bindings, options = self._bindings, self._run_options
         # The binding objects' own C++ call: the public wrapper adds a Python frame per query.
         run = self._session._sess.run_with_iobinding
-        turns = [bindings[(first + i) % len(bindings)]._iobinding for i in range(len(out))]
+        turns = [bindings[(first + i) % len(bindings)] for i in range(len(out))]
         clock = time.perf_counter_ns
-        for i, binding in enumerate(turns):
+        if self._loose:
+            for i, loose in enumerate(turns):
+                self._loosen(loose)
+                start = clock()
+                run(loose._iobinding, options)
+                out[i] = clock() - start
+            return
+        for i, binding in enumerate([turn._iobinding for turn in turns]):
             start = clock()
             run(binding, options)
             out[i] = clock() - start

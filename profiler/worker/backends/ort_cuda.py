@@ -105,6 +105,8 @@ def preload(provider: str) -> None:
 class CudaBackend(OrtBackend):
     """A session on a GPU. Its memory holds the bound queries."""
 
+    _output_device = "cuda"
+
     def load(self, job: Job, model: Optional[Path]) -> None:
         if model is None or job.gpu is None:
             raise ValueError("a GPU session needs a model file and the target's [gpu] table")
@@ -144,7 +146,7 @@ class CudaBackend(OrtBackend):
         for name, value in feed.items():
             binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(value, "cuda", 0))
         for name in self._output_names:
-            binding.bind_output(name, "cuda", 0)
+            binding.bind_output(name, self._output_device, 0)
         return binding
 
     def _graph_binding(self, feed: dict[str, Any]) -> Any:
@@ -191,6 +193,8 @@ class CudaBackend(OrtBackend):
             for name, value in self._feeds[index % len(self._feeds)].items():
                 self._inputs[name].update_inplace(value)
             binding.synchronize_inputs()
+        elif self._loose:
+            self._loosen(binding)
         bound = binding._iobinding
         start = clock()
         session.run_with_iobinding(bound, self._run_options)
