@@ -28,7 +28,7 @@ from profiler.errors import (
     WorkerError,
 )
 from profiler.fleet import Fleet
-from profiler.group_state import GroupState
+from profiler.group_state import GroupState, recorded
 from profiler.jobs import make_job
 from profiler.places import cache_folder
 from profiler.planning import Known, go_on, make_plan, recipes
@@ -37,7 +37,7 @@ from profiler.progress import Progress, Silent
 from profiler.results import Results
 from profiler.schema.codec import encode
 from profiler.schema.files import find_target, study_hash
-from profiler.schema.plan import Group, Plan
+from profiler.schema.plan import Plan
 from profiler.schema.study import Study
 from profiler.schema.target import Target, shareable
 from profiler.schema.variant import AUTO
@@ -111,6 +111,8 @@ class Campaign:
         self.targets = {t.name: t for t in study_targets(study)}
         self.store = Store.open(folder, self._meta())
         self._recording = threading.Lock()
+        self._facts: dict[str, str] = {}
+        """target -> name of the facts that its last recorded round was measured under"""
 
     def close(self) -> None:
         """Release the results folder."""
@@ -132,6 +134,7 @@ class Campaign:
 
     def run(self) -> None:
         """Everything that is still to do."""
+        self._facts = {r["target"]: r["facts"] for r in self.store.rows() if r["kind"] == "round"}
         if any(v.recipe == AUTO for v in self.study.every_variant):
             self.progress.stage("asking the targets what they are")
             found = find_facts(tuple(self.targets.values()))
@@ -178,10 +181,18 @@ class Campaign:
     def _to_do(self, name: str) -> bool:
         """Whether a target of a folder that is gone on with may get another row."""
         plan = self._planned()
-        return plan is not None and (self.study.stress is not None or not all(
-            GroupState(group, self.study, self.store).stopped
-            for group in plan.groups if group.target == name
-        ))  # fmt: skip
+        return plan is not None and (
+            self.study.stress is not None or not self._all_stopped(name, plan)
+        )
+
+    def _all_stopped(self, name: str, plan: Plan) -> bool:
+        """Whether every group of a target is measured."""
+        rounds = recorded(self.store, name)
+        return all(
+            GroupState(group, self.study, self.store.folder, rounds[group.index]).stopped
+            for group in plan.groups
+            if group.target == name
+        )
 
     def _planned(self) -> Optional[Plan]:
         """What an earlier run planned here."""
@@ -190,10 +201,9 @@ class Campaign:
 
     def _unlike(self, name: str, session: Session) -> Optional[UnlikeError]:
         """Why another round of this target can't stand beside those that are recorded."""
-        rounds = [r for r in self.store.rows() if r["kind"] == "round" and r["target"] == name]
-        if not rounds:
+        if name not in self._facts:
             return None
-        before = self.store.facts(rounds[-1]["facts"])
+        before = self.store.facts(self._facts[name])
         for fact, there, here in across.differing_facts(before, session.facts, merging=True):
             return UnlikeError(
                 f"{name}: {fact} is {across.short(here)} now, {across.short(there)} in the rounds"
@@ -207,10 +217,11 @@ class Campaign:
 
     def _visit(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
         """All groups of one target, one after the other."""
-        progress = self._lane(name)
+        progress, rounds = self._lane(name), recorded(self.store, name)
         for group in plan.groups:
             if group.target == name:
-                self._measure(group, prepared, session, progress)
+                state = GroupState(group, self.study, self.store.folder, rounds[group.index])
+                self._measure(state, prepared, session, progress)
 
     def _stress(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
         target, trials = self.targets[name], visit.measured(plan, name, self.store)
@@ -225,12 +236,8 @@ class Campaign:
     def _record_lost(self, fleet: Fleet, plan: Plan, known: Collection[str] = ()) -> None:
         """A target that left is a row with the reason, until a round of it is recorded again."""
         for name, error in fleet.lost.items():
-            if name in known or all(
-                GroupState(group, self.study, self.store).stopped
-                for group in plan.groups if group.target == name
-            ):  # fmt: skip
-                continue
-            self._lost(name, error)
+            if name not in known and not self._all_stopped(name, plan):
+                self._lost(name, error)
 
     def _lost(self, name: str, error: ProfilerError, during: str = "measuring") -> None:
         self.progress.note(f"{name}: {error.message}")
@@ -247,15 +254,14 @@ class Campaign:
         sizes = {key: artifact.bytes for key, artifact in prepared.artifacts.items()}
         plan = make_plan(self.study, tuple(self.targets.values()), known, sizes)
         before = self._planned()
-        begun = {row["target"] for row in self.store.rows() if row["kind"] == "round"}
-        return plan if before is None else go_on(plan, before, begun)
+        return plan if before is None else go_on(plan, before, set(self._facts))
 
     def _measure(
-        self, group: Group, prepared: Prepared, session: Session, progress: Progress
+        self, state: GroupState, prepared: Prepared, session: Session, progress: Progress
     ) -> None:
-        state = GroupState(group, self.study, self.store)
         if state.stopped:
             return
+        group = state.group
         target = self.targets[group.target]
         jobs = {t.id: make_job(t, target, prepared, self.study) for t in group.trials}
         files: list[Path] = []
@@ -303,6 +309,8 @@ class Campaign:
     def _append(self, row: dict[str, Any]) -> None:
         with self._recording:
             self.store.append(row)
+            if row["kind"] == "round":
+                self._facts[row["target"]] = row["facts"]
 
     def _round(
         self,

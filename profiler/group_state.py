@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Optional
 
 from profiler import raw
@@ -20,10 +22,22 @@ STABLE = ("error", "not available")
 FAILURES_ALLOWED = 2
 
 
+def recorded(store: Store, target: str) -> defaultdict[int, list[dict[str, Any]]]:
+    """Group -> its rounds on a target, all told from one reading of the rows."""
+    found = defaultdict[int, list[dict[str, Any]]](list)
+    for row in store.rows():
+        if row["kind"] == "round" and row["target"] == target:
+            found[row["group"]].append(row)
+    return found
+
+
 class GroupState:
     """How far a group is: what is recorded, who still runs, whether it is precise enough."""
 
-    def __init__(self, group: Group, study: Study, store: Store) -> None:
+    def __init__(
+        self, group: Group, study: Study, folder: Path, rounds: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """`rounds` are those of the group that are recorded in the results folder."""
         self.group, self.measure = group, study.measure
         self.budget_s = study.measure.budget / 1e9
         self.spent_s = 0.0
@@ -35,11 +49,9 @@ class GroupState:
         self._predicted: set[str] = set()
         self._convergence = Convergence(group, study.measure.precision)
         self._widest: Optional[float] = None
-        for row in store.rows():
-            if row["kind"] == "round" and row["group"] == group.index:
-                repetitions = tuple(decode(Repetition, r) for r in row["repetitions"])
-                timings = raw.read(store.folder, row["raw"])
-                self.add(repetitions, timings, row["elapsed_s"])
+        for row in rounds:
+            repetitions = tuple(decode(Repetition, r) for r in row["repetitions"])
+            self.add(repetitions, raw.read(folder, row["raw"]), row["elapsed_s"])
 
     def active(self) -> list[str]:
         """Trials of the next round, in the plan's order."""

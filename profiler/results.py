@@ -89,7 +89,7 @@ class Results:
         """Trial id -> its repetitions with their latencies."""
         return record.gather(self.rounds, self.folder)
 
-    @property
+    @cached_property
     def adaptive(self) -> bool:
         """Whether any group stopped because its intervals looked narrow enough."""
         return any(row["stopped"] == "precision" for row in self.rounds)

@@ -1,5 +1,6 @@
 """Whole studies, small ones, through the real worker."""
 
+import hashlib
 import json
 import os
 import signal
@@ -16,11 +17,21 @@ from profiler import Study, load, run
 from profiler.errors import InputError, Interrupted, ResultsError, UnlikeError
 from profiler.progress import Silent
 from profiler.statistics.intervals import NO_SPREAD
+from profiler.store import Store
 
 MakeStudy = Callable[..., Path]
 
 TWICE = """
 variants = ["fp32", "int8-dynamic", "int8-static"]
+"""
+
+TWO_MODELS = """
+[[models]]
+name = "m"
+onnx = "model.onnx"
+[[models]]
+name = "n"
+onnx = "model.onnx"
 """
 
 
@@ -57,6 +68,19 @@ def test_a_finished_study_measures_nothing_again(make_study: MakeStudy, tmp_path
     before = (tmp_path / "out" / "rows.jsonl").read_bytes()
     run(study, tmp_path / "out")
     assert (tmp_path / "out" / "rows.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["", TWO_MODELS], ids=["one model", "two models"])
+def test_rows_are_read_as_often_however_many_rounds_and_groups(
+    make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Reading all of them for each group, or after each round, is quadratic in the study's size."""
+    asked: list[Path] = []
+    plain = Store.rows
+    monkeypatch.setattr(Store, "rows", lambda s: asked.append(s.folder) or plain(s))
+    study = Study.read(make_study(text, targets='["null"]'))
+    run(study, tmp_path / "out")
+    assert len(asked) == 2, "at the start of a run and of a target's visit"
 
 
 def test_changed_data_is_a_changed_study(make_study: MakeStudy, tmp_path: Path) -> None:
@@ -231,20 +255,30 @@ class StopsAfterRound(Silent):
             raise KeyboardInterrupt
 
 
+def recorded_with(out: Path, **changed: object) -> bytes:
+    """As if the rounds had been recorded under other facts; the rows that say so."""
+    rows = out / "rows.jsonl"
+    (path,) = (out / "facts").iterdir()
+    data = json.dumps({**json.loads(path.read_text()), **changed}).encode()
+    name = hashlib.sha256(data).hexdigest()
+    path.unlink()
+    (out / "facts" / f"{name}.json").write_bytes(data)
+    rows.write_text(rows.read_text().replace(path.stem, name))
+    return rows.read_bytes()
+
+
 def test_rounds_of_an_unlike_machine_are_not_merged(make_study: MakeStudy, tmp_path: Path) -> None:
     study, out = Study.read(make_study()), tmp_path / "out"
     with pytest.raises(Interrupted):
         run(study, out, progress=StopsAfterRound(out / "rows.jsonl"))
     (path,) = (out / "facts").iterdir()
-    facts = path.read_text()
-    numpy = json.loads(facts)["numpy"]
-    path.write_text(json.dumps({**json.loads(facts), "numpy": "1.0.0", "load_1min": 9.0}))
-    before = (out / "rows.jsonl").read_bytes()
+    numpy = json.loads(path.read_text())["numpy"]
+    before = recorded_with(out, numpy="1.0.0", load_1min=9.0)
     with pytest.raises(UnlikeError) as caught:
         run(study, out)
     assert f"numpy is {numpy} now, 1.0.0 in the rounds recorded" in caught.value.message
     assert "--output NEW_FOLDER" in (caught.value.hint or "")
     assert caught.value.exit_code == 2
     assert (out / "rows.jsonl").read_bytes() == before
-    path.write_text(json.dumps({**json.loads(facts), "load_1min": 9.0}))
+    recorded_with(out, numpy=numpy)
     assert run(study, out).complete, "load may vary"

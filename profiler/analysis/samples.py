@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
+from statistics import median
 from typing import TYPE_CHECKING
 
 from profiler.schema.wire import Repetition
@@ -31,13 +33,15 @@ class Taken:
         """Median of the block medians: one value a fresh process, robust against a bad block."""
         import numpy as np
 
-        sizes = np.array([block.queries for block in self.repetition.blocks])
-        starts = np.cumsum(sizes) - sizes
-        medians = np.empty(len(sizes))
-        for size in np.unique(sizes):  # blocks of one length at once: most are of one
-            same = sizes == size
-            medians[same] = np.median(self.latencies[starts[same, None] + np.arange(size)], axis=1)
-        return float(np.median(medians))
+        blocks = [block.queries for block in self.repetition.blocks]
+        medians: list[float] = []
+        start = 0
+        for size, alike in groupby(blocks):  # neighbours of one length at once: most are of one
+            count = len(list(alike))
+            part = self.latencies[start : start + count * size].reshape(count, size)
+            medians += np.median(part, axis=1).tolist()
+            start += count * size
+        return median(medians)
 
     def rate(self, batch: int) -> float:
         """Samples a second of wall time over all timed blocks."""

@@ -28,7 +28,7 @@ def summarise(
     """
     if samples is None or not samples.taken:
         return _failed(samples, trial.provider)
-    from profiler.statistics.intervals import quantile_interval, round_interval
+    from profiler.statistics.intervals import quantile_intervals, round_interval
 
     taken = list(samples.taken.values())
     latencies = [t.latencies for t in taken]
@@ -38,8 +38,8 @@ def summarise(
         "rounds": len(taken),
         "queries": sum(len(values) for values in latencies),
     }
-    for name, q in QUANTILES.items():
-        estimate = quantile_interval(latencies, q, adaptive=adaptive)
+    estimates = quantile_intervals(latencies, list(QUANTILES.values()), adaptive=adaptive)
+    for name, estimate in zip(QUANTILES, estimates, strict=True):
         row[f"{name}_ns"] = estimate.value
         row[f"{name}_low_ns"], row[f"{name}_high_ns"] = estimate.low, estimate.high
         row[f"{name}_note"] = estimate.note

@@ -85,18 +85,19 @@ def log_interval(
     return _estimate(centre.value, limits, logs.size, confidence, None)
 
 
-def quantile_interval(
+def quantile_intervals(
     latencies_per_round: Sequence[npt.NDArray[Any]],
-    q: float,
+    quantiles: Sequence[float],
     *,
     confidence: float = 0.95,
     adaptive: bool = False,
-) -> Estimate:
-    """The ``q`` quantile of latency in the long run over processes, with an interval.
+) -> list[Estimate]:
+    """Quantiles of latency in the long run over processes, each with an interval.
 
     ``latencies_per_round`` holds one array of positive latencies per round (lengths may differ);
-    the value is the pooled quantile and has their unit. No interval below ``MINIMUM_ROUNDS`` or
-    below ``minimum_queries(q)`` queries in total. Raises ``ValueError`` for an empty round or a
+    a value is the pooled quantile and has their unit. No interval below ``MINIMUM_ROUNDS`` or
+    below ``minimum_queries(q)`` queries in total. Several are asked at once because most of the
+    work is to sort the latencies, which they share. Raises ``ValueError`` for an empty round or a
     latency that is not finite and positive.
 
     On the log scale, three uncertainties of the quantile of a mixture over processes are joined:
@@ -117,7 +118,8 @@ def quantile_interval(
     tail is thin. In both cases the union of the two is taken. ``scripts/simulate_intervals``
     prints what this covers, and what it does not: bursts which most rounds have not met.
     """
-    check_quantile(q)
+    for q in quantiles:
+        check_quantile(q)
     alpha = _alpha(confidence, adaptive)
     logs = [positive_logs(latencies) for latencies in latencies_per_round]
     if not logs:
@@ -125,22 +127,41 @@ def quantile_interval(
     rounds = len(logs)
     pooled = np.concatenate(logs)
     # The quantile of the latencies themselves: interpolating between their logs differs slightly.
-    value = math.log(float(np.quantile(np.exp(pooled), q, method=METHOD)))
-    if pooled.size < minimum_queries(q, confidence):
-        return _estimate(value, None, rounds, confidence, TOO_FEW_QUERIES)
-    if rounds < MINIMUM_ROUNDS:
-        return _estimate(value, None, rounds, confidence, NOT_ENOUGH_ROUNDS)
+    values = np.quantile(np.exp(pooled), quantiles, method=METHOD)
+    found: list[Estimate] = []
+    shared: _Centred | None = None
+    for q, value in zip(quantiles, np.log(values).tolist(), strict=True):
+        if pooled.size < minimum_queries(q, confidence):
+            found.append(_estimate(value, None, rounds, confidence, TOO_FEW_QUERIES))
+            continue
+        if rounds < MINIMUM_ROUNDS:
+            found.append(_estimate(value, None, rounds, confidence, NOT_ENOUGH_ROUNDS))
+            continue
+        shared = shared or _centred(logs)
+        low, high = _mixture_limits(shared, q, alpha)
+        low, high = min(low, value), max(high, value)
+        own = np.array([_at(x, q) for x in shared.rounds]) + shared.bias
+        reach = _t_quantile(alpha, rounds) * float(own.std(ddof=1)) / math.sqrt(rounds)
+        thin = pooled.size * min(q, 1.0 - q) < FEW_BEYOND
+        if thin or reach > high - low:
+            low, high = min(low, value - reach), max(high, value + reach)
+        if high - low <= 1e-12:
+            found.append(_estimate(value, None, rounds, confidence, NO_SPREAD))
+            continue
+        found.append(_estimate(value, (low, high), rounds, confidence, None))
+    return found
 
-    low, high = _mixture_limits(logs, q, alpha)
-    low, high = min(low, value), max(high, value)
-    own = np.array([np.quantile(x, q, method=METHOD) for x in logs])
-    reach = _t_quantile(alpha, rounds) * float(own.std(ddof=1)) / math.sqrt(rounds)
-    thin = pooled.size * min(q, 1.0 - q) < FEW_BEYOND
-    if thin or reach > high - low:
-        low, high = min(low, value - reach), max(high, value + reach)
-    if high - low <= 1e-12:
-        return _estimate(value, None, rounds, confidence, NO_SPREAD)
-    return _estimate(value, (low, high), rounds, confidence, None)
+
+def quantile_interval(
+    latencies_per_round: Sequence[npt.NDArray[Any]],
+    q: float,
+    *,
+    confidence: float = 0.95,
+    adaptive: bool = False,
+) -> Estimate:
+    """One of ``quantile_intervals``."""
+    found = quantile_intervals(latencies_per_round, (q,), confidence=confidence, adaptive=adaptive)
+    return found[0]
 
 
 def positive_logs(values: Sequence[float] | npt.NDArray[Any]) -> Array:
@@ -154,19 +175,45 @@ def positive_logs(values: Sequence[float] | npt.NDArray[Any]) -> Array:
     return np.asarray(np.log(array), dtype=np.float64)
 
 
-def _mixture_limits(logs: Sequence[Array], q: float, alpha: float) -> tuple[float, float]:
-    """Limits on the log scale, from the three uncertainties told in ``quantile_interval``."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Centred:
+    """Rounds on the log scale, each sorted and without its shrunken bias, and what all are."""
+
+    rounds: list[Array]
+    pooled: Array
+    """of all rounds, sorted"""
+    weight: Array
+    """of each round by its queries, one on average"""
+    bias: Array
+    bias_variance: float
+
+
+def _centred(logs: Sequence[Array]) -> _Centred:
+    bias, bias_variance = _round_bias(logs)
+    rounds = [np.sort(x) - b for x, b in zip(logs, bias, strict=True)]
+    sizes = np.array([x.size for x in logs])
+    return _Centred(
+        rounds=rounds,
+        pooled=np.sort(np.concatenate(rounds)),
+        weight=sizes / sizes.sum() * len(logs),
+        bias=bias,
+        bias_variance=bias_variance,
+    )
+
+
+def _mixture_limits(centred: _Centred, q: float, alpha: float) -> tuple[float, float]:
+    """Limits on the log scale, from the three uncertainties told in ``quantile_intervals``."""
     from scipy.special import chdtri, ndtri
 
-    rounds = len(logs)
-    weight = np.array([x.size for x in logs]) / sum(x.size for x in logs) * rounds
-    bias, bias_variance = _round_bias(logs)
-    centred = [x - b for x, b in zip(logs, bias, strict=True)]
-    pooled = np.sort(np.concatenate(centred))
+    rounds, weight, bias = len(centred.rounds), centred.weight, centred.bias
+    bias_variance, pooled = centred.bias_variance, centred.pooled
     quantile, median = _at(pooled, q), _at(pooled, 0.5)
 
     # Half of the ties count as below: clocks with a coarse tick make many.
-    below = np.array([((x < quantile).mean() + (x <= quantile).mean()) / 2.0 for x in centred])
+    below = np.array([
+        (x.searchsorted(quantile) + x.searchsorted(quantile, "right")) / (2.0 * x.size)
+        for x in centred.rounds
+    ])  # fmt: skip
     surplus = weight * (below - float((weight * below).mean()))
     reach = _t_quantile(alpha, rounds) / math.sqrt(rounds)
     share = max(reach * float(surplus.std(ddof=1)), 1e-12)
@@ -204,12 +251,20 @@ def _round_bias(logs: Sequence[Array]) -> tuple[Array, float]:
         own = np.array([np.median(x) for x in logs])
         shrink = 1.0
     else:
-        blocks = np.array([[np.median(b) for b in np.array_split(x, BLOCKS)] for x in logs])
+        blocks = np.array([block_medians(x) for x in logs])
         own = blocks.mean(axis=1)
         between = float(own.var(ddof=1))
         within = float(blocks.var(axis=1, ddof=1).mean()) / BLOCKS
         shrink = max(0.0, 1.0 - within / between) if between > 0.0 else 0.0
     return shrink * (own - own.mean()), shrink * float(own.var(ddof=1))
+
+
+def block_medians(values: Array) -> Array:
+    """Medians of the parts that ``np.array_split`` makes, shape (BLOCKS,); two lengths at most."""
+    size, longer = divmod(values.size, BLOCKS)
+    cut = longer * (size + 1)
+    parts = (values[:cut].reshape(longer, size + 1), values[cut:].reshape(BLOCKS - longer, size))
+    return np.concatenate([np.median(part, axis=1) for part in parts if part.size])
 
 
 def _at(ordered: Array, q: float) -> float:

@@ -10,12 +10,15 @@ from scipy.signal import lfilter
 from scipy.special import stdtrit
 
 from profiler.statistics.intervals import (
+    BLOCKS,
     MINIMUM_ROUNDS,
     NO_SPREAD,
     NOT_ENOUGH_ROUNDS,
     TOO_FEW_QUERIES,
     Estimate,
+    block_medians,
     quantile_interval,
+    quantile_intervals,
     round_interval,
 )
 from profiler.statistics.percentiles import percentile
@@ -65,6 +68,22 @@ def test_fewer_than_four_rounds_have_no_interval() -> None:
     assert (estimate.low, estimate.high, estimate.half_width) == (None, None, None)
     assert estimate.note == NOT_ENOUGH_ROUNDS
     assert estimate.value == pytest.approx((1.0 * 1.1 * 1.2) ** (1 / 3))
+
+
+@pytest.mark.parametrize("sizes", [[200] * 6, [3, 37, 200, 41, 400], [150] * 3])
+def test_several_quantiles_are_told_as_each_alone(sizes: list[int]) -> None:
+    rng = np.random.default_rng(8)
+    latencies = [np.exp(0.1 * rng.standard_normal(n) + 0.02 * rng.standard_normal()) for n in sizes]
+    quantiles = (0.5, 0.9, 0.99)
+    found = quantile_intervals(latencies, quantiles, adaptive=True)
+    assert found == [quantile_interval(latencies, q, adaptive=True) for q in quantiles]
+
+
+@pytest.mark.parametrize("size", [8, 9, 10, 11, 203])
+def test_blocks_are_those_of_array_split(size: int) -> None:
+    values = np.random.default_rng(size).standard_normal(size)
+    parts = np.array_split(values, BLOCKS)
+    assert block_medians(values).tolist() == [np.median(part) for part in parts]
 
 
 def test_identical_rounds_never_give_width_zero() -> None:
