@@ -21,11 +21,14 @@ def test_the_archive_depends_on_nothing_but_its_source() -> None:
     assert shas == {payload.build()[1]}
 
 
-def test_it_holds_the_worker_and_its_schema_only() -> None:
+def test_it_holds_the_worker_its_schema_and_the_errors_only() -> None:
     names = zipfile.ZipFile(io.BytesIO(payload.build()[0])).namelist()
     assert names == sorted(names)
     rooms = {"/".join(n.split("/")[:2]) for n in names}
-    assert rooms == {"__main__.py", "profiler/__init__.py", "profiler/schema", "profiler/worker"}
+    assert rooms == {
+        "__main__.py", "profiler/__init__.py", "profiler/errors.py",
+        "profiler/schema", "profiler/worker",
+    }  # fmt: skip
 
 
 def test_it_says_hello_on_the_oldest_python_at_hand(tmp_path: Path) -> None:
