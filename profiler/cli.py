@@ -56,6 +56,9 @@ def run(
     variants: Annotated[Optional[str], typer.Option(help="Model only: fp32,int8-dynamic,…")] = None,
     threads: Annotated[Optional[str], typer.Option(help="Model only: thread counts, 1,2.")] = None,
     batch: Annotated[Optional[str], typer.Option(help="Model only: offline batches, 8,32.")] = None,
+    batch_axis: Annotated[
+        Optional[list[str]], typer.Option(help="Model only: INPUT=AXIS that counts samples, x=1.")
+    ] = None,
     data: Annotated[Optional[Path], typer.Option(help="Model only: .npz, .csv, .parquet.")] = None,
     labels: Annotated[Optional[str], typer.Option(help="Model only: column of labels.")] = None,
     quiet: Quiet = False,
@@ -70,7 +73,7 @@ def run(
         limits={k: v for k, v in (("budget", budget), ("precision", precision)) if v},
         model_options={
             "shapes": shape or [], "variants": variants, "threads": threads, "batch": batch,
-            "data": data, "labels": labels,
+            "batch_axes": batch_axis or [], "data": data, "labels": labels,
         },
     )  # fmt: skip
     folder = output or measure.default_folder(what, study)
@@ -235,6 +238,9 @@ def compare(
         Optional[list[str]],
         typer.Option(help="Models only: NAME=SIZE[,SIZE] of an open dimension."),
     ] = None,
+    batch_axis: Annotated[
+        Optional[list[str]], typer.Option(help="Models only: INPUT=AXIS that counts samples, x=1.")
+    ] = None,
     threads: Annotated[Optional[str], typer.Option(help="Models only: thread counts, 1,2.")] = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -251,10 +257,14 @@ def compare(
         files = [what, Path(first), *map(Path, second or [])]
         options = {
             "targets": target or [], "measure": limits, "shapes": shape or [], "threads": threads,
+            "batch_axes": batch_axis or [],
         }  # fmt: skip
         command.models(files, output, options, quiet=quiet, json=json)
         return
-    given = {"output": output, "target": target, "shape": shape, "threads": threads, **limits}
+    given = {
+        "output": output, "target": target, "shape": shape, "batch-axis": batch_axis,
+        "threads": threads, **limits,
+    }  # fmt: skip
     for name, value in given.items():
         if value:
             raise InputError(

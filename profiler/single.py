@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import product
@@ -13,6 +14,9 @@ from profiler.schema.codec import DecodeError, decode, show
 from profiler.schema.study import Study
 from profiler.units import parse_count
 
+_AXIS = re.compile(r"-?[0-9]{1,9}")
+_OPTIONS = {"shapes": "shape", "batch": "batch-axis"}
+"""key of a model in a study -> option that gives it"""
 NAME_LENGTH = 60
 """of a model named after its file: 64 are allowed, and equal names get a number"""
 
@@ -32,6 +36,20 @@ def parse_shapes(texts: Sequence[str]) -> dict[str, list[int]]:
                 hint="e.g. --shape sequence=128, or --shape sequence=64,128,256",
             )
     return shapes
+
+
+def parse_axes(texts: Sequence[str]) -> dict[str, int]:
+    """['x=1'] -> {'x': 1}; an input's name may hold a '='. Raises InputError."""
+    axes = {}
+    for text in texts:
+        name, _, axis = text.rpartition("=")
+        if not name or not _AXIS.fullmatch(axis):
+            raise InputError(
+                f"--batch-axis: expected INPUT=AXIS with the number of an axis, got {text[:80]!r}",
+                hint="e.g. --batch-axis x=1; axes count from 0, and -1 is the last",
+            )
+        axes[name] = int(axis)
+    return axes
 
 
 def split_list(text: Optional[str]) -> list[str]:
@@ -80,6 +98,7 @@ def study_of(
     targets: Sequence[str] = (),
     threads: Optional[str] = None,
     batch: Optional[str] = None,
+    batch_axes: Sequence[str] = (),
     data: Optional[Path] = None,
     labels: Optional[str] = None,
     measure: Optional[dict[str, str]] = None,
@@ -88,13 +107,13 @@ def study_of(
 
     Raises InputError.
     """
-    names, sizes = names_of(models), parse_shapes(shapes)
+    names, sizes, axes = names_of(models), parse_shapes(shapes), parse_axes(batch_axes)
     fixed = {name: found[0] for name, found in sizes.items() if len(found) == 1}
     swept = {name: found for name, found in sizes.items() if len(found) > 1}
     plain: dict[str, Any] = {
         "name": "-".join(names)[:60],
         "models": [
-            {"name": name, "onnx": str(model.resolve()), "shapes": fixed}
+            {"name": name, "onnx": str(model.resolve()), "shapes": fixed, "batch": axes}
             for name, model in zip(names, models, strict=True)
         ],
         "variants": split_list(variants) or ["fp32"],
@@ -116,7 +135,9 @@ def study_of(
     try:
         study = decode(Study, plain)
     except DecodeError as error:
-        option = error.path.split(".")[-1].split("[")[0]
+        where = error.path.split(".")
+        of_model = len(where) > 2 and where[0].startswith("models[")
+        option = _OPTIONS[where[1]] if of_model else where[-1].split("[")[0]
         raise InputError(
             f"--{option}: expected {error.expected}, got {show(error.got)}", hint=error.hint
         ) from None

@@ -34,7 +34,8 @@ def study_from(
             )
         return study_of([what], targets=targets, measure=dict(limits), **options)
     if options:
-        name = next(iter(options)).removesuffix("s") if "shapes" in options else next(iter(options))
+        first = next(iter(options))
+        name = {"shapes": "shape", "batch_axes": "batch-axis"}.get(first, first)
         raise InputError(
             f"--{name} goes with a model file; {what} is a study",
             hint="write it in the study instead",

@@ -31,14 +31,15 @@ def check_axes(model: ModelSpec, inputs: Iterable[Tensor]) -> None:
     for name, axis in model.batch.items():
         if name not in named:
             raise InputError(
-                f"models.{model.name}.batch: the model has no input {name!r}",
+                f"models.{model.name}.batch (--batch-axis): the model has no input {name!r}",
                 hint=nearest(name, named) or f"it has {', '.join(named)}",
             )
         rank = len(named[name].shape)
         if not -rank <= axis < rank:
             below = f"from 0 to {rank - 1}" if rank else "of an input that has any"
             raise InputError(
-                f"models.{model.name}.batch.{name}: expected an axis {below}, got {axis}",
+                f"models.{model.name}.batch.{name} (--batch-axis): expected an axis {below},"
+                f" got {axis}",
                 hint=f"its shape is [{', '.join(map(str, named[name].shape))}]; axes count from 0,"
                 " and -1 is the last",
             )
