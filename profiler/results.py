@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from profiler import own_metric, predictions, reading, record
 from profiler.analysis import (
     across,
-    cost,
-    energy,
     placement,
     relative,
     samples,
@@ -27,6 +25,7 @@ from profiler.analysis.columns import COLUMNS
 from profiler.analysis.frontier import load_of, mark_frontier, usable_objectives
 from profiler.analysis.names import find_trial, identity
 from profiler.analysis.quality import majority_share
+from profiler.analysis.rate import Rates
 from profiler.analysis.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
 from profiler.planning import recipes
@@ -135,7 +134,7 @@ class Results:
 
     def evaluate(self, limits: Slo) -> list[dict[str, Any]]:
         """The table's rows under other limits than the study's."""
-        rows = [{**dict.fromkeys(COLUMNS), **row} for row in self._measured]
+        rows = [{**dict.fromkeys(COLUMNS), **row} for row in self._at(limits)]
         marks: dict[str, dict[str, Any]] = {}
         # Times of an emulated device are no rivals of real ones.
         kinds = [(load_of(row), self.targets[row["target"]].emulated) for row in rows]
@@ -161,8 +160,7 @@ class Results:
         rows = []
         for trial in self.trials.values():
             row = {**identity(trial), **summary.summarise(
-                trial, self.samples.get(trial.id), adaptive=self.adaptive,
-                slo_p99_ns=self.study.slo.p99)}  # fmt: skip
+                trial, self.samples.get(trial.id), adaptive=self.adaptive)}  # fmt: skip
             row["stopped"] = ended[trial.id]
             artifact = self.prepared.artifacts.get((trial.model, trial.variant))
             row.update(ratios.get(trial.id, {}))
@@ -177,10 +175,7 @@ class Results:
             if artifact is not None:
                 known = facts.get(target.name, {})
                 row.update(recipes.advised(artifact, trial, target, known, row.get("sqnr_db")))
-            row.update(energy.columns(
-                trial, self.samples.get(trial.id), target.declares.watts, row.get("throughput"),
-                self.wall_meter.get(trial.id)))  # fmt: skip
-            row.update(cost.columns(row.get("throughput"), target))
+            row.update(self._rates.columns(trial, self.study.slo.p99))
             if row["status"] == "pending" and trial.target in self.lost:
                 row.update(status="failed", reason=self.lost[trial.target]["reason"])
             rows.append(row)
@@ -188,6 +183,17 @@ class Results:
             reason = exclusion.reason + (f" ({exclusion.hint})" if exclusion.hint else "")
             rows.append({**identity(exclusion.trial), "status": "excluded", "reason": reason})
         return rows
+
+    @property
+    def _rates(self) -> Rates:
+        return Rates(samples=self.samples, targets=self.targets, wall_meter=self.wall_meter,
+                     adaptive=self.adaptive)  # fmt: skip
+
+    def _at(self, limits: Slo) -> list[dict[str, Any]]:
+        """The measured rows, each goodput at the limit on p99, where there is one."""
+        if limits.p99 in (None, self.study.slo.p99):
+            return self._measured
+        return self._rates.at(limits.p99, self._measured, self.trials)
 
     @cached_property
     def outputs(self) -> dict[str, Any]:
@@ -360,7 +366,7 @@ class Results:
         """One recommendation under limits such as p99="5ms", max_drop="1pp" (default: the SLO)."""
         own = self.study.own_metric
         wanted = slo.parse_limits(limits, own_metric=own) if limits else self.study.slo
-        return self._choose(self._measured, wanted, objective)
+        return self._choose(self._at(wanted), wanted, objective)
 
     def _choose(
         self, rows: Sequence[Mapping[str, Any]], limits: Slo, objective: str | None = None
@@ -379,11 +385,14 @@ class Results:
             delta=self.study.measure.equivalence,
             adaptive=self.adaptive,
         )
-        found = choose(rows, limits, available[0] if available else "p50", separated=separated)
+        best_in = available[0] if available else "p50"
+        found = choose(rows, limits, best_in, separated=separated)
         breaks = self.stress.warnings(found.trial) if found.trial else ()
         told = [f"under stress: {text}" for text in breaks]
-        own = (row for row in rows if row["trial"] == found.trial and row.get("saturable"))
-        told += [row["advice"] for row in own]
+        for row in (row for row in rows if row["trial"] == found.trial):
+            told += [row["advice"]] if row.get("saturable") else []
+            if best_in == "throughput" and row.get("throughput_note"):
+                told.append(row["throughput_note"])
         return replace(found, warnings=tuple(told))
 
 

@@ -8,7 +8,7 @@ COLUMNS = (
     "p50_ns", "p50_low_ns", "p50_high_ns", "p50_note",
     "p90_ns", "p90_low_ns", "p90_high_ns", "p90_note",
     "p99_ns", "p99_low_ns", "p99_high_ns", "p99_note",
-    "throughput", "throughput_low", "throughput_high",
+    "throughput", "throughput_low", "throughput_high", "throughput_note",
     "load_ns", "load_low_ns", "load_high_ns",
     "first_query_ns", "first_query_low_ns", "first_query_high_ns",
     "steady_ns", "steady_low_ns", "steady_high_ns", "processes", "warmup_ns",

@@ -279,6 +279,10 @@ def _energy_legend(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def _dollars(row: Row, notes: Notes) -> str:
+    return figure(row.get("usd_per_million")) + notes.mark(row.get("throughput_note"))
+
+
 def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """Accuracy, its loss against the baseline, memory, file size, cost and the SLO verdict."""
     rows, notes = measured(group.rows), Notes()
@@ -303,7 +307,7 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     if _has(rows, "output_error"):
         add(Column(title="off %", drop=1), _off_cell)
     if _has(rows, "usd_per_million"):
-        add(Column(title="$/M"), lambda row: figure(row.get("usd_per_million")))
+        add(Column(title="$/M"), lambda row: _dollars(row, notes))
     if _has(rows, "energy_j_per_query"):
         unit, unit_name = common_unit(_values(rows, "energy_j_per_query"), ENERGIES)
         add(Column(title=f"energy {unit_name}", drop=1), _energy(unit))
