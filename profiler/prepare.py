@@ -18,7 +18,7 @@ from profiler.errors import ProfilerError, ResultsError, VariantError
 from profiler.planning.dimensions import check_axes, check_dimensions
 from profiler.progress import Progress
 from profiler.schema.artifact import Artifact
-from profiler.schema.axes import Batch, all_sizes, find_batch, open_names
+from profiler.schema.axes import Batch, find_batch, open_names
 from profiler.schema.codec import encode
 from profiler.schema.recorded import Evaluation, Recorded
 from profiler.schema.study import ModelSpec, Study
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from profiler.data import EvaluationSet
 
 PARITY_ROWS = 64
-SYNTHETIC_QUERIES = 64
-SYNTHETIC_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,13 +208,8 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             fixed[model.name] = counts.fixed
         calibration = None
         if evaluation_set is None:
-            own = open_names(baseline.inputs, counts.names)
-            _tell_ones(study, model, baseline, counts, progress)
-            for size, sweep in product(_batches(study, counts.fixed), study.sweep.shapes or ({},)):
-                shapes = {name: value for name, value in sweep.items() if name in own}
-                made = _synthetic(baseline, counts, {**model.shapes, **shapes}, size, study.seed)
-                key = workload(model.name, size, shapes)
-                inputs[key] = {n: keep(store, v) for n, v in made.items()}
+            progress.stage(f"making up inputs of {model.name}")
+            inputs |= _made_up(study, model, baseline, counts, store, progress)
         else:
             data.check_scores(study.data, baseline, evaluation_set.labels)
             bound = data.bind(
@@ -304,16 +297,30 @@ def batch_of(study: Study, model: ModelSpec, baseline: Artifact) -> Batch:
     return find_batch(baseline.inputs, baseline.outputs, axes=model.batch, given=given)
 
 
-def _tell_ones(
-    study: Study, model: ModelSpec, baseline: Artifact, counts: Batch, progress: Progress
-) -> None:
-    """Say which sizes nobody gave."""
-    given = {**model.shapes, **(study.sweep.shapes[0] if study.sweep.shapes else {})}
-    _, left = all_sizes(baseline.inputs, samples=counts.names, rows=1, given=given)
-    if left:
-        progress.note(
-            f"{model.name}: {', '.join(left)} left at 1 (--shape {left[0]}=SIZE, models.shapes)"
-        )
+def _made_up(
+    study: Study,
+    model: ModelSpec,
+    baseline: Artifact,
+    counts: Batch,
+    store: Store,
+    progress: Progress,
+) -> dict[str, dict[str, str]]:
+    """Workload -> input -> sha of its queries, for every batch and swept size."""
+    from profiler.made_up import Maker
+    from profiler.sources import openable
+
+    maker = Maker(
+        model=model.name, baseline=baseline, counts=counts, seed=study.seed,
+        file=store.folder / baseline.path, progress=progress,
+    )  # fmt: skip
+    own, found = open_names(baseline.inputs, counts.names), {}
+    for size, sweep in product(_batches(study, counts.fixed), study.sweep.shapes or ({},)):
+        shapes = {name: value for name, value in sweep.items() if name in own}
+        made = maker.queries({**model.shapes, **shapes}, size)
+        key = workload(model.name, size, shapes)
+        found[key] = {n: keep(store, v) for n, v in made.items()}
+    openable.forget()
+    return found
 
 
 def _batches(study: Study, fixed: Optional[int]) -> set[int]:
@@ -326,27 +333,6 @@ def workload(model: str, batch: int, shapes: Mapping[str, int]) -> str:
     """'bert#8', 'bert#8#sequence=128': names made-up queries."""
     sizes = ",".join(f"{name}={size}" for name, size in shapes.items())
     return f"{model}#{batch}" + (f"#{sizes}" if sizes else "")
-
-
-def _synthetic(
-    baseline: Artifact, counts: Batch, shapes: Mapping[str, int], batch: int, seed: int
-) -> dict[str, Any]:
-    """Whole queries of `batch` samples, several of them so that no cached one is timed."""
-    import numpy as np
-
-    from profiler import data
-
-    def query(number: int) -> dict[str, Any]:
-        return data.synthesise(
-            baseline.inputs, shapes=shapes, rows=batch, seed=seed + number,
-            samples=counts.names, takes=baseline.takes,
-        )  # fmt: skip
-
-    first = query(0)
-    each_bytes = sum(value.nbytes for value in first.values())
-    count = max(2, min(SYNTHETIC_QUERIES, SYNTHETIC_BYTES // max(1, each_bytes)))
-    queries = [first, *(query(number) for number in range(1, count))]
-    return {name: np.stack([q[name] for q in queries]) for name in first}
 
 
 def _variant(

@@ -19,6 +19,7 @@ from profiler.schema.axes import all_sizes, find_batch
 Array = np.ndarray[Any, Any]
 TOKENS = 10
 """whole numbers are drawn from 1 up to below this: valid ids even of a small vocabulary"""
+DRAWS = ("drawn", "ones", "least")
 LARGEST_BYTES = 2 * 2**30
 """of one input of one query: beyond it a size is a mistake, or damage of the file"""
 
@@ -31,14 +32,16 @@ def synthesise(
     shapes: Mapping[str, int] | None = None,
     samples: Collection[str] | None = None,
     takes: Mapping[str, Values] | None = None,
+    draw: str = "drawn",
 ) -> dict[str, Array]:
     """Model input -> array of its dtype and shape with `rows` along the dimensions `samples`.
 
     Another open dimension gets its value from `shapes`, else what it depends on, else 1. Floats
     are standard normal, uint8 any byte, other whole numbers what the input
     `takes` (rows of an embedding, lengths of sequences), else small ids; inputs whose name says
-    mask, type or position get values that make sense there. Raises DataError for a dtype, rank or
-    size that can't be made up.
+    mask, type or position get values that make sense there. `draw` (of DRAWS) makes whole numbers
+    ones, or the least they may be beside floats from 0 to 1, for models that refuse others. Raises
+    DataError for a dtype, rank or size that can't be made up.
     """
     names = find_batch(inputs, ()).names if samples is None else samples
     sizes, _ = all_sizes(inputs, samples=names, rows=rows, given=shapes or {})
@@ -47,7 +50,7 @@ def synthesise(
     for index, tensor in enumerate(inputs):
         generator = np.random.default_rng([seed, index])
         span = _span((takes or {}).get(tensor.name), every)
-        made[tensor.name] = _values(tensor, every[tensor.name], generator, span)
+        made[tensor.name] = _values(tensor, every[tensor.name], generator, span, draw)
     return made
 
 
@@ -93,9 +96,16 @@ def _values(
     shape: tuple[int, ...],
     generator: np.random.Generator,
     span: tuple[int, int] | None,
+    draw: str,
 ) -> Array:
     name = tensor.name.lower()
     dtype = np.dtype(tensor.dtype)
+    if draw != "drawn" and "mask" not in name:
+        low, high = span or (0, 1)
+        if dtype.kind == "f" and draw == "least":
+            return np.asarray(generator.random(shape)).astype(dtype)
+        if dtype.kind != "f":
+            return np.full(shape, max(low, min(1, high)) if draw == "ones" else low, dtype)
     if dtype.kind == "b":
         return np.ones(shape, dtype) if "mask" in name else generator.random(shape) < 0.5
     if dtype.kind == "f" and span is None:

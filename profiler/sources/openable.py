@@ -7,12 +7,18 @@ helper process, which is kept for the next file and started again after a crash.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import profiler
 from profiler.errors import ModelError
@@ -25,6 +31,8 @@ from profiler.worker.refusals import Refusal, refusal
 TIMEOUT_S = 20.0
 BYTES_PER_S = 20 * 2**20
 """a second more for so many bytes of model: the pace of a slow disk"""
+QUERY_S = 40.0
+"""more for a query; what takes longer is for the runner to watch"""
 _START_S = 60.0
 """more for the first answer: onnx and onnxruntime are imported before it"""
 _END_S = 0.5
@@ -35,11 +43,18 @@ _PROGRAM = (
     "import sys; sys.path[0] = sys.argv[1]; from profiler.sources.opener import serve; serve()"
 )
 _AGAIN = "export the model again with a current exporter"
+_NODE = re.compile(r"running (\w+) node\. Name:'([^']*)' Status Message: (.*)")
+_CODE = re.compile(r"^\w+: (\[ONNXRuntimeError\] : \d+ : \w+ : )?")
+_PLACE = re.compile(r"^/\S+:\d+ .*?\) (\[with .*?\] )?")
 _TWICE = re.compile(r"(\S+) initializer name is not unique")
 
 
 class Crashed(Exception):
     """The helper was ended by a signal or did not answer in time; says how."""
+
+
+class Slow(Crashed):
+    """It did not answer in time."""
 
 
 class Opener:
@@ -49,8 +64,8 @@ class Opener:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, step: str, path: Path, timeout_s: float) -> str | None:
-        """What a step (of opener.STEPS) says against a file, None when it takes it.
+    def ask(self, step: str, path: Path, timeout_s: float, **more: Any) -> str | None:
+        """What a step (of opener.STEPS, which takes `more`) says against a file, else None.
 
         Raises Crashed.
         """
@@ -62,11 +77,11 @@ class Opener:
             assert process is not None
             assert process.stdin is not None
             try:
-                process.stdin.write(pack({"step": step, "path": str(path.resolve())}))
+                process.stdin.write(pack({"step": step, "path": str(path.resolve()), **more}))
                 said = self._reader.read(timeout_s)["said"]
             except Silence:
                 self._end()
-                raise Crashed(f"does not answer within {timeout_s:.0f} s") from None
+                raise Slow(f"does not answer within {timeout_s:.0f} s") from None
             except (EndOfStream, Garbled, OSError):
                 code = self._end()
                 if code == -signal.SIGKILL:
@@ -77,6 +92,12 @@ class Opener:
                 self._end()
                 raise
             return None if said is None else printable(str(said))
+
+    def forget(self) -> None:
+        """Let go of the model it holds, where it runs."""
+        if self._process is not None:
+            with contextlib.suppress(Crashed):
+                self.ask("forget", Path(), TIMEOUT_S)
 
     def close(self) -> None:
         """End the helper; the next question starts another one."""
@@ -116,10 +137,49 @@ _opener = Opener()
 atexit.register(_opener.close)
 
 
+def refused(path: Path, queries: Mapping[str, np.ndarray[Any, Any]]) -> str | None:
+    """Why the CPU provider does not answer stacked queries (input -> [queries, ...]).
+
+    None when it does, or when this machine can't tell: for want of a kernel, memory or time. The
+    helper holds the model until `forget`.
+    """
+    with tempfile.TemporaryDirectory(prefix="profiler-queries-") as scratch:
+        file = Path(scratch) / "queries.npz"
+        np.savez(file, *queries.values())
+        try:
+            said = _opener.ask(
+                "query", path, _patience_s(path) + QUERY_S, names=list(queries), queries=str(file)
+            )
+        except Slow:
+            return None
+        except Crashed as crashed:
+            return f"ONNX Runtime {crashed} when it answers them"
+    return None if said is None or said.startswith(_OTHERS_MAY) else plain(said)
+
+
+def forget() -> None:
+    """Let go of the model that answered queries, and of the memory it takes."""
+    _opener.forget()
+
+
+def plain(said: str) -> str:
+    """ONNX Runtime's words on a query, without places in its source."""
+    node = _NODE.search(said)
+    if node is None:
+        return shortened(_CODE.sub("", said))
+    operator, name, reason = node.groups()
+    named = f' "{name}"' if name else ""
+    return shortened(f"node{named} ({operator}): {_PLACE.sub('', reason)}")
+
+
+def _patience_s(path: Path) -> float:
+    size_bytes = sum(f.stat().st_size for f in (path, *data_files(path)) if f.is_file())
+    return TIMEOUT_S + size_bytes / BYTES_PER_S
+
+
 def openable(path: Path) -> None:
     """Raises ModelError in plain words when ONNX Runtime or the checker refuses the file."""
-    size_bytes = sum(f.stat().st_size for f in (path, *data_files(path)) if f.is_file())
-    timeout_s = TIMEOUT_S + size_bytes / BYTES_PER_S
+    timeout_s = _patience_s(path)
     started = _asked("start", path, timeout_s)
     found = None if started is None else refusal(started)
     checked = None if found else _asked("check", path, timeout_s)

@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from profiler.schema.lines import EndOfStream
 from profiler.worker.channel import Channel
 
 _CHARACTERS = 4000
+_QUERIES_S = 0.5
+_held: dict[str, Any] = {}
+"""path -> session of the model that is being queried"""
 _NEWER = re.compile(r"max supported IR version: (\d+)")
 
 
@@ -33,13 +39,43 @@ def start(path: str) -> None:
         raise RuntimeError(f"{error} {_against_opset(path, int(newer[1]))}") from None
 
 
-def _session(model: str | bytes) -> None:
+def query(path: str, names: Sequence[str], queries: str) -> None:
+    """Answer the queries of an .npz file (stacked, in the order of `names`) for half a second.
+
+    The session is held for further queries, until another step is asked.
+    """
+    import numpy as np
+    import onnxruntime
+
+    if path not in _held:
+        _held.clear()
+        _held[path] = _session(path, threads=len(os.sched_getaffinity(0)))
+    session = _held[path]
+    outputs = [output.name for output in session.get_outputs()]
+    with np.load(queries) as stacked:
+        values = [stacked[key] for key in stacked.files]
+    began = time.monotonic()
+    for number in range(len(values[0]) if values else 1):
+        feed = {
+            name: onnxruntime.OrtValue.ortvalue_from_numpy(np.asarray(value[number]))
+            for name, value in zip(names, values, strict=True)
+        }
+        session.run_with_ort_values(outputs, feed)
+        if time.monotonic() - began > _QUERIES_S:
+            return
+
+
+def forget(path: str) -> None:
+    """Let go of the session that answers queries, as every step but `query` does."""
+
+
+def _session(model: str | bytes, threads: int = 1) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _against_opset(path: str, version: int) -> str:
@@ -58,13 +94,17 @@ def _against_opset(path: str, version: int) -> str:
     return ""
 
 
-STEPS: dict[str, Callable[[str], object]] = {"check": check, "start": start}
+STEPS: dict[str, Callable[..., object]] = {
+    "check": check, "start": start, "query": query, "forget": forget,
+}  # fmt: skip
 
 
-def said(step: str, path: str) -> str | None:
-    """What a library says against a file; None when it takes it."""
+def said(step: str, path: str, **more: Any) -> str | None:
+    """What a library says against a file; None when it takes it. `more`: of the step."""
+    if step != "query":
+        _held.clear()
     try:
-        STEPS[step](path)
+        STEPS[step](path, **more)
     except MemoryError:
         return None  # this machine's want, not the model's fault
     except Exception as error:  # libraries raise what they like
@@ -79,6 +119,6 @@ def serve() -> None:
     try:
         while True:
             asked = channel.receive()
-            channel.send({"said": said(asked["step"], asked["path"])})
+            channel.send({"said": said(**asked)})
     except (EndOfStream, BrokenPipeError):
         return

@@ -17,6 +17,7 @@ LEVELS = {
     "planning": 3, "sources": 3, "data": 3, "analysis": 3, "transport": 3, "demo": 3,
     "replies": 3,
     "variants": 4, "session": 4, "store": 4, "own_metric": 4,
+    "made_up": 4,
     "raw": 5, "prepare": 5, "report": 5, "fingerprint": 5, "single": 5, "fleet": 5, "wall_meter": 5,
     "jobs": 6, "record": 6, "stress": 6, "group_state": 6, "predictions": 6,
     "results": 7,
