@@ -17,6 +17,7 @@ from profiler.sources.inspect import load, tensors
 from profiler.sources.keep import keep_model, sha_of
 from profiler.variants import cache as memory
 from profiler.variants import operators
+from profiler.variants.plain import plain
 from profiler.variants.recipe import Recipe, Request
 from profiler.variants.saturation import saturable
 
@@ -83,7 +84,7 @@ def build(
         with tempfile.TemporaryDirectory(prefix="profiler-variant-") as scratch:
             request = Request(
                 model=baseline.model,
-                source=source,
+                source=source if name == "file" else plain(source, Path(scratch)),
                 spec=spec,
                 folder=folder,
                 inputs=baseline.inputs,

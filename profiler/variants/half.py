@@ -18,7 +18,7 @@ from profiler.sources.quiet import cause, quiet
 from profiler.variants.prepare import finished, float_nodes, large, raised, write
 from profiler.variants.recipe import Request
 
-VERSION = 1
+VERSION = 2
 BFLOAT16_OPSET = 22
 """from here on Conv and the other standard operators take bfloat16"""
 

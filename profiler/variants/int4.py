@@ -17,7 +17,7 @@ from profiler.variants.prepare import finished, float_nodes, raised, write
 from profiler.variants.recipe import Request
 from profiler.variants.rows import queries_of, reader
 
-VERSION = 1
+VERSION = 2
 OPSET = 17
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from profiler.errors import VariantError
 from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
+from profiler.variants.operators import KEPT, name_nodes
 from profiler.variants.prepare import finished, large, prepared
 from profiler.variants.recipe import Request
+from profiler.variants.unfit import unfit_dynamic
 
-VERSION = 2
+VERSION = 3
 
 
 def parameters(spec: VariantSpec) -> dict[str, str]:
@@ -29,12 +31,20 @@ def parameters(spec: VariantSpec) -> dict[str, str]:
 
 def make(request: Request) -> Path:
     """Quantize weights of every operator that ONNX Runtime can run with dynamic scales."""
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.registry import IntegerOpsRegistry
 
     source, kept = prepared(request.source, request.scratch, request.spec.keep_float)
     target = request.scratch / "int8-dynamic.onnx"
     kind = QuantType.QInt8 if request.spec.weights == "int8" else QuantType.QUInt8
+    graph = onnx.load(source, load_external_data=False)
+    if name_nodes(graph):
+        onnx.save(graph, source)
+    unfit = unfit_dynamic(
+        graph, signed=kind == QuantType.QInt8, per_channel=request.spec.per_channel
+    )
+    automatic = [name for name in unfit if name not in kept]
     with quiet():
         try:
             quantize_dynamic(
@@ -45,10 +55,11 @@ def make(request: Request) -> Path:
                 per_channel=request.spec.per_channel,
                 weight_type=kind,
                 reduce_range=request.spec.reduce_range,
-                nodes_to_exclude=kept,
+                nodes_to_exclude=[*kept, *automatic],
                 use_external_data_format=large(source),
                 extra_options={"WeightSymmetric": kind == QuantType.QInt8},
             )
         except Exception as error:  # the quantizer raises ValueError, RuntimeError and others
             raise VariantError(f"int8-dynamic: the quantizer failed: {cause(error)}") from None
-    return finished(target, "int8-dynamic")
+    notes = {KEPT: " ".join(automatic)} if automatic else {}
+    return finished(target, "int8-dynamic", notes=notes)

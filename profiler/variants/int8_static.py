@@ -16,15 +16,18 @@ from profiler.variants.operators import (
     KEPT,
     LINEAR,
     OPERATORS,
+    PER_TENSOR,
     name_nodes,
+    part_rectified,
     unresolved,
     wants_linear,
 )
 from profiler.variants.prepare import finished, large, prepared
 from profiler.variants.recipe import Request
 from profiler.variants.rows import queries_of, reader
+from profiler.variants.unfit import per_tensor, unfit_static
 
-VERSION = 3
+VERSION = 4
 _LARGEST_STRIDE = 16
 
 
@@ -62,19 +65,21 @@ def make(request: Request) -> Path:
     source, kept = prepared(request.source, request.scratch, request.spec.keep_float)
     target = request.scratch / "int8-static.onnx"
     graph = onnx.load(source, load_external_data=False)
+    if name_nodes(graph) | part_rectified(graph):
+        onnx.save(graph, source)
+    together = per_tensor(graph) if request.spec.per_channel else {}
     operators = request.spec.operators
     if operators == "auto":
         operators = "linear" if wants_linear(graph) else "all"
     # Sorted, because the default is a set whose order changes with the hash seed.
-    types, options, resolved = sorted({*QLinearOpsRegistry, *QDQRegistry}), {}, list(kept)
+    types, options = sorted({*QLinearOpsRegistry, *QDQRegistry}), {}
+    resolved = list(dict.fromkeys([*kept, *unfit_static(graph)]))
     if operators == "linear":
-        if name_nodes(graph):
-            onnx.save(graph, source)
         try:
             floats = unresolved(source, iter(reader(rows, request.inputs).get_next, None))
         except Exception as error:  # the runtime raises its own kinds
             raise VariantError(f"int8-static: can't calibrate: {cause(error)}") from None
-        resolved += [name for name in floats if name not in kept]
+        resolved += [name for name in floats if name not in resolved]
         types, options = list(LINEAR), {"OpTypesToExcludeOutputQuantization": [*FLOAT_OUTPUT]}
     kinds = {"int8": QuantType.QInt8, "uint8": QuantType.QUInt8}
     weights, activations = kinds[request.spec.weights], kinds[request.spec.activations]
@@ -100,11 +105,16 @@ def make(request: Request) -> Path:
                     "WeightSymmetric": weights == QuantType.QInt8,
                     "ActivationSymmetric": activations == QuantType.QInt8,
                     "CalibStridedMinMax": _stride(queries),
+                    "TensorQuantOverrides": {name: [{}] for name in together},
                     **options,
                 },
             )
         except Exception as error:  # the quantizer raises ValueError, RuntimeError and others
             raise VariantError(f"int8-static: the quantizer failed: {cause(error)}") from None
     automatic = [name for name in resolved if name not in kept]
-    notes = {OPERATORS: operators, KEPT: " ".join(automatic)}
+    notes = {
+        OPERATORS: operators,
+        KEPT: " ".join(automatic),
+        PER_TENSOR: " ".join(dict.fromkeys(together.values())),
+    }
     return finished(target, "int8-static", notes={k: v for k, v in notes.items() if v})

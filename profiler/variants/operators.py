@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from profiler.variants.scope import all_names, fresh, scopes
+
 LINEAR = ("Conv", "ConvTranspose", "Gather", "Gemm", "MatMul")
 """what `linear` quantizes; of Gather only tables of weights (embeddings)"""
 FLOAT_OUTPUT = ("Gemm", "MatMul")
@@ -24,8 +26,12 @@ itself below 23 dB. In MiniLM this finds the four products behind GELU that cost
 that is large in every row raises the mean too and is not found: the outputs' SQNR tells."""
 KEPT = "profiler.kept_float"
 """metadata of the file: names of the nodes that were kept float, separated by spaces"""
+PER_TENSOR = "profiler.per_tensor"
+"""metadata of the file: names of the nodes whose weights have one scale though channels were
+asked for, separated by spaces"""
 OPERATORS = "profiler.operators"
 """metadata of the file: what `operators` came to, linear or all"""
+_RECTIFIERS = ("Clip", "Relu")
 _ATTENTION = ("Attention", "LayerNormalization", "MultiHeadAttention")
 
 
@@ -50,6 +56,30 @@ def name_nodes(model: Any) -> bool:
                 name += "_"
             node.name, changed = name, True
             taken.add(name)
+    return changed
+
+
+def part_rectified(model: Any) -> bool:
+    """Part Relu and Clip from a tensor that is read elsewhere, too, by an Identity; True if any.
+
+    ONNX Runtime calibrates what one node reads alone, a Relu or Clip, by the range behind it. It
+    does not count outputs of the model and graphs inside other nodes as readers, for which the
+    other values would be lost.
+    """
+    import onnx
+
+    _, *inside = scopes(model.graph)
+    elsewhere = {value.name for value in model.graph.output}
+    elsewhere |= {name for inner in inside for node in inner.graph.node for name in node.input}
+    elsewhere |= {value.name for inner in inside for value in inner.graph.output}
+    taken, changed = all_names(model.graph), False
+    for place, node in reversed(list(enumerate(model.graph.node))):
+        if node.op_type in _RECTIFIERS and node.input[0] in elsewhere:
+            apart = fresh(f"{node.input[0]}_apart", taken)
+            copy = onnx.helper.make_node("Identity", [node.input[0]], [apart])
+            node.input[0] = apart
+            model.graph.node.insert(place, copy)
+            changed = True
     return changed
 
 
@@ -108,5 +138,5 @@ def unresolved(source: Path, queries: Iterable[Mapping[str, Any]]) -> list[str]:
 def recorded(model: Any) -> dict[str, str]:
     """What a file says of its own making, for `made_by`; empty where it says nothing."""
     said = {entry.key: entry.value for entry in model.metadata_props}
-    names = {OPERATORS: "quantized", KEPT: "kept_float"}
+    names = {OPERATORS: "quantized", KEPT: "kept_float", PER_TENSOR: "per_tensor"}
     return {name: said[key] for key, name in names.items() if said.get(key)}

@@ -16,8 +16,7 @@ from typing import Any, Optional
 import numpy as np
 
 from profiler.schema.artifact import Saturable
-
-Array = np.ndarray[Any, Any]
+from profiler.variants.scope import Array, Scope, scopes
 
 LARGEST_ACTIVATION = 255
 LARGEST_SUM = 2**15 - 1
@@ -31,59 +30,6 @@ _OPERATORS = {
 of its weights' inputs)"""
 _FLOAT = ("Conv", "Gemm", "MatMul")
 """with DequantizeLinear before both inputs, the runtime makes an 8-bit operator of it"""
-_ZERO_POINT = 2
-
-
-class _Scope:
-    """What the tensors of a graph are; those of the graphs around it are seen, too."""
-
-    def __init__(self, graph: Any, folder: Path, outer: Optional[_Scope] = None) -> None:
-        self._folder, self._outer = folder, outer
-        self._fixed = {tensor.name: tensor for tensor in graph.initializer}
-        self._made_by = {name: node for node in graph.node for name in node.output if name}
-        self._types = {
-            value.name: value.type.tensor_type.elem_type
-            for value in (*graph.input, *graph.value_info)
-        }
-        for node in graph.node:
-            if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
-                self._fixed[node.output[0]] = node.attribute[0].t
-
-    def maker(self, name: str) -> Optional[Any]:
-        """The node that computes `name`."""
-        own = self._made_by.get(name)
-        return own if own is not None or self._outer is None else self._outer.maker(name)
-
-    def fixed(self, name: str) -> Optional[Any]:
-        """The weights called `name`."""
-        own = self._fixed.get(name)
-        return own if own is not None or self._outer is None else self._outer.fixed(name)
-
-    def kind(self, name: str) -> Optional[int]:
-        """TensorProto's number of an 8-bit tensor's type; None where the graph doesn't tell."""
-        import onnx
-
-        weights = self.fixed(name)
-        if weights is not None:
-            return int(weights.data_type)
-        maker = self.maker(name)
-        if maker is not None and maker.op_type == "DynamicQuantizeLinear":
-            return int(onnx.TensorProto.UINT8)
-        if maker is not None and maker.op_type == "QuantizeLinear":
-            zero = maker.input[_ZERO_POINT] if len(maker.input) > _ZERO_POINT else ""
-            return self.kind(zero) if zero else int(onnx.TensorProto.UINT8)
-        own = self._types.get(name)
-        return own if own or self._outer is None else self._outer.kind(name)
-
-    def values(self, name: str) -> Optional[Array]:
-        """The numbers of fixed weights; None where they are computed."""
-        import onnx
-
-        weights = self.fixed(name)
-        if weights is None:
-            return None
-        values: Array = onnx.numpy_helper.to_array(weights, base_dir=str(self._folder))
-        return values
 
 
 def saturable(model: Any, folder: Path) -> tuple[Saturable, ...]:
@@ -92,20 +38,16 @@ def saturable(model: Any, folder: Path) -> tuple[Saturable, ...]:
     `folder` holds the model's external weights. Activations are taken to reach 255, since
     calibration puts the largest one there; weights that are computed are taken to be −128.
     """
-    return tuple(_graph(model.graph, folder, None))
+    return tuple(
+        found
+        for scope in scopes(model.graph, folder)
+        for node in scope.graph.node
+        if node.op_type in _OPERATORS
+        for found in _node(node, scope)
+    )
 
 
-def _graph(graph: Any, folder: Path, outer: Optional[_Scope]) -> Iterator[Saturable]:
-    scope = _Scope(graph, folder, outer)
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from _graph(inner, folder, scope)
-        if node.op_type in _OPERATORS:
-            yield from _node(node, scope)
-
-
-def _node(node: Any, scope: _Scope) -> Iterator[Saturable]:
+def _node(node: Any, scope: Scope) -> Iterator[Saturable]:
     import onnx
 
     first, places = _OPERATORS[node.op_type]
@@ -138,7 +80,7 @@ def _node(node: Any, scope: _Scope) -> Iterator[Saturable]:
         )
 
 
-def _eight_bit(name: str, node: Any, scope: _Scope) -> Optional[str]:
+def _eight_bit(name: str, node: Any, scope: Scope) -> Optional[str]:
     """The 8-bit tensor a node's input stands for; None where it is computed in float."""
     if node.op_type not in _FLOAT:
         return name or None
