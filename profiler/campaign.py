@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
 import profiler
-from profiler import fingerprint, own_metric, raw, reading, replies
+from profiler import arrivals, fingerprint, own_metric, raw, reading
 from profiler.analysis import across
 from profiler.errors import (
     EnvironmentMissing,
@@ -41,9 +41,9 @@ from profiler.schema.plan import Plan
 from profiler.schema.study import Study
 from profiler.schema.target import Target, shareable
 from profiler.schema.variant import AUTO
-from profiler.schema.wire import Block, Job, Repetition, RoundRequest
+from profiler.schema.wire import Job, Repetition, RoundRequest
 from profiler.session import Session, open_session
-from profiler.store import PLAN, Store, incoming
+from profiler.store import PLAN, Store
 from profiler.stress import visit
 from profiler.units import counted
 
@@ -273,7 +273,8 @@ class Campaign:
             active = tuple(jobs[t] for t in state.active())
             request = self._request(state, active, prepared)
             repetitions, timings, elapsed_s = session.steady(
-                partial(self._round, session, files, request, lambda e: state.tell(progress, e)),
+                partial(self._round, session, files, request, prepared,
+                        lambda e: state.tell(progress, e)),
                 progress.note,
             )  # fmt: skip
             if unlike := self._unlike(group.target, session):  # reconnected to something else
@@ -317,6 +318,7 @@ class Campaign:
         session: Session,
         files: list[Path],
         request: RoundRequest,
+        prepared: Prepared,
         event: Callable[[dict[str, Any]], None],
     ) -> tuple[tuple[Repetition, ...], dict[str, raw.Timings], float]:
         """One round with all it needs and all it made; done anew as a whole after a broken link.
@@ -335,7 +337,10 @@ class Campaign:
 
         start = time.monotonic()
         repetitions = session.round(request, tell)
-        timings = self._fetch(session, repetitions)
+        data, folder = self.study.data, self.store.folder
+        judged = () if data is None else data.detections or filter(None, (data.output,))
+        rows = prepared.awaited(folder)
+        timings = arrivals.of_round(session, folder, repetitions, rows, tuple(judged))
         return repetitions, timings, max(0.0, time.monotonic() - start - waited_s)
 
     def _request(
@@ -354,40 +359,3 @@ class Campaign:
             query_timeout_ns=measure.query_timeout,
             predict=wanted,
         )
-
-    def _fetch(
-        self, session: Session, repetitions: tuple[Repetition, ...]
-    ) -> dict[str, raw.Timings]:
-        """Timings of the good repetitions; predictions go into the store by content."""
-        import numpy as np
-
-        folder = self.store.folder
-
-        def numbers(sha: str, blocks: Sequence[Block]) -> Any:
-            count = sum(block.queries for block in blocks)
-            with incoming(folder) as place:
-                session.fetch(sha, place, 8 * count)
-                found = np.fromfile(place, dtype="<i8")
-            if len(found) != count or found.min() < 1 or found.max() > replies.MOST_NS:
-                raise WorkerError(
-                    f"round: expected {count} latencies above 0 ns, as its blocks say; what came"
-                    " is something else"
-                )
-            return found
-
-        timings = {}
-        for repetition in repetitions:
-            if repetition.latencies is not None:
-                timings[repetition.trial] = raw.Timings(
-                    latencies=numbers(repetition.latencies, repetition.blocks),
-                    services=numbers(repetition.services, repetition.blocks)
-                    if repetition.services
-                    else None,
-                )
-            for sha in repetition.outputs.values():
-                path = folder / "outputs" / f"{sha}.npy"
-                if not path.exists():
-                    with incoming(folder) as place:
-                        session.fetch(sha, place)
-                        place.replace(path)
-        return timings

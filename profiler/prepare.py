@@ -5,6 +5,7 @@ What was made is recorded in the results folder, so that a resumed run makes not
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
@@ -25,7 +26,7 @@ from profiler.schema.study import ModelSpec, Study
 from profiler.schema.variant import VariantSpec
 from profiler.schema.wire import Job
 from profiler.sources.keep import sha_of
-from profiler.store import ARTIFACTS, Store, keep_array
+from profiler.store import ARTIFACTS, Store, keep_array, read_array
 
 if TYPE_CHECKING:
     from profiler.data import EvaluationSet
@@ -84,6 +85,11 @@ class Prepared:
         except FileNotFoundError:
             raise ResultsError(f"{folder / name}: is missing", hint=reading.DAMAGED) from None
 
+    def awaited(self, folder: Path) -> int:
+        """How many rows predictions have: those to evaluate, and those that confirm."""
+        kept = self.evaluation
+        return 0 if kept is None else len(read_array(folder, kept.numbers))
+
     def files(self, folder: Path, jobs: Iterable[Job]) -> list[Path]:
         """Everything that must be on a device before it can do `jobs`."""
         return [
@@ -110,18 +116,17 @@ def input_hashes(study: Study) -> dict[str, str]:
     if study.stress is not None:
         names.append(study.stress.synonyms)
     names += [v.file for v in study.variants] + [v.file for m in study.models for v in m.variants]
-    hashes = {}
-    for name in names:
-        if name is None:
-            continue
+    hashes: dict[str, str] = {}
+    for name in filter(None, names):
         path = study.folder / name
-        if name in data and path.is_dir():
-            hashes[name] = _folder_sha(path)
-            continue
-        for file in _files(path):
-            if file.is_file():
-                shown = name if file == path else f"{name}: {file.name}"
-                hashes[shown] = sha_of(file)
+        with contextlib.suppress(OSError):
+            if name in data and path.is_dir():
+                hashes[name] = _folder_sha(path)
+                continue
+            for file in _files(path):
+                if file.is_file():
+                    shown = name if file == path else f"{name}: {file.name}"
+                    hashes[shown] = sha_of(file)
     return hashes
 
 

@@ -16,7 +16,10 @@ from typing import Any, Literal, Optional
 from profiler.errors import WorkerError
 from profiler.schema.codec import DecodeError, decode
 from profiler.schema.wire import (
+    MIN_SEGMENTS,
     PROTOCOL,
+    SEGMENT_NS,
+    SEGMENT_QUERIES,
     Answer,
     Block,
     Job,
@@ -36,6 +39,10 @@ _MOST_BLOCKS = 64
 _MOST_COUNT = 10**18
 _CHATTER, _CHATTER_PER_S = 30, 3
 """Events that tell of no progress before a device is called a liar; a pause tells two a second."""
+_PROCESS_NS = 480e9
+"""that starting a process, its last words and a pause for cooling may take"""
+_MOST_WAIT_S = 86_400.0
+"""that a round of another run may take, which is waited for"""
 OUTCOMES = (
     "answer", "wrong answer", "NaN out", "error", "crash", "timeout", "out of memory",
     "not applicable", "not available", "no space",
@@ -272,16 +279,34 @@ def probed(result: dict[str, Any], case: str) -> Probed:
     return found
 
 
+def longest_s(request: RoundRequest) -> float:
+    """What a round can take at most, if every query takes as long as it may: hours, but an end."""
+    again_ns = request.load_timeout_ns + request.max_warmup_ns + request.query_timeout_ns
+    total_ns = 0.0
+    for job in request.jobs:
+        starts = job.starts if job.scenario == "cold_start" else 1
+        blocks = 2 * max(_MOST_BLOCKS, request.min_blocks)
+        total_ns += starts * (again_ns + _PROCESS_NS) + (blocks + 20) * request.query_timeout_ns
+        total_ns += 20 * request.measure_ns
+        if job.scenario == "server":
+            segment_ns = max(SEGMENT_NS, SEGMENT_QUERIES / (job.rate or 1) * 1e9)
+            total_ns += 40 * MIN_SEGMENTS * segment_ns
+    return total_ns / 1e9
+
+
 @dataclass(slots=True)
 class Listener:
     """The events while one question is open. Those of a round must go on, or say why not.
 
-    `trials` are those of the round; none where only waiting is to be told of.
+    `trials` are those of the round; none where only waiting is to be told of. After `most_s`, the
+    waiting for another run apart, no event is taken any more.
     """
 
     trials: Sequence[str] = ()
+    most_s: float = _MOST_WAIT_S
     clock: Callable[[], float] = time.monotonic
     _begun_s: float = field(init=False)
+    _waited_s: float = 0.0
     _still: int = 0
     """events that told of no progress"""
     _reached: dict[str, int] = field(default_factory=dict)
@@ -293,10 +318,13 @@ class Listener:
     def take(self, event: Any) -> None:
         """Check one."""
         path, spent_s = "event", self.clock() - self._begun_s
+        if spent_s - self._waited_s > self.most_s:
+            raise DecodeError(path, f"the end within {self.most_s:.0f} s", event)
         if isinstance(event, dict) and "waiting" in event:
             holder = decode(Waiting, event, path).waiting
             ranged(holder.pid, "event.waiting.pid", 0, 2**31)
             ranged(holder.for_s, "event.waiting.for_s", 0, MOST_NS)
+            self._waited_s = min(spent_s, _MOST_WAIT_S)
         elif isinstance(event, dict) and "waited_s" in event:
             waited_s = decode(Waited, event, path).waited_s
             ranged(waited_s, "event.waited_s", 0, spent_s + 1)

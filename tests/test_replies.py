@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from profiler.errors import ProfilerError, TransportError, WorkerError
+from profiler.replies import Listener, longest_s
+from profiler.schema.codec import DecodeError
 from profiler.schema.lines import EndOfStream, pack
 from profiler.schema.wire import Job, RoundRequest
 from profiler.session import Session
@@ -153,6 +155,29 @@ def test_events_are_decoded_like_answers(event: Any) -> None:
 def test_events_that_never_end_are_no_progress() -> None:
     same = {"stage": "measure", "trial": "a", "done": 1, "of": 2}
     assert "expected progress" in refused("round", told=[same] * 10_000)
+
+
+def test_a_round_that_goes_on_for_days_ends() -> None:
+    now = [0.0]
+    listener = Listener(["a"], longest_s(REQUEST), clock=lambda: now[0])
+    tell = {"stage": "measure", "trial": "a", "done": 0, "of": 10**7}
+    while now[0] < longest_s(REQUEST) - 60:
+        now[0] += 60
+        listener.take({**tell, "done": int(now[0])})
+    now[0] += 120
+    with pytest.raises(DecodeError, match="the end within"):
+        listener.take({**tell, "done": int(now[0])})
+    assert now[0] < 2 * 86_400
+
+
+def test_waiting_for_another_run_is_no_part_of_a_round() -> None:
+    now = [0.0]
+    listener = Listener(["a"], 100, clock=lambda: now[0])
+    while now[0] < 3600:
+        now[0] += 2
+        listener.take({"waiting": {"pid": 7, "for_s": now[0]}})
+    now[0] += 90
+    listener.take({"stage": "load", "trial": "a", "done": 0, "of": 2})
 
 
 def test_nothing_acts_on_the_terminal() -> None:

@@ -27,6 +27,16 @@ def check_file(path: Path, key: str) -> None:
         )
 
 
+def check_seen(path: Path, key: str) -> None:
+    """Raise DataError for a path that the system does not even look up: too long, no permission."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return  # which has a message of its own
+    except OSError as error:
+        raise DataError(f"{path}: {key}: can't be read ({error.strerror or error})") from None
+
+
 def check_room(size: int, where: str) -> None:
     """Raise DataError where so many bytes are more than the free memory."""
     free = psutil.virtual_memory().available

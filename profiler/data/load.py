@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable
@@ -11,10 +12,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from profiler.data.bounds import check_file, check_room
+from profiler.data.bounds import check_file, check_room, check_seen
 from profiler.data.images import is_image_folder, load_images
+from profiler.data.mapped import chunks
 from profiler.errors import DataError
-from profiler.schema.codec import nearest
+from profiler.schema.codec import nearest, show
 from profiler.schema.data import DataSpec
 from profiler.schema.outside import printable
 
@@ -50,6 +52,7 @@ def load_columns(spec: DataSpec, folder: Path) -> dict[str, Array]:
     column, Python objects instead of numbers, unequal lengths, and no rows.
     """
     path = folder / spec.file
+    check_seen(path, "data.file")
     readers: dict[str, Callable[[Path, DataSpec], dict[str, Array]]] = {
         ".npz": _npz,
         ".csv": _csv,
@@ -96,7 +99,7 @@ def _select(path: Path, spec: DataSpec, known: Iterable[str]) -> list[str]:
     for column, key in wanted.items():
         if column not in names:
             raise DataError(
-                f'{path}: {key}: expected a column called "{column}", the file has '
+                f"{path}: {key}: expected a column called {show(column)}, the file has "
                 f"{printable(', '.join(names)[:500]) or 'no columns'}",
                 hint=nearest(column, names) or "name one of these",
             )
@@ -280,12 +283,29 @@ def _stacked(path: Path, name: str, values: Array) -> Array:
     return _stacked(path, name, np.array([np.stack(list(v)) for v in values]))
 
 
+def _are_letters(column: Array) -> bool:
+    """Whether each 4 bytes are a code point of Unicode: numpy does not ask, Python can't go on."""
+    if not column.size or not column.itemsize:
+        return True
+    rows = np.atleast_1d(column)
+    codes = np.dtype(np.uint32).newbyteorder(column.dtype.byteorder)
+    return all(
+        int(np.ascontiguousarray(rows[piece]).view(codes).max()) <= sys.maxunicode
+        for piece in chunks(rows)
+    )
+
+
 def _check_lengths(path: Path, columns: dict[str, Array]) -> None:
     for name, column in columns.items():
         if column.dtype.kind not in "biufSU":
             raise DataError(
                 f'{path}: column "{name}": expected numbers or text, got {column.dtype}',
                 hint="convert it before saving, or leave it out: [data] inputs names the columns",
+            )
+        if column.dtype.kind == "U" and not _are_letters(column):
+            raise DataError(
+                f'{path}: column "{name}": expected text, got letters that there are not',
+                hint="the file is damaged: write or copy it again",
             )
         if column.ndim == 0:
             raise DataError(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from profiler.data import leakage
-from profiler.data.bounds import words
+from profiler.data.bounds import check_seen, words
 from profiler.data.evaluation import Column, EvaluationSet, content_sha
 from profiler.data.images import completed
 from profiler.data.labels import check_each
@@ -18,6 +18,7 @@ from profiler.data.mapped import chunks, room_for
 from profiler.data.split import split
 from profiler.data.text import Tokenizer, texts
 from profiler.errors import DataError
+from profiler.schema.codec import show
 from profiler.schema.data import IGNORED, MOST_CLASSES, DataSpec
 
 Array = np.ndarray[Any, Any]
@@ -31,6 +32,7 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
     Rows in messages count from 0. Raises DataError.
     """
     path = folder / spec.file
+    check_seen(path, "data.file")
     if path.is_dir():
         spec = completed(spec, folder)
     columns = load_columns(spec, folder)
@@ -130,8 +132,9 @@ def _pairs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, A
     names, numbers, count = np.unique(pairs, return_inverse=True, return_counts=True)
     if (count != 2).any():
         name, times = names[count != 2][0], count[count != 2][0]
+        got = f"{show(str(name))} in {times}"
         raise DataError(
-            f'{path}: data.pairs: expected each value in two rows, got "{name}" in {times}',
+            f"{path}: data.pairs: expected each value in two rows, got {got}",
             hint="a pair is two rows with the same value in this column",
         )
     scores = scores.astype(np.float64)
@@ -216,7 +219,7 @@ def _labels(spec: DataSpec, column: Array, path: Path) -> Array:
     if column.dtype.kind not in "biuf":
         what = "numbers" if spec.task in ("regression", "custom") else "whole numbers"
         raise DataError(
-            f'{where}: expected {what}, got text in row 0: "{column.reshape(-1)[0]}"',
+            f"{where}: expected {what}, got text in row 0: {show(str(column.reshape(-1)[0]))}",
             hint="number the classes from 0, in the order of the model's scores",
         )
     _finite(column, where)
@@ -232,6 +235,8 @@ def _labels(spec: DataSpec, column: Array, path: Path) -> Array:
             hint="turn one-hot rows into numbers with argmax(axis=1)",
         )
     top = MOST_CLASSES if spec.classes is None else spec.classes
+    if column.dtype.kind == "f":  # a float16 can't hold `top`
+        column = column.astype(np.float64)
     for bad, expected in (
         (column != np.floor(column), "whole numbers"),
         (column < 0, _allowed(spec.classes, "0 or more")),

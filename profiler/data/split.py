@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from profiler.errors import DataError
-from profiler.schema.codec import nearest
+from profiler.schema.codec import nearest, show
 from profiler.schema.data import CALIBRATION_ROWS, DataSpec
 
 Array = np.ndarray[Any, Any]
@@ -79,7 +79,7 @@ def split(
             found = [str(word) for word in np.unique(words)[:6]]
             raise DataError(
                 f'{file}: data.split: expected rows marked "evaluation" in column '
-                f'"{spec.split}", it holds {", ".join(found)}',
+                f'"{spec.split}", it holds {", ".join(map(show, found))}',
                 hint=nearest("evaluation", found)
                 or "mark rows 'calibration', 'evaluation' and 'confirmation'; others are not used",
             )
@@ -123,13 +123,12 @@ def split(
 
 def draw_groups(rows: Array, count: int, groups: Array, seed: int) -> Array:
     """Whole groups, drawn until there are at least `count` rows; ascending."""
-    names = np.random.default_rng(seed).permutation(np.unique(groups[rows]))
-    taken: list[Array] = []
-    for name in names:
-        if sum(map(len, taken)) >= count:
-            break
-        taken.append(rows[groups[rows] == name])
-    return np.sort(np.concatenate(taken)) if taken else rows[:0]
+    names, group, sizes = np.unique(groups[rows], return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(np.arange(len(names)))
+    before = np.cumsum(sizes[order]) - sizes[order]
+    taken = np.zeros(len(names), dtype=bool)
+    taken[order[before < count]] = True
+    return np.sort(rows[taken[group]])
 
 
 def _check_groups(parts: Parts, groups: Array, where: str) -> None:
@@ -138,6 +137,6 @@ def _check_groups(parts: Parts, groups: Array, where: str) -> None:
         for name in np.unique(groups[rows]):
             if (other := seen.setdefault(str(name), part)) != part:
                 raise DataError(
-                    f'{where}: group "{name}" has rows in {other} and in {part}',
+                    f"{where}: group {show(str(name))} has rows in {other} and in {part}",
                     hint="give all rows of a group the same value in the split column",
                 )

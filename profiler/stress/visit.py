@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from profiler import arrivals
 from profiler.analysis.stress import reduced, representatives
 from profiler.errors import InputError, WorkerError
 from profiler.prepare import Prepared, keep
@@ -251,21 +252,17 @@ class Visit:
         """Bring the predictions here; what is kept of them is small: class or value of each row."""
         evaluation = self.prepared.evaluation
         assert evaluation is not None
-        name = evaluation.output or next(iter(outputs), "")
-        if name not in outputs:
-            raise WorkerError(f"{trial.id}: no predictions of {name or 'any output'} came back")
+        name = evaluation.output or next(iter(outputs))
+        arrivals.check_names(trial.id, outputs, [name])
         rows = min(evaluation.rows, self.spec.rows)
+        what = f"{trial.id}: {name} of perturbed rows"
         with incoming(self.store.folder) as place:
             self.session.fetch(outputs[name], place)
+            values = arrivals.predictions(place, rows, what)
             try:
-                values = np.load(place, allow_pickle=False)
-                if values.ndim == 0 or len(values) != rows:
-                    raise ValueError(f"shape {values.shape}")
-                answers = reduced(values, evaluation.task)
-            except (ValueError, TypeError, EOFError) as error:
-                raise WorkerError(
-                    f"{trial.id}: its predictions on {rows} perturbed rows can't be used: {error}"
-                ) from None
+                answers = reduced(np.asarray(values), evaluation.task)
+            except (InputError, ValueError, TypeError, IndexError) as error:
+                raise WorkerError(f"{what}: can't be used: {error}") from None
         return keep(self.store, answers)
 
     def _probe(self, trial: Trial, case: str) -> None:

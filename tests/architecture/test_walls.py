@@ -19,11 +19,12 @@ LEVELS = {
     "variants": 4, "session": 4, "store": 4, "own_metric": 4,
     "made_up": 4,
     "raw": 5, "prepare": 5, "report": 5, "fingerprint": 5, "single": 5, "fleet": 5, "wall_meter": 5,
-    "jobs": 6, "record": 6, "stress": 6, "group_state": 6, "predictions": 6,
-    "results": 7,
-    "campaign": 8, "explain": 8, "brief": 8, "console": 8,
-    "commands": 9,
-    "cli": 10,
+    "jobs": 6, "record": 6, "group_state": 6, "predictions": 6, "arrivals": 6,
+    "stress": 7,
+    "results": 8,
+    "campaign": 9, "explain": 9, "brief": 9, "console": 9,
+    "commands": 10,
+    "cli": 11,
 }  # fmt: skip
 WORKER_MAY_IMPORT = {"numpy", "onnxruntime", "psutil"}
 # Optional files, imported only for the target that asks for them. torch is measured as a backend

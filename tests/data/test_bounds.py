@@ -126,3 +126,44 @@ def test_a_tokenizers_settings_of_another_type(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"pad_token": 7}))
     del text["pad_token"]
     assert "pad_token: expected text" in _message(tmp_path, file="d.csv", text=TextSpec(**text))
+
+
+def test_letters_that_there_are_not(tmp_path: Path) -> None:
+    text = np.array(["red"] * ROWS).view(np.uint32)
+    text[4] = 2**31 - 1
+    np.savez(tmp_path / "d.npz", x=np.zeros(ROWS, np.float32), s=text.view("<U3"))
+    found = _message(tmp_path, file="d.npz", inputs={"x": "x"}, groups="s")
+    assert 'column "s": expected text, got letters that there are not' in found
+
+
+def test_labels_of_half_precision_are_compared_without_a_warning(tmp_path: Path) -> None:
+    x, y = np.arange(ROWS, dtype=np.float32), np.full(ROWS, 6e4, np.float16)
+    np.savez(tmp_path / "d.npz", x=x, y=y)
+    spec = DataSpec(file="d.npz", labels="y", calibration_rows=2)
+    labels = read(spec, tmp_path).labels
+    assert labels is not None
+    assert (labels == 60_000).all()
+
+
+@pytest.mark.parametrize("key", ["file", "train"])
+def test_a_name_that_is_too_long_for_a_file(tmp_path: Path, key: str) -> None:
+    np.savez(tmp_path / "d.npz", x=np.arange(ROWS, dtype=np.float32))
+    given = {"file": "d.npz", "allow_duplicates": False, key: "9" * 400 + ".npz"}
+    assert "can't be read (File name too long)" in _message(tmp_path, **given)
+
+
+def test_what_is_quoted_from_a_file_is_printable(tmp_path: Path) -> None:
+    words = np.array(["\x1b[2J", "\u202e"] * (ROWS // 2))
+    np.savez(tmp_path / "d.npz", x=np.arange(ROWS, dtype=np.float32), s=words)
+    for key in ("labels", "split"):
+        assert _message(tmp_path, file="d.npz", inputs={"x": "x"}, **{key: "s"}).isprintable()
+
+
+def test_whole_groups_are_drawn_until_there_are_enough_rows() -> None:
+    from profiler.data.split import draw_groups
+
+    groups = np.repeat(np.arange(100_000), 2).astype(str)
+    rows = np.arange(len(groups))
+    drawn = draw_groups(rows, 99_999, groups, seed=3)
+    assert len(drawn) == 100_000
+    assert (np.unique(groups[drawn], return_counts=True)[1] == 2).all()
