@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Optional
 
 from profiler import reading
-from profiler.errors import ProfilerError, ResultsError, VariantError
+from profiler.errors import ProfilerError, ResultsError
 from profiler.planning.dimensions import check_axes, check_dimensions
 from profiler.progress import Progress
 from profiler.schema.artifact import Artifact
@@ -23,7 +23,6 @@ from profiler.schema.axes import Batch, find_batch, open_names
 from profiler.schema.codec import encode
 from profiler.schema.recorded import Evaluation, Recorded
 from profiler.schema.study import ModelSpec, Study
-from profiler.schema.variant import VariantSpec
 from profiler.schema.wire import Job
 from profiler.sources.keep import sha_of
 from profiler.store import ARTIFACTS, Store, keep_array, read_array
@@ -152,9 +151,13 @@ def _files(path: Path) -> list[Path]:
 def prepare(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
     """Read the data, export the baselines, make the variants; or read back what was made."""
     recorded = store.read_json(ARTIFACTS)
-    if recorded is not None:
-        return recall(recorded, store.folder / ARTIFACTS)
-    made = _make(study, store, cache, progress)
+    if recorded is None:
+        made = _make(study, store, cache, progress)
+    else:
+        before = recall(recorded, store.folder / ARTIFACTS)
+        made = _add(before, study, store, cache, progress)
+        if made is before:
+            return made
     store.write_json(
         ARTIFACTS,
         {
@@ -187,9 +190,9 @@ def recall(held: dict[str, Any], where: object) -> Prepared:
 
 
 def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
-    import numpy as np
 
     from profiler import data, own_metric
+    from profiler.variants import build_all
 
     own_metric.check(study)
     evaluation_set: Optional[EvaluationSet] = None
@@ -220,22 +223,16 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             bound = data.bind(
                 evaluation_set, baseline.inputs, shapes=model.shapes, samples=counts.names
             )
-            judged, calibrating = evaluation_set.judged, evaluation_set.calibration
-            inputs[model.name] = {n: keep(store, v, judged) for n, v in bound.items()}
-            calibration = {n: np.asarray(v[calibrating]) for n, v in bound.items()}
-        for spec in study.variants_of(model):
-            if spec.recipe == "fp32":
-                artifacts[(model.name, spec.name)] = baseline
-                continue
-            progress.stage(f"making {model.name} {spec.name}")
-            try:
-                artifacts[(model.name, spec.name)] = _variant(
-                    baseline, spec, study.folder, store, calibration, study.seed, cache
-                )
-            except VariantError as error:
-                reason = error.message + (f" ({error.hint})" if error.hint else "")
-                failed[(model.name, spec.name)] = reason
-                progress.note(f"{model.name} {spec.name}: {reason}")
+            inputs[model.name] = {
+                n: keep(store, v, evaluation_set.judged) for n, v in bound.items()
+            }
+            calibration = _rows(bound, evaluation_set.calibration)
+        found, refused = build_all(
+            baseline, study.variants_of(model), progress, root=store.folder, folder=study.folder,
+            calibration=calibration, seed=study.seed, cache=cache,
+        )  # fmt: skip
+        artifacts |= found
+        failed |= refused
     if evaluation_set is not None and study.data is not None:
         chosen, labels = evaluation_set.evaluation, evaluation_set.labels
         evaluation = Evaluation(
@@ -340,19 +337,43 @@ def workload(model: str, batch: int, shapes: Mapping[str, int]) -> str:
     return f"{model}#{batch}" + (f"#{sizes}" if sizes else "")
 
 
-def _variant(
-    baseline: Artifact,
-    spec: VariantSpec,
-    folder: Path,
-    store: Store,
-    calibration: dict[str, Any] | None,
-    seed: int,
-    cache: Path,
-) -> Artifact:
-    from profiler.variants import build
+def _rows(bound: Mapping[str, Any], chosen: Any) -> dict[str, Any]:
+    import numpy as np
 
-    return build(baseline, spec, root=store.folder, folder=folder, calibration=calibration,
-                 seed=seed, cache=cache)  # fmt: skip
+    return {name: np.asarray(values[chosen]) for name, values in bound.items()}
+
+
+def _add(before: Prepared, study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
+    """With the variants that no earlier run made; `before` itself where there is none.
+
+    `auto` picks others for a target that was away when the folder was begun.
+    """
+    from profiler import data
+    from profiler.variants import build_all
+
+    known = {*before.artifacts, *before.failed}
+    wanted = {
+        model.name: [v for v in study.variants_of(model) if (model.name, v.name) not in known]
+        for model in study.models
+    }
+    if not any(wanted.values()):
+        return before
+    rows = None if study.data is None else data.read(study.data, study.folder, study.seed)
+    made, failed = dict(before.artifacts), dict(before.failed)
+    for model in study.models:
+        baseline = before.artifacts[(model.name, study.variants_of(model)[0].name)]
+        calibration = None
+        if rows is not None and wanted[model.name]:
+            samples = before.samples[model.name]
+            bound = data.bind(rows, baseline.inputs, shapes=model.shapes, samples=samples)
+            calibration = _rows(bound, rows.calibration)
+        found, refused = build_all(
+            baseline, wanted[model.name], progress, root=store.folder, folder=study.folder,
+            calibration=calibration, seed=study.seed, cache=cache,
+        )  # fmt: skip
+        made |= found
+        failed |= refused
+    return replace(before, artifacts=made, failed=failed)
 
 
 def keep(store: Store, values: Any, rows: Any = None) -> str:

@@ -1,8 +1,13 @@
 """What is made before anything is measured, and what folders written before say of it."""
 
-from profiler.prepare import recall
+from profiler.campaign import Campaign
+from profiler.planning import recipes
+from profiler.prepare import prepare, recall
+from profiler.progress import Silent
 from profiler.schema.artifact import Artifact, Tensor, Values
 from profiler.schema.codec import encode
+from profiler.schema.study import Study
+from profiler.store import ARTIFACTS
 
 
 def recorded(**more):
@@ -31,3 +36,31 @@ def test_the_axis_that_was_found_is_remembered():
     prepared = recall(recorded(samples={"m": ["batch"]}), "artifacts.json")
     assert prepared.symbolic == {"m": {"seq"}}
     assert prepared.artifacts["m", "fp32"].takes["i"].axis == 1
+
+
+def test_auto_makes_what_suits_a_target_that_was_away_at_first(make_study, tmp_path):
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "device.toml").write_text('transport = "ssh"\n[ssh]\nhost = "d"\n')
+    study = Study.read(make_study('variants = ["fp32", "auto"]', targets='["local-cpu", "device"]'))
+    here, arm = {"architecture": "x86_64", "int8_saturates": True}, {"architecture": "aarch64"}
+
+    def prepared(**facts):
+        """As a command does that finds these facts, in one folder."""
+        campaign = Campaign(study, tmp_path / "out", Silent())
+        try:
+            resolved = recipes.resolve(study, campaign.targets, {"local-cpu": here, **facts})
+            return prepare(resolved, campaign.store, tmp_path / "cache", Silent())
+        finally:
+            campaign.close()
+
+    first = prepared(device={"unavailable": "no answer"})
+    new = {("m", "int8-static-s8s8")}
+    assert not new & first.artifacts.keys()
+    second = prepared(device=arm)
+    assert second.artifacts.keys() - first.artifacts.keys() == new
+    assert second.artifacts["m", "int8-static-s8s8"].made_by["calibration_rows"] == "8"
+    assert {key: second.artifacts[key] for key in first.artifacts} == first.artifacts
+    assert (second.inputs, second.evaluation) == (first.inputs, first.evaluation)
+    before = (tmp_path / "out" / ARTIFACTS).stat()
+    assert prepared(device=arm) == second
+    assert (tmp_path / "out" / ARTIFACTS).stat().st_mtime_ns == before.st_mtime_ns
