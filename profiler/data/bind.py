@@ -71,11 +71,14 @@ def bind(
 def _check_first(tensor: Tensor, samples: Collection[str]) -> None:
     """Rows are stacked along the first axis: it has to be the one of the samples."""
     axis = next((i for i, size in enumerate(tensor.shape) if size in samples), None)
-    if axis or not tensor.shape:
-        got = "has its samples on axis " + str(axis) if axis else "is one number for all samples"
+    first = tensor.shape[0] if tensor.shape else None
+    fixed = isinstance(first, int) and first > 1 and bool(samples)  # a 1 takes rows one by one
+    if axis or (axis is None and (fixed or first is None)):
+        got = f"has its samples on axis {axis}" if axis else "has no axis of samples"
         raise DataError(
             f'the model\'s input "{tensor.name}" {got}; rows of [data] go along its first axis',
-            hint="export the model with the batch first in every input, or leave the data out",
+            hint="export the model with the batch first in every input (what is one value for all "
+            "samples as a constant inside), or leave the data out",
         )
 
 

@@ -13,6 +13,7 @@ from profiler.sources.inspect import load, opset, tensors
 from profiler.sources.keep import check_data, keep_model
 from profiler.sources.openable import openable
 from profiler.sources.ranges import ranges
+from profiler.sources.text_inputs import refuse_text
 
 
 def load_onnx(
@@ -28,13 +29,14 @@ def load_onnx(
     `rows` and `seed` are not used.
 
     Raises ModelError for a file that is missing, not ONNX, cut short or invalid, that the runtime
-    does not take, or whose weights are missing.
+    does not take, that takes text, or whose weights are missing.
     """
     path = folder / str(spec.onnx)
     model = load(path)
     check_data(path, model)
     openable(path)
     inputs, outputs = tensors(model)
+    refuse_text(path, model, inputs, outputs)
     kept = keep_model(path, out)
     return Artifact(
         model=spec.name,

@@ -72,7 +72,11 @@ def test_rows_go_along_the_first_axis_only():
     with pytest.raises(DataError, match='"x" has its samples on axis 1; rows of') as caught:
         bind(held(x=np.ones((4, 2, 3))), (sequences,), samples=("N",))
     assert "batch first" in caught.value.hint
-    assert "one number for all samples" in failure(held(x=np.ones(4)), tensor(shape=()))
+    assert "no axis of samples" in failure(held(x=np.ones(4)), tensor(shape=()))
+    size = tensor(shape=(2,))
+    with pytest.raises(DataError, match='"x" has no axis of samples; rows of'):
+        bind(held(x=np.ones(4, "float32")), (size,), samples=["N"])
+    assert bind(held(x=np.ones(4, "float32")), (size,))["x"].shape == (4,)
 
 
 def test_one_unnamed_column_feeds_one_input():
