@@ -34,6 +34,8 @@ class Fleet:
     def __init__(self, targets: Mapping[str, Target], open_session: Open) -> None:
         self._targets, self._open = targets, open_session
         self.sessions: dict[str, Session] = {}
+        self._connecting: dict[str, Session] = {}
+        self._stopped = False
         self.lost: dict[str, Failure] = {}
         """target -> why it left the fleet"""
         self.missing: dict[str, EnvironmentMissing] = {}
@@ -78,9 +80,14 @@ class Fleet:
 
     def _connect(self, name: str) -> None:
         try:
-            self.sessions[name] = self._open(self._targets[name]).__enter__()
+            self._connecting[name] = session = self._open(self._targets[name])
+            if self._stopped:  # before it could be told
+                session.stop()
+            self.sessions[name] = session.__enter__()
         except EnvironmentMissing as error:
             self.missing[name] = error
+        finally:
+            self._connecting.pop(name, None)
 
     def _each(self, names: list[str], work: Callable[[str], None]) -> None:
         def guarded(name: str) -> Optional[Failure]:
@@ -99,7 +106,8 @@ class Fleet:
                 for future in done:
                     future.result()
             except BaseException:
-                for session in list(self.sessions.values()):
+                self._stopped = True
+                for session in [*self._connecting.values(), *self.sessions.values()]:
                     session.stop()
                 raise
         for future, name in futures.items():

@@ -103,6 +103,7 @@ class Session:
     def stop(self) -> None:
         """From any thread: whatever this session is doing fails at once and isn't tried again."""
         self._stopped.set()
+        self._transport.stop()
         pipe = self._pipe
         if pipe is None:
             return
@@ -146,6 +147,8 @@ class Session:
         """
         self._pipe = pipe = self._transport.spawn(sha)
         try:
+            if self._stopped.is_set():  # `stop` saw no stream yet
+                raise TransientError("stopped while it connected")
             reply = self._ask("hello", owner=self._owner)
             with replies.strict("hello"):
                 hello = replies.hello(reply)

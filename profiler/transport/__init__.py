@@ -12,7 +12,7 @@ from profiler.transport.base import Transport
 def connect(target: Target, note: Callable[[str], None] = lambda text: None) -> Transport:
     """The transport a target asks for; `note` is told when packages are installed for it.
 
-    Raises EnvironmentMissing when the target's own packages can't be had.
+    That happens when its worker is started, which raises EnvironmentMissing when they can't be had.
     """
     if target.transport == "ssh":
         from profiler.transport.ssh import SshTransport
@@ -27,4 +27,5 @@ def connect(target: Target, note: Callable[[str], None] = lambda text: None) -> 
     from profiler.transport.environment import environment_for
     from profiler.transport.local import LocalTransport
 
-    return LocalTransport(environment_for(target, cache_folder() / "environments", note))
+    cache = cache_folder() / "environments"
+    return LocalTransport(install=lambda children: environment_for(target, cache, note, children))

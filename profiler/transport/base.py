@@ -55,6 +55,12 @@ class Transport(Protocol):
     def clean(self) -> None:
         """Remove every trace of ours from the device."""
 
+    def stop(self) -> None:
+        """From any thread: what it does beside the worker fails at once, and nothing else begins.
+
+        The worker's stream is left to who holds it.
+        """
+
     def drop(self) -> None:
         """Forget the connection, so that the next use makes a new one."""
 

@@ -23,6 +23,7 @@ from typing import Optional
 from profiler.errors import EnvironmentMissing
 from profiler.schema.runtime import is_base, project
 from profiler.schema.target import Target
+from profiler.transport.children import Children
 
 Note = Callable[[str], None]
 NVIDIA = ("CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
@@ -36,33 +37,40 @@ print("\\n".join(sorted(d.metadata["Name"] + "==" + d.version for d in distribut
 _UV_SOURCES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_FIND_LINKS", "UV_CONFIG_FILE")
 """Variables by which uv is told where packages come from."""
 INSTALL_TIMEOUT_S = 3600.0
+_ANSWER_S = 120.0
+_LOOK_AGAIN_S = 0.2
 
 
 def _quiet(text: str) -> None:
     """Say nothing."""
 
 
-def environment_for(target: Target, cache: Path, note: Note = _quiet) -> str:
+def environment_for(
+    target: Target, cache: Path, note: Note = _quiet, children: Optional[Children] = None
+) -> str:
     """Path of the interpreter for a target, making its environment if that is not there yet.
 
     Without `[runtime]` it is the interpreter the target names, or ours. `cache` is the folder of
-    environments. Raises EnvironmentMissing with what to type when it can't be made.
+    environments; `children` runs what installs. Raises EnvironmentMissing with what to type when
+    it can't be made, TransientError when `children` were ended meanwhile.
     """
+    children = children or Children()
     python = target.python or sys.executable
     if target.runtime is None:
         return python
     require_driver(target)
     packages = tuple(sorted(target.runtime.packages))
-    key = environment_key(packages, target.runtime.extra_index, _version(python))
+    key = environment_key(packages, target.runtime.extra_index, _version(python, children))
     place = cache / key
     interpreter = place / "bin" / "python"
     if not _whole(place):
         try:
             cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _only_one(cache / f"{key}.lock"):
+            with _only_one(cache / f"{key}.lock", children):
                 if not _whole(place):
                     note(f"installing {', '.join(packages)}")
-                    _make(place, python, packages, target, note)
+                    _Maker(target, python, packages, children).make(place)
+                    note(f"{target.name}: environment ready")
         except OSError as error:
             raise EnvironmentMissing(
                 f"{target.name}: {cache}: {error.strerror or error}",
@@ -98,11 +106,10 @@ def install_command(target: Target) -> str:
     return "pip install " + " ".join(f"'{p}'" if "[" in p else p for p in packages)
 
 
-def _version(python: str) -> str:
+def _version(python: str, children: Children) -> str:
     try:
-        done = subprocess.run(
-            [python, "-I", "-c", _VERSION], capture_output=True, text=True, timeout=60, check=True
-        )
+        done = children.run([python, "-I", "-c", _VERSION], _ANSWER_S, words=False)
+        done.check_returncode()
     except (OSError, subprocess.SubprocessError):
         raise EnvironmentMissing(
             f"{python}: can't be started",
@@ -116,107 +123,112 @@ def _whole(place: Path) -> bool:
 
 
 @contextmanager
-def _only_one(path: Path) -> Iterator[None]:
+def _only_one(path: Path, children: Children) -> Iterator[None]:
     """Two studies that start at once build an environment once; the other one waits."""
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            children.refuse()
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                children.ended.wait(_LOOK_AGAIN_S)
         yield
 
 
-def _make(place: Path, python: str, packages: tuple[str, ...], target: Target, note: Note) -> None:
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=place.parent))
-    index = target.runtime.extra_index if target.runtime else None
-    try:
-        uv = shutil.which("uv")
-        if (
-            uv is None
-            or _only_pip_knows(python)
-            or not _with_uv(uv, building, python, packages, index)
-        ):
-            _with_pip(building, python, packages, index, target)
-        installed = _installed(building)
-        _one_base(target, installed)
-        whole = {"packages": packages, "installed": installed}
-        (building / "complete.json").write_text(json.dumps(whole, indent=2), encoding="utf-8")
-        if place.exists():  # left without its mark by a damaged disk or a hand
-            shutil.rmtree(place)
-        building.replace(place)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    note(f"{target.name}: environment ready")
+class _Maker:
+    """Makes one environment."""
 
+    def __init__(
+        self, target: Target, python: str, packages: tuple[str, ...], children: Children
+    ) -> None:
+        self.target, self.python, self.packages = target, python, packages
+        self.index = target.runtime.extra_index if target.runtime else None
+        self.children = children
 
-def _only_pip_knows(python: str) -> bool:
-    """Whether pip was told where packages come from and uv was not: uv reads no pip settings.
+    def make(self, place: Path) -> None:
+        """Build it beside its place and rename it. Raises EnvironmentMissing."""
+        building = Path(tempfile.mkdtemp(prefix=".building-", dir=place.parent))
+        try:
+            uv = shutil.which("uv")
+            if uv is None or self._only_pip_knows() or not self._with_uv(uv, building):
+                self._with_pip(building)
+            installed = self._installed(building)
+            _one_base(self.target, installed)
+            whole = {"packages": self.packages, "installed": installed}
+            (building / "complete.json").write_text(json.dumps(whole, indent=2), encoding="utf-8")
+            if place.exists():  # left without its mark by a damaged disk or a hand
+                shutil.rmtree(place)
+            building.replace(place)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
 
-    Without this, uv would ask the public index where somebody has set another one.
-    """
-    if any(os.environ.get(name) for name in _UV_SOURCES):
-        return False
-    try:
-        done = subprocess.run(
-            [python, "-m", "pip", "config", "list"],
-            check=False, capture_output=True, text=True, timeout=60,
+    def _only_pip_knows(self) -> bool:
+        """Whether pip was told where packages come from and uv was not: uv reads no pip settings.
+
+        Without this, uv would ask the public index where somebody has set another one.
+        """
+        if any(os.environ.get(name) for name in _UV_SOURCES):
+            return False
+        try:
+            done = self.children.run(
+                [self.python, "-m", "pip", "config", "list"], _ANSWER_S, words=False
+            )
+        except (OSError, subprocess.SubprocessError):
+            return False
+        told = r"\.(index-url|extra-index-url|find-links|no-index)="
+        return re.search(told, done.stdout) is not None
+
+    def _with_uv(self, uv: str, folder: Path) -> bool:
+        """Whether uv did it. Where it can't, pip is tried, whose answer the user then sees."""
+        more = ["--extra-index-url", self.index] if self.index else []
+        # pip's rule for several indexes, so that both tools install the same
+        more += ["--index-strategy", "unsafe-best-match"] if self.index else []
+        commands = (
+            [uv, "venv", "--quiet", "--allow-existing", "--python", self.python, str(folder)],
+            [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"),
+             *more, "--", *self.packages],
         )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return re.search(r"\.(index-url|extra-index-url|find-links|no-index)=", done.stdout) is not None
+        try:
+            for command in commands:
+                self.children.run(command, INSTALL_TIMEOUT_S).check_returncode()
+        except (OSError, subprocess.SubprocessError):
+            return False
+        return True
 
+    def _with_pip(self, folder: Path) -> None:
+        made = self._run([self.python, "-m", "venv", "--clear", str(folder)])
+        if made.returncode:
+            raise EnvironmentMissing(
+                f"{self.target.name}: {self.python} can't make an environment:"
+                f" {_last(made.stdout)}",
+                hint="on Debian and Ubuntu: apt-get install python3-venv",
+            )
+        command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet",
+                   "--disable-pip-version-check", "--no-input"]  # fmt: skip
+        command += ["--extra-index-url", self.index] if self.index else []
+        done = self._run([*command, "--", *self.packages])
+        if done.returncode:
+            raise explain(self.target, done.stdout)
 
-def _with_uv(
-    uv: str, folder: Path, python: str, packages: tuple[str, ...], index: Optional[str]
-) -> bool:
-    """Whether uv did it. Where it can't, pip is tried, whose answer the user then sees."""
-    more = ["--extra-index-url", index] if index else []
-    # pip's rule for several indexes, so that both tools install the same
-    more += ["--index-strategy", "unsafe-best-match"] if index else []
-    commands = (
-        [uv, "venv", "--quiet", "--allow-existing", "--python", python, str(folder)],
-        [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"),
-         *more, "--", *packages],
-    )  # fmt: skip
-    try:
-        for command in commands:
-            subprocess.run(command, capture_output=True, timeout=INSTALL_TIMEOUT_S, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return True
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        try:
+            return self.children.run(command, INSTALL_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise EnvironmentMissing(
+                f"{self.target.name}: installing took longer than {INSTALL_TIMEOUT_S / 60:g}"
+                " minutes",
+                hint="give the command again: what was fetched is kept by pip",
+            ) from None
 
-
-def _with_pip(
-    folder: Path, python: str, packages: tuple[str, ...], index: Optional[str], target: Target
-) -> None:
-    made = _run([python, "-m", "venv", "--clear", str(folder)], target)
-    if made.returncode:
-        raise EnvironmentMissing(
-            f"{target.name}: {python} can't make an environment: {_last(made.stdout)}",
-            hint="on Debian and Ubuntu: apt-get install python3-venv",
-        )
-    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet",
-               "--disable-pip-version-check", "--no-input"]  # fmt: skip
-    command += ["--extra-index-url", index] if index else []
-    done = _run([*command, "--", *packages], target)
-    if done.returncode:
-        raise explain(target, done.stdout)
-
-
-def _run(command: list[str], target: Target) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command,
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-            timeout=INSTALL_TIMEOUT_S,
-        )
-    except subprocess.TimeoutExpired:
-        raise EnvironmentMissing(
-            f"{target.name}: installing took longer than {INSTALL_TIMEOUT_S / 60:g} minutes",
-            hint="give the command again: what was fetched is kept by pip",
-        ) from None
+    def _installed(self, folder: Path) -> list[str]:
+        """name==version of everything in the environment, for the record."""
+        done = self.children.run(
+            [str(folder / "bin" / "python"), "-I", "-c", _INSTALLED], _ANSWER_S, words=False,
+            environment={k: v for k, v in os.environ.items() if not k.startswith("PYTHON")},
+        )  # fmt: skip
+        done.check_returncode()
+        return done.stdout.split()
 
 
 def explain(target: Target, output: str) -> EnvironmentMissing:
@@ -261,13 +273,3 @@ def _one_base(target: Target, installed: list[str]) -> None:
             f"{target.name}: its packages bring {' and '.join(bases)}, of which only one fits",
             hint="leave the plug-in's own base out of runtime.packages, or make two targets",
         )
-
-
-def _installed(folder: Path) -> list[str]:
-    """name==version of everything in the environment, for the record."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    done = subprocess.run(
-        [str(folder / "bin" / "python"), "-I", "-c", _INSTALLED],
-        capture_output=True, text=True, timeout=120, env=environment, check=True,
-    )  # fmt: skip
-    return done.stdout.split()

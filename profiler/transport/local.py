@@ -8,12 +8,14 @@ import shutil
 import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Optional
 
 from profiler.errors import TransientError, TransportError
 from profiler.places import cache_folder
 from profiler.schema.outside import sha_name
+from profiler.transport.children import Children
 from profiler.transport.process import ProcessPipe, last_lines
 
 _OUR_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -36,8 +38,18 @@ class LocalTransport:
 
     name = "local"
 
-    def __init__(self, python: Optional[str] = None, home: Optional[Path] = None) -> None:
-        self._python = python or sys.executable
+    def __init__(
+        self,
+        python: Optional[str] = None,
+        home: Optional[Path] = None,
+        *,
+        install: Optional[Callable[[Children], str]] = None,
+    ) -> None:
+        """`install` is called when a worker is to be started, and says which interpreter has all
+        that the target asks for; what it runs ends with this transport.
+        """
+        self._python, self._install = python or sys.executable, install
+        self._children = Children()
         self._home = home or cache_folder() / "device"
         try:
             (self._home / "blobs").mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -62,6 +74,8 @@ class LocalTransport:
 
     def spawn(self, worker_sha: str) -> ProcessPipe:
         """Start the worker with the target's interpreter."""
+        if self._install is not None:
+            self._python, self._install = self._install(self._children), None
         archive = self._home / "blobs" / worker_sha
         return ProcessPipe(
             [self._python, str(archive), "serve", str(self._home)],
@@ -95,6 +109,10 @@ class LocalTransport:
     def clean(self) -> None:
         """Remove our folder."""
         shutil.rmtree(self._home, ignore_errors=True)
+
+    def stop(self) -> None:
+        """End what installs."""
+        self._children.end()
 
     def drop(self) -> None:
         """Nothing: there is no connection."""

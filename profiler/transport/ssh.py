@@ -22,6 +22,7 @@ from profiler.schema.lines import EndOfStream, Garbled, Silence
 from profiler.schema.outside import sha_name
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
 from profiler.transport import frames, ssh_errors
+from profiler.transport.children import Children
 from profiler.transport.process import ProcessPipe
 from profiler.transport.said import Found, Said, piece
 
@@ -119,6 +120,7 @@ class SshTransport:
         self._packages = ""
         self._found: Optional[dict[str, Any]] = None
         self._choice = frames.Choice()
+        self._children = Children()
         private = tempfile.mkdtemp(prefix="profiler-")  # mode 0700
         self._private = Path(private)
         self._control = self._private / "s" if len(private) <= _SOCKET_PATH_LIMIT else None
@@ -133,12 +135,19 @@ class SshTransport:
             hint="install OpenSSH's client (Debian: apt install openssh-client)",
         )
 
-    def _shell(self, script: str, *arguments: str) -> ProcessPipe:
-        return self._start(["sh", "-c", script, "sh", *arguments])
+    def _brief(self, words: list[str]) -> ProcessPipe:
+        """What `stop` ends: all but the worker."""
+        pipe = self._start(words)
+        try:
+            self._children.adopt(pipe)
+        except TransportError:
+            pipe.close()
+            raise
+        return pipe
 
     def _help(self, operation: str, *arguments: str) -> ProcessPipe:
         self.probe()
-        return self._start([self.python, "-I", "-S", "-c", _helper(), operation, *arguments])
+        return self._brief([self.python, "-I", "-S", "-c", _helper(), operation, *arguments])
 
     def _read(self, pipe: ProcessPipe, timeout_s: float = _ANSWER_S) -> dict[str, Any]:
         where = ssh_errors.address(self.spec)
@@ -186,7 +195,7 @@ class SshTransport:
     def _probe(self) -> dict[str, Any]:
         spec = self.spec
         where = ssh_errors.address(spec)
-        pipe = self._shell(PROBE, spec.folder, self.python, PROBE_PYTHON)
+        pipe = self._brief(["sh", "-c", PROBE, "sh", spec.folder, self.python, PROBE_PYTHON])
         try:
             pipe.finish()
             message = self._read(pipe)
@@ -259,7 +268,9 @@ class SshTransport:
 
     def spawn(self, worker_sha: str) -> ProcessPipe:
         """Start the worker; when it ends, the device says how."""
-        return self._shell(SPAWN, self.spec.folder, self.python, worker_sha, self._packages)
+        self._children.refuse()
+        words = [self.spec.folder, self.python, worker_sha, self._packages]
+        return self._start(["sh", "-c", SPAWN, "sh", *words])
 
     def fetch(self, folder: str, sha: str, to: Path, limit_bytes: int) -> None:
         """Bring an output blob here."""
@@ -280,13 +291,12 @@ class SshTransport:
         """Give the device numpy and onnxruntime, in our folder; the next worker uses them."""
         from profiler.transport import wheels
 
-        packages = wheels.archive(self.probe(), cache)
+        packages = wheels.archive(self.probe(), cache, self._children)
         with packages.open("rb") as file:
             sha = hashlib.file_digest(file, "sha256").hexdigest()
         self.stage(packages, sha)
         pipe = self._help("unpack", self.spec.folder, sha)
-        try:
-            pipe.finish()
+        try:  # the device gives up when its stdin ends before it is done
             self._answer(pipe, _ANSWER_S + packages.stat().st_size / _SLOWEST_DISK_BYTES_PER_S)
         finally:
             pipe.close()
@@ -301,6 +311,10 @@ class SshTransport:
         finally:
             self._found = None
             pipe.close()
+
+    def stop(self) -> None:
+        """End transfers, installs and questions; the worker's stream is another's."""
+        self._children.end()
 
     def drop(self) -> None:
         """Let the shared connection go, so that the next use makes a new one."""

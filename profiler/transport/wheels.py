@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from profiler.errors import TransportError
+from profiler.transport.children import Children
 from profiler.transport.ssh_errors import WrongLibc
 
 OLDEST_GLIBC_MINOR = 17
 """manylinux2014, the oldest that current wheels are built for"""
+DOWNLOAD_TIMEOUT_S = 3600.0
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -40,7 +41,7 @@ def platforms(found: Mapping[str, Any]) -> list[str]:
     return [*tags, f"manylinux2014_{machine}"]
 
 
-def _download(packages: list[str], found: Mapping[str, Any], to: Path) -> str:
+def _download(packages: list[str], found: Mapping[str, Any], to: Path, children: Children) -> str:
     """Run pip; returns what it complained about, or nothing."""
     version = ".".join(map(str, found["python"][:2]))
     command = [
@@ -50,8 +51,8 @@ def _download(packages: list[str], found: Mapping[str, Any], to: Path) -> str:
     ]  # fmt: skip
     for tag in platforms(found):
         command += ["--platform", tag]
-    done = subprocess.run([*command, *packages], check=False, capture_output=True, text=True)
-    return "" if done.returncode == 0 else (done.stderr.strip() or f"status {done.returncode}")
+    done = children.run([*command, *packages], DOWNLOAD_TIMEOUT_S)
+    return "" if done.returncode == 0 else (done.stdout.strip() or f"status {done.returncode}")
 
 
 def wanted() -> list[str]:
@@ -59,8 +60,12 @@ def wanted() -> list[str]:
     return ["numpy", f"onnxruntime=={metadata.version('onnxruntime')}"]
 
 
-def archive(found: Mapping[str, Any], cache: Path) -> Path:
-    """One zip with everything, for a device as `probe` found it. Raises TransportError."""
+def archive(found: Mapping[str, Any], cache: Path, children: Optional[Children] = None) -> Path:
+    """One zip with everything, for a device as `probe` found it; `children` runs pip.
+
+    Raises TransportError.
+    """
+    children = children or Children()
     packages = wanted()
     key = repr([packages, found["python"][:2], platforms(found)])
     kept = cache / f"{hashlib.sha256(key.encode()).hexdigest()}.zip"
@@ -68,9 +73,9 @@ def archive(found: Mapping[str, Any], cache: Path) -> Path:
         return kept
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        trouble = _download(packages, found, Path(folder))
+        trouble = _download(packages, found, Path(folder), children)
         if trouble:  # that version may have no wheel for the device's Python
-            trouble = _download(["numpy", "onnxruntime"], found, Path(folder))
+            trouble = _download(["numpy", "onnxruntime"], found, Path(folder), children)
         if trouble:
             last = trouble.splitlines()[-1]
             raise TransportError(

@@ -69,11 +69,26 @@ def test_the_slower_of_two_hosts_finds_what_the_faster_one_sent(device: Path, fi
     assert [path.name for path in (device / "blobs").iterdir()] == [SHA]
 
 
-def test_two_hosts_unpack_one_archive(device: Path) -> None:
+def write_packages(device: Path) -> None:
     with zipfile.ZipFile(device / "blobs" / SHA, "w") as archive:
         for number in range(50):
             archive.writestr(f"package/m{number}.py", "x = 1\n" * 1000)
+
+
+def test_two_hosts_unpack_one_archive(device: Path) -> None:
+    write_packages(device)
     both = [start("unpack", str(device), SHA) for _ in range(4)]
-    assert [answers(one.communicate(timeout=60)[0]) for one in both] == [[{"done": True}]] * 4
+    for one in both:
+        assert one.stdout is not None
+        assert answers(one.stdout.read()) == [{"done": True}]
+        one.communicate(timeout=30)
     assert len(list((device / "packages" / SHA / "package").iterdir())) == 50
     assert not list(device.rglob("*.part"))
+
+
+def test_a_host_that_is_gone_has_nothing_unpacked(device: Path) -> None:
+    write_packages(device)
+    alone = start("unpack", str(device), SHA)
+    said, _ = alone.communicate(timeout=30)  # closes its stdin, as the end of a connection does
+    assert (answers(said), alone.returncode) == ([], 0)
+    assert [path.name for path in (device / "packages").iterdir()] == ["lock"]

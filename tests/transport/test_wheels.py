@@ -8,6 +8,7 @@ import pytest
 
 from profiler.errors import TransportError
 from profiler.transport import wheels
+from profiler.transport.children import Children
 from profiler.transport.ssh_errors import WrongLibc
 
 PI = {"python": [3, 11, 2], "architecture": "aarch64", "libc": ["glibc", "2.36"], "abi": "cpython"}
@@ -35,10 +36,10 @@ def fake_pip(monkeypatch: pytest.MonkeyPatch, fail: int = 0) -> list[list[str]]:
     """pip that writes two wheels instead of fetching them; the first `fail` calls find none."""
     calls: list[list[str]] = []
 
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+    def run(_: Children, command: list[str], *_more: object) -> subprocess.CompletedProcess[str]:
         calls.append(command)
         if len(calls) <= fail:
-            return subprocess.CompletedProcess(command, 1, "", "ERROR: No matching distribution")
+            return subprocess.CompletedProcess(command, 1, "ERROR: No matching distribution")
         folder = Path(command[command.index("--dest") + 1])
         for name in ("numpy", "onnxruntime"):
             with zipfile.ZipFile(folder / f"{name}.whl", "w") as wheel:
@@ -46,7 +47,7 @@ def fake_pip(monkeypatch: pytest.MonkeyPatch, fail: int = 0) -> list[list[str]]:
                 wheel.writestr(f"{name}/data/", "")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(wheels.subprocess, "run", run)
+    monkeypatch.setattr(Children, "run", run)
     return calls
 
 

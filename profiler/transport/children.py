@@ -1,0 +1,99 @@
+"""Programs that a connection needs on this side; from any thread they end with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Optional, Protocol
+from weakref import WeakSet
+
+from profiler.errors import TransientError
+
+
+class Killable(Protocol):
+    """What can be ended at once, again and again, and from any thread."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+class Group:
+    """A program with all that it starts: pip starts others, to build what it installs."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def kill(self) -> None:
+        """End all of them at once."""
+        if self._process.poll() is None:  # else the number may be another's by now
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+class Children:
+    """Runs programs one after the other or side by side, until `end`: then none is left."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: WeakSet[Killable] = WeakSet()
+        self.ended = threading.Event()
+
+    def refuse(self) -> None:
+        """Raises TransientError after `end`: nothing is begun any more."""
+        if self.ended.is_set():
+            raise TransientError("stopped while it connected")
+
+    def adopt(self, child: Killable) -> None:
+        """What was started elsewhere ends with the others. Raises as `refuse` does."""
+        with self._lock:
+            self._known.add(child)
+        if self.ended.is_set():
+            child.kill()
+        self.refuse()
+
+    def run(
+        self,
+        command: Sequence[str],
+        timeout_s: float,
+        *,
+        words: bool = True,
+        environment: Optional[Mapping[str, str]] = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Wait for a program; its stdout (with `words`, its stderr among it) as text.
+
+        Whatever ends the waiting ends the program. Raises OSError, subprocess.TimeoutExpired, and
+        TransientError when `end` was called.
+        """
+        self.refuse()
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if words else subprocess.DEVNULL,
+            env=None if environment is None else dict(environment),
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as process:
+            group = Group(process)
+            try:
+                self.adopt(group)
+                said, _ = process.communicate(timeout=timeout_s)
+            except BaseException:
+                group.kill()
+                process.wait()
+                raise
+        self.refuse()
+        return subprocess.CompletedProcess(command, process.returncode, said)
+
+    def end(self) -> None:
+        """End what runs, from any thread; nothing else begins."""
+        self.ended.set()
+        with self._lock:
+            known = list(self._known)
+        for child in known:
+            child.kill()
