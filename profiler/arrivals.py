@@ -7,16 +7,20 @@ one line. All raise WorkerError, and what `Session.fetch` raises.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from profiler import raw
-from profiler.errors import WorkerError
+from profiler.analysis import usable
+from profiler.errors import InputError, WorkerError
 from profiler.replies import MOST_NS
 from profiler.schema.codec import show
+from profiler.schema.data import DataSpec
+from profiler.schema.recorded import Evaluation
 from profiler.schema.wire import Block, Repetition
 from profiler.session import Session
-from profiler.store import incoming
+from profiler.store import incoming, read_array
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,17 +29,28 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 
-def of_round(
-    session: Session,
-    folder: Path,
-    repetitions: Sequence[Repetition],
-    rows: int,
-    judged: Sequence[str],
-) -> dict[str, raw.Timings]:
-    """Timings of the good repetitions; predictions go into the results `folder` by content.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Awaited:
+    """What predictions must be to be judged later."""
 
-    rows: how many rows predictions have; judged: outputs that must be among them.
-    """
+    spec: DataSpec
+    rows: int
+    labels: Array | None
+
+    @classmethod
+    def of(cls, spec: DataSpec | None, evaluation: Evaluation | None, folder: Path) -> Awaited:
+        """Those of a study, whose rows are kept in its results folder."""
+        if spec is None or evaluation is None:
+            return cls(spec=DataSpec(file="none"), rows=0, labels=None)
+        labels = None if evaluation.labels is None else read_array(folder, evaluation.labels)
+        rows = len(read_array(folder, evaluation.numbers))
+        return cls(spec=spec, rows=rows, labels=labels)
+
+
+def of_round(
+    session: Session, folder: Path, repetitions: Sequence[Repetition], awaited: Awaited
+) -> dict[str, raw.Timings]:
+    """Timings of the good repetitions; predictions go into the results `folder` by content."""
     timings = {}
     for one in repetitions:
         if one.latencies is not None:
@@ -46,15 +61,29 @@ def of_round(
                 else None,
             )
         if one.outputs:
-            check_names(one.trial, one.outputs, judged)
-        for name, sha in one.outputs.items():
-            path = folder / "outputs" / f"{sha}.npy"
-            if not path.exists():
-                with incoming(folder) as place:
-                    session.fetch(sha, place)
-                    predictions(place, rows, f"{one.trial}: {name}")
-                    place.replace(path)
+            _keep(session, folder, one, awaited)
     return timings
+
+
+def _keep(session: Session, folder: Path, one: Repetition, awaited: Awaited) -> None:
+    spec = awaited.spec
+    check_names(one.trial, one.outputs, spec.detections or [*filter(None, [spec.output])])
+    found = {}
+    for name, sha in one.outputs.items():
+        path, what = folder / "outputs" / f"{sha}.npy", f"{one.trial}: {name}"
+        if not path.exists():
+            with incoming(folder) as place:
+                session.fetch(sha, place)
+                predictions(place, awaited.rows, what)
+                place.replace(path)
+        found[name] = predictions(path, awaited.rows, what)  # it may name any file that is there
+    try:
+        usable.check(found, spec, awaited.labels)
+    except (InputError, ValueError, TypeError, IndexError) as error:
+        hint = error.hint if isinstance(error, InputError) else None
+        raise WorkerError(
+            f"{one.trial}: its predictions can't be judged: {error}", hint=hint
+        ) from None
 
 
 def _times(

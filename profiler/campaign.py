@@ -337,10 +337,9 @@ class Campaign:
 
         start = time.monotonic()
         repetitions = session.round(request, tell)
-        data, folder = self.study.data, self.store.folder
-        judged = () if data is None else data.detections or filter(None, (data.output,))
-        rows = prepared.awaited(folder)
-        timings = arrivals.of_round(session, folder, repetitions, rows, tuple(judged))
+        folder = self.store.folder
+        awaited = arrivals.Awaited.of(self.study.data, prepared.evaluation, folder)
+        timings = arrivals.of_round(session, folder, repetitions, awaited)
         return repetitions, timings, max(0.0, time.monotonic() - start - waited_s)
 
     def _request(

@@ -25,7 +25,7 @@ from profiler.schema.recorded import Evaluation, Recorded
 from profiler.schema.study import ModelSpec, Study
 from profiler.schema.wire import Job
 from profiler.sources.keep import sha_of
-from profiler.store import ARTIFACTS, Store, keep_array, read_array
+from profiler.store import ARTIFACTS, Store, keep_array
 
 if TYPE_CHECKING:
     from profiler.data import EvaluationSet
@@ -83,11 +83,6 @@ class Prepared:
             return reading.regular(folder, name)
         except FileNotFoundError:
             raise ResultsError(f"{folder / name}: is missing", hint=reading.DAMAGED) from None
-
-    def awaited(self, folder: Path) -> int:
-        """How many rows predictions have: those to evaluate, and those that confirm."""
-        kept = self.evaluation
-        return 0 if kept is None else len(read_array(folder, kept.numbers))
 
     def files(self, folder: Path, jobs: Iterable[Job]) -> list[Path]:
         """Everything that must be on a device before it can do `jobs`."""

@@ -299,7 +299,7 @@ def change(random_: random.Random, value: object, word: Callable[[], object]) ->
     elif do == 6:
         holder[last] = _nested(here, random_)  # type: ignore[index,call-overload]
     elif do == 7 and isinstance(here, (int, float)) and not isinstance(here, bool):
-        holder[last] = random_.choice((-here, here + 1, here * 1e9, str(here), [here]))  # type: ignore[index,call-overload]
+        holder[last] = random_.choice((-here, here + 1, here * 10**9, str(here), [here]))  # type: ignore[index,call-overload]
     elif do == 8 and isinstance(here, str):
         holder[last] = random_.choice((here * 2, here[:-1], here.upper(), here + "\x07", [here]))  # type: ignore[index,call-overload]
     else:

@@ -10,6 +10,7 @@ import pytest
 
 from profiler import arrivals
 from profiler.errors import ProfilerError, WorkerError
+from profiler.schema.data import DataSpec
 from profiler.schema.wire import Job, RoundRequest
 from profiler.session import Session
 
@@ -35,7 +36,7 @@ def _arrived(
     """What is kept of a round whose files hold this."""
     scores = _npy(SCORES) if scores is None else scores
     for inner in ("raw", "outputs"):
-        (folder / inner).mkdir()
+        (folder / inner).mkdir(exist_ok=True)
     answer = fake_device.honest(latencies, {name: scores})
     job = Job(trial="a", backend="null")
     request = RoundRequest(jobs=(job,), round=0, seed=1, predict=("a",))
@@ -44,10 +45,12 @@ def _arrived(
         result = answer(message["op"], message["args"])
         return [fake_device.line({"id": message["id"], "ok": True, "result": result})]
 
+    spec = DataSpec(file="rows.npz", output="scores")
+    awaited = arrivals.Awaited(spec=spec, rows=ROWS, labels=None)
     blobs = {fake_device.sha_of(data): data for data in (latencies, scores)}
     with Session(fake_device.FakeTransport(say, blobs), backoff_s=()) as session:
         found = session.round(request, lambda event: None)
-        return arrivals.of_round(session, folder, found, ROWS, ("scores",))
+        return arrivals.of_round(session, folder, found, awaited)
 
 
 def test_what_was_promised_is_kept(tmp_path: Path) -> None:
@@ -65,6 +68,20 @@ def test_predictions_of_another_kind_are_refused_on_arrival(tmp_path: Path, scor
     with pytest.raises(WorkerError, match="a: scores: expected predictions of 4 rows as numbers"):
         _arrived(tmp_path, scores=_npy(scores))
     assert not [*(tmp_path / "outputs").iterdir(), *(tmp_path / "raw").iterdir()]
+
+
+@pytest.mark.parametrize("scores", [SCORES[:, 0], SCORES[..., None], SCORES[:, :0]])
+def test_so_are_those_of_a_shape_that_the_task_can_not_judge(tmp_path: Path, scores: Any) -> None:
+    with pytest.raises(WorkerError, match="a: its predictions can't be judged: "):
+        _arrived(tmp_path, scores=_npy(scores))
+
+
+def test_a_file_that_is_there_already_is_no_prediction_for_that(tmp_path: Path) -> None:
+    labels = _npy(np.arange(ROWS * 2))
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / f"{fake_device.sha_of(labels)}.npy").write_bytes(labels)
+    with pytest.raises(WorkerError, match="expected predictions of 4 rows"):
+        _arrived(tmp_path, scores=labels)
 
 
 @pytest.mark.parametrize("cut", [0, 5, 60, 129, -1])

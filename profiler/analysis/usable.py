@@ -1,0 +1,44 @@
+"""Whether predictions have the shape that their task is judged by, before they are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from profiler.analysis import detection, embedding, masks, quality, tokens
+from profiler.errors import DataError
+from profiler.schema.data import DataSpec
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+
+def check(outputs: Mapping[str, Array], spec: DataSpec, labels: Array | None) -> None:
+    """Judge the first row, as all will be. Raises DataError where the shape does not allow it.
+
+    outputs: name -> (rows, ...), the judged ones among them; labels: those of these rows.
+    """
+    named = spec.detections or (spec.output or next(iter(outputs)),)
+    first = [outputs[name][:1] for name in named]
+    output = detection.joined(*first) if spec.detections else first[0]
+    label = None if labels is None else labels[:1]
+    if spec.task == "classification":
+        quality.predicted_classes(output)
+    elif spec.task == "embedding":
+        embedding.unit(output)
+    elif spec.task == "token-classification":
+        tags = tokens.predicted_tags(output)
+        if label is not None and tags.shape != label.shape:
+            raise DataError(
+                f"data.task: token-classification needs as many tokens as the labels have,"
+                f" {label.shape[1]} a row, the model gave {tags.shape[1]}",
+                hint="pad or cut the labels to the model's length before saving",
+            )
+    elif spec.task == "segmentation" and label is not None:
+        masks.counts(output, label, spec.ignored, 1 + int(label.max(initial=0)))
+    elif spec.task == "detection" and label is not None:
+        detection.judged(output, label, spec.ignored)
+    elif spec.task == "regression" and not output.size:
+        raise DataError("data.task: regression needs a number a row, the model gave none")
