@@ -239,7 +239,7 @@ def settings(results: Results) -> dict[str, Any]:
 
 def warnings(results: Results) -> list[str]:
     """What a reader must know before trusting the numbers."""
-    found = []
+    found = [f"left out: {text}" for text in results.faults]
     if not results.complete:
         found.append("the run is not complete: give the same `run` command again to finish it")
     for name, row in results.lost.items():

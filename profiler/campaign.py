@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import profiler
-from profiler import arrivals, fingerprint, own_metric, raw, reading
+from profiler import arrivals, fingerprint, own_metric, raw, reading, record
 from profiler.analysis import across
 from profiler.errors import (
     EnvironmentMissing,
@@ -134,6 +134,8 @@ class Campaign:
 
     def run(self) -> None:
         """Everything that is still to do."""
+        if self._planned() is not None:
+            record.refuse_damaged(Results(self.store).faults, self.store.folder)
         self._facts = {r["target"]: r["facts"] for r in self.store.rows() if r["kind"] == "round"}
         if any(v.recipe == AUTO for v in self.study.every_variant):
             self.progress.stage("asking the targets what they are")

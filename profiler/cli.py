@@ -7,6 +7,7 @@ failed · 130 stopped by the user.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -25,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 _state = {"debug": False}
+_SHOWN = 5
 
 Folder = Annotated[Path, typer.Argument(help="A results folder.", metavar="RESULTS")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
@@ -332,7 +334,17 @@ def stress(results: Folder, json: Json = False) -> None:
 def _load(folder: Path) -> Results:
     from profiler.results import Results
 
-    return Results.load(folder)
+    found = Results.load(folder)
+    for text in _first(found.faults):
+        print(f"warning: {_shown(f'{folder}: left out: {text}')}", file=sys.stderr)  # noqa: T201
+    return found
+
+
+def _first(faults: Sequence[str]) -> Sequence[str]:
+    """A few of what was left out of a damaged folder; `check` and the report list all."""
+    if len(faults) <= _SHOWN:
+        return faults
+    return [*faults[:_SHOWN], f"{len(faults) - _SHOWN} more, which `profiler check` lists"]
 
 
 def main() -> None:

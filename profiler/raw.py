@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from profiler import reading
 from profiler.errors import ResultsError
+from profiler.schema.outside import one_line
 from profiler.schema.wire import Block
 from profiler.store import write_atomic
 
@@ -74,9 +75,10 @@ def read(folder: Path, name: str) -> dict[str, Timings]:
     path = folder / name
     try:
         table = pq.read_table(reading.regular(folder, name), read_dictionary=["trial"])
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
+        why = one_line(getattr(error, "strerror", None) or str(error))
         raise ResultsError(
-            f"{path}: raw latencies can't be read ({error})", hint=reading.DAMAGED
+            f"{path}: raw latencies can't be read ({why})", hint=reading.DAMAGED
         ) from None
     _check_columns(table, path)
     column = table["trial"].combine_chunks()

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from profiler.errors import ResultsError
 from profiler.schema.codec import DecodeError, decode, show
 from profiler.schema.outside import printable
+from profiler.schema.wire import SCHEMA_VERSION
 
 T = TypeVar("T")
 
@@ -113,3 +115,32 @@ def told(error: DecodeError, where: object) -> ResultsError:
         return ResultsError(f"{where}: {path}: unknown key", hint=hint)
     text = f"{where}: {path}: expected {error.expected}, got {show(error.got)}"
     return ResultsError(text, hint=error.hint or DAMAGED)
+
+
+def check_version(held: dict[str, Any], hint: str = DAMAGED) -> None:
+    """Raise ResultsError for what another version wrote."""
+    found = held.get("schema_version")
+    if type(found) is not int or found != SCHEMA_VERSION:
+        text = f"schema_version: expected {SCHEMA_VERSION}, got {show(found)}"
+        raise ResultsError(text, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of rows.jsonl, counted from 1."""
+
+    number: int
+    data: bytes
+    whole: bool
+    """False: the last one, which a run that was cut off left without its end"""
+
+    def held(self) -> dict[str, Any]:
+        """The row in it. Raises ResultsError."""
+        if not self.whole:
+            raise ResultsError("is not whole", hint=DAMAGED)
+        try:
+            row = parse(self.data)
+        except ValueError as error:
+            raise ResultsError(f"is damaged ({error})", hint=DAMAGED) from None
+        check_version(row)
+        return row

@@ -1,34 +1,170 @@
-"""What a results folder's rows say, with the files that they name."""
+"""What a results folder's rows say, with the files that they name.
+
+A row that can't be read, or that does not fit the plan and the files beside it, is left out and
+listed; what is left stands. So a damaged folder shows what it still holds, and says what is gone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
-from profiler import raw, reading
+from profiler import raw, reading, replies
 from profiler.analysis import samples
+from profiler.errors import ResultsError
+from profiler.prepare import Prepared
+from profiler.schema.codec import DecodeError, decode, show
+from profiler.schema.plan import Plan
+from profiler.schema.recorded import KINDS, Probe, Round, Row, Stressed
 from profiler.schema.wire import Repetition
 from profiler.store import ROWS, Store
 
 
-def gather(rounds: Iterable[Mapping[str, Any]], folder: Path) -> dict[str, samples.Samples]:
-    """Trial -> its repetitions with their latencies. Raises ResultsError."""
-    records = []
-    for row in rounds:
-        timings = raw.read(folder, row["raw"])
-        for number, plain in enumerate(row["repetitions"]):
-            key = f"repetitions[{number}]"
-            repetition = reading.decoded(Repetition, plain, folder / ROWS, key)
-            times = timings.get(repetition.trial)
-            latencies = None if times is None else times.latencies
-            services = None if times is None else times.services
-            records.append((row["group"], repetition, latencies, services))
-    return samples.gather(records)
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """All rows that can be read, in the order of writing."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    """as recorded, each checked"""
+    samples: dict[str, samples.Samples] = field(default_factory=dict)
+    """trial -> its repetitions with their latencies"""
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """target -> what its worker found in the last round"""
+    faults: list[str] = field(default_factory=list)
+    """what was left out, e.g. 'rows.jsonl: line 3: group: expected a whole number, got "x"'"""
 
 
-def facts(rounds: Iterable[Mapping[str, Any]], store: Store) -> dict[str, dict[str, Any]]:
-    """Target -> what its worker found in the last round. Raises ResultsError."""
-    last = {row["target"]: row["facts"] for row in rounds}
-    known = {name: store.facts(name) for name in dict.fromkeys(last.values())}
-    return {target: known[name] for target, name in last.items()}
+def read(store: Store, plan: Plan, prepared: Prepared, study_hash: str) -> Record:
+    """Everything on record. Raises ResultsError where no round can be read, though some were."""
+    found, reader = Record(), _Reader(store, plan, prepared, study_hash)
+    taken: list[tuple[int, Repetition, raw.Timings | None]] = []
+    for line in store.lines():
+        where = f"{ROWS}: line {line.number}"
+        try:
+            held = line.held()
+            row = reader.row(held)
+            if isinstance(row, Round):
+                timings, facts = reader.timings(row), reader.facts(row.facts)
+                found.facts[row.target] = facts
+                taken += [(row.group, one, timings.get(one.trial)) for one in row.repetitions]
+            reader.count(row, line)
+            found.rows.append(held)
+        except DecodeError as error:
+            found.faults.append(reading.told(error, where).message)
+        except ResultsError as error:
+            found.faults.append(f"{where}: {error.message.removeprefix(f'{store.folder}/')}")
+    if not taken:
+        refuse_damaged(found.faults, store.folder)
+    found.samples = samples.gather(
+        (group, one, None, None) if times is None else (group, one, times.latencies, times.services)
+        for group, one, times in taken
+    )
+    return found
+
+
+def refuse_damaged(faults: Sequence[str], folder: Path) -> None:
+    """A record that can't be read in full is not gone on with. Raises ResultsError."""
+    if faults:
+        more = f" (and {len(faults) - 1} more lines)" if faults[1:] else ""
+        raise ResultsError(f"{folder}/{faults[0]}{more}", hint=reading.DAMAGED)
+
+
+class _Reader:
+    """Checks one row after the other against the rest of the folder. All raise DecodeError for
+    what does not fit in the row, ResultsError for a file."""
+
+    def __init__(self, store: Store, plan: Plan, prepared: Prepared, study_hash: str) -> None:
+        self._folder, self._study_hash = store.folder, study_hash
+        self._groups = {
+            group.index: (group.target, {t.id: (t.model, t.variant) for t in group.trials})
+            for group in plan.groups
+        }
+        self._targets = {trial.id: trial.target for trial in plan.trials}
+        self._artifacts = {key: made.sha for key, made in prepared.artifacts.items()}
+        self._lines: dict[tuple[object, ...], int] = {}
+        self.facts = cache(store.facts)
+
+    def row(self, held: Mapping[str, Any]) -> Row:
+        """One row, decoded and checked."""
+        kind = held.get("kind")
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise DecodeError("kind", "one of " + ", ".join(KINDS), kind)
+        row = decode(KINDS[kind], {k: v for k, v in held.items() if k != "schema_version"})
+        if isinstance(row, Round):
+            self._round(row)
+        elif isinstance(row, (Stressed, Probe)):
+            if self._targets.get(row.trial) != row.target:
+                raise DecodeError("trial", f"a planned trial of {show(row.target)}", row.trial)
+            if isinstance(row, Probe) and row.outcome not in replies.OUTCOMES:
+                expected = "one of " + ", ".join(replies.OUTCOMES)
+                raise DecodeError("outcome", expected, row.outcome)
+        return row
+
+    def count(self, row: Row, line: reading.Line) -> None:
+        """A row that stands in the file twice counts once."""
+        if isinstance(row, Round):
+            key: tuple[object, ...] = (row.group, row.round)
+        elif isinstance(row, Stressed):
+            key = (row.trial, row.perturbation, row.severity)
+        elif isinstance(row, Probe):
+            key = (row.trial, row.case)
+        else:
+            return
+        before = self._lines.setdefault((row.kind, *key), line.number)
+        if before != line.number:
+            raise ResultsError(f"says what line {before} says, which counts")
+
+    def _round(self, row: Round) -> None:
+        if row.study_hash != self._study_hash:
+            raise DecodeError("study_hash", f"{self._study_hash} of meta.json", row.study_hash)
+        target, trials = self._groups.get(row.group, (None, {}))
+        if target is None:
+            raise DecodeError("group", "a group of plan.json", row.group)
+        replies.same("target", target, row.target)
+        for number, one in enumerate(row.repetitions):
+            path = f"repetitions[{number}]"
+            if one.trial not in trials:
+                raise DecodeError(f"{path}.trial", f"a trial of group {row.group}", one.trial)
+            try:
+                replies.sound(one)
+            except DecodeError as error:
+                inner = f"{path}.{error.path}"
+                raise DecodeError(inner, error.expected, error.got, error.hint) from None
+        for trial, sha in row.artifacts.items():
+            if trial not in trials:
+                raise DecodeError("artifacts", f"trials of group {row.group}", trial)
+            made = self._artifacts.get(trials[trial])
+            if sha is not None and sha != made:
+                expected = "no file" if made is None else f"{made} of artifacts.json"
+                raise DecodeError(f"artifacts.{trial}", expected, sha)
+
+    def timings(self, row: Round) -> Mapping[str, raw.Timings]:
+        """Trial -> its latencies in a round: as many as the blocks say, each a time."""
+        found = raw.read(self._folder, row.raw)
+        good = {one.trial: one for one in row.repetitions if one.status == "ok"}
+        for trial in found:
+            if trial not in good:
+                raise ResultsError(f"{row.raw}: column trial: {show(trial)} was not measured then")
+        for trial, one in good.items():
+            count = sum(block.queries for block in one.blocks)
+            times = found.get(trial)
+            _check(f"{row.raw}: {trial}", "latencies", count, times and times.latencies, 1)
+            if times is not None and times.services is not None:
+                _check(f"{row.raw}: {trial}", "service times", count, times.services, 0)
+        return found
+
+
+def _check(where: str, what: str, count: int, times: Any, least: int) -> None:
+    got: Optional[str] = None
+    if times is None or len(times) != count:
+        got = str(0 if times is None else len(times))
+    elif not least <= times.min() <= times.max() <= replies.MOST_NS:
+        got = f"{times.min()} to {times.max()} ns"
+    if got is not None:
+        raise ResultsError(
+            f"{where}: expected {count} {what} of {least} to {replies.MOST_NS:g} ns, as its blocks"
+            f" say, got {got}"
+        )

@@ -75,18 +75,24 @@ class Results:
         return cls(Store.read(Path(folder)))
 
     @cached_property
-    def _rows(self) -> list[dict[str, Any]]:
-        return self._store.rows()
+    def record(self) -> record.Record:
+        """What is recorded, as far as it can be read."""
+        return record.read(self._store, self.plan, self.prepared, self.meta["study_hash"])
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What was left out, as it can't be read or does not fit: file, key, expected and got."""
+        return tuple(self.record.faults)
 
     @cached_property
     def rounds(self) -> list[dict[str, Any]]:
         """The rows of all rounds, as recorded."""
-        return [row for row in self._rows if row["kind"] == "round"]
+        return [row for row in self.record.rows if row["kind"] == "round"]
 
-    @cached_property
+    @property
     def samples(self) -> dict[str, samples.Samples]:
         """Trial id -> its repetitions with their latencies."""
-        return record.gather(self.rounds, self.folder)
+        return self.record.samples
 
     @cached_property
     def adaptive(self) -> bool:
@@ -96,7 +102,7 @@ class Results:
     @cached_property
     def lost(self) -> dict[str, dict[str, Any]]:
         """Target -> its row with reason and hint, where the last we know is that it failed."""
-        last = {row["target"]: row for row in self._rows}
+        last = {row["target"]: row for row in self.record.rows}
         return {name: row for name, row in last.items() if row["kind"] == "lost"}
 
     @property
@@ -109,13 +115,9 @@ class Results:
         """Group -> what ended its measuring: precision, budget, rounds, a lost target."""
         return stopped.reasons(self.plan, self.rounds, self.study.measure, self.lost)
 
-    @cached_property
-    def _facts(self) -> dict[str, dict[str, Any]]:
-        return record.facts(self.rounds, self._store)
-
     def facts(self) -> dict[str, dict[str, Any]]:
         """Target -> what its worker found in the last round."""
-        return self._facts
+        return self.record.facts
 
     @cached_property
     def p50(self) -> relative.P50:
@@ -154,7 +156,8 @@ class Results:
         ratios = relative.against_baseline(
             self.trials.values(), self.p50, delta=measure.equivalence, adaptive=self.adaptive
         )
-        accuracy, facts = self._quality(), self.facts()
+        facts = self.facts()
+        accuracy = {} if self.prepared.evaluation is None else self.accuracy.rows()
         ended = stopped.of_trials(self.plan, self.stopped_by())
         errors = placement.output_errors(self.outputs, self.trials, self.study.targets[0])
         rows = []
@@ -210,8 +213,9 @@ class Results:
             return Stress()
         timed = [trial for trial, taken in self.samples.items() if taken.taken]
         return read(
-            self._rows, self.trials, timed, self.outputs, self.prepared, self.study, self.folder
-        )
+            self.record.rows, self.trials, timed, self.outputs, self.prepared, self.study,
+            self.folder,
+        )  # fmt: skip
 
     @cached_property
     def accuracy(self) -> Accuracy:
@@ -272,9 +276,6 @@ class Results:
                 f"{known}: no predictions were recorded", hint="add [data] to the study"
             )
         return self.accuracy.flips(known)
-
-    def _quality(self) -> dict[str, dict[str, Any]]:
-        return {} if self.prepared.evaluation is None else self.accuracy.rows()
 
     def majority_share(self) -> float | None:
         """Accuracy of always answering the most frequent class; None without labelled classes."""

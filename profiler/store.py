@@ -28,7 +28,8 @@ from typing import Any, Optional
 
 from profiler import reading
 from profiler.errors import ResultsError
-from profiler.schema.codec import encode, show
+from profiler.schema.codec import DecodeError, encode, show
+from profiler.schema.facts import recorded as recorded_facts
 from profiler.schema.outside import is_sha
 from profiler.schema.recorded import Meta
 from profiler.schema.wire import SCHEMA_VERSION
@@ -302,12 +303,14 @@ class Store:
                 f"{self.folder}: not a results folder (no {META})",
                 hint="give the folder that `profiler run` printed",
             ) from None
-        _check_version(
-            meta,
-            path,
-            "read it with the version of profiler that wrote it"
-            f" ({meta.get('profiler', 'unknown')}), or measure again with --output NEW_FOLDER",
-        )
+        try:
+            reading.check_version(
+                meta,
+                "read it with the version of profiler that wrote it"
+                f" ({meta.get('profiler', 'unknown')}), or measure again with --output NEW_FOLDER",
+            )
+        except ResultsError as error:
+            raise ResultsError(f"{path}: {error.message}", hint=error.hint) from None
         rest = {key: value for key, value in meta.items() if key != "schema_version"}
         return {"schema_version": SCHEMA_VERSION, **encode(reading.decoded(Meta, rest, path))}
 
@@ -334,7 +337,11 @@ class Store:
     def facts(self, name: str) -> dict[str, Any]:
         """Facts that were kept, by their content. Raises ResultsError."""
         path = _named(self.folder, "facts", name, ".json")
-        return reading.json_of(self.folder, f"facts/{path.name}")
+        held = reading.json_of(self.folder, f"facts/{path.name}")
+        try:
+            return recorded_facts(held)
+        except DecodeError as error:
+            raise reading.told(error, path) from None
 
     def append(self, row: dict[str, Any]) -> None:
         """Append one row and sync it. After a failure the file is as it was before."""
@@ -351,29 +358,28 @@ class Store:
                 os.truncate(path, before)
                 raise
 
-    def rows(self) -> list[dict[str, Any]]:
-        """All rows, in the order of writing; a torn last line is not one."""
+    def lines(self) -> Iterator[reading.Line]:
+        """All lines of the record, in the order of writing. Raises ResultsError."""
         try:
             data = reading.bytes_of(self.folder, ROWS)
         except FileNotFoundError:
-            return []
+            return
+        *whole, rest = data.split(b"\n")
+        for number, line in enumerate(whole, 1):
+            yield reading.Line(number, line, True)
+        if rest:
+            yield reading.Line(len(whole) + 1, rest, False)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows, for going on with them; a torn last line is not one. Raises ResultsError."""
         rows = []
-        for number, line in enumerate(data[: data.rfind(b"\n") + 1].split(b"\n")[:-1], 1):
-            where = f"{self.folder / ROWS}: line {number}"
+        for line in self.lines():
             try:
-                row = reading.parse(line)
-            except ValueError as error:
-                raise ResultsError(f"{where} is damaged ({error})", hint=reading.DAMAGED) from None
-            _check_version(row, where)
-            rows.append(row)
+                rows += [line.held()] if line.whole else []
+            except ResultsError as error:
+                where = f"{self.folder / ROWS}: line {line.number}"
+                raise ResultsError(f"{where}: {error.message}", hint=error.hint) from None
         return rows
-
-
-def _check_version(held: dict[str, Any], where: object, hint: str = reading.DAMAGED) -> None:
-    found = held.get("schema_version")
-    if found != SCHEMA_VERSION or isinstance(found, bool):
-        text = f"{where}: schema_version: expected {SCHEMA_VERSION}, got {show(found)}"
-        raise ResultsError(text, hint=hint)
 
 
 def _changes(found: dict[str, Any], meta: dict[str, Any]) -> str:

@@ -90,7 +90,8 @@ def test_what_is_no_file_is_not_waited_for(folder: Path, name: str, kind: str) -
 def test_raw_latencies_lie_in_the_folder(folder: Path, tmp_path: Path) -> None:
     shutil.copy(next((folder / "raw").iterdir()), tmp_path / "x.parquet")
     change(folder / "rows.jsonl", lambda row: row.update(raw="../x.parquet"))
-    assert '"../x.parquet" lies outside' in told(folder)
+    (fault,) = Results.load(folder).faults
+    assert '"../x.parquet" lies outside' in fault
 
 
 def test_predictions_are_named_by_their_hash(folder: Path, tmp_path: Path) -> None:
@@ -100,7 +101,8 @@ def test_predictions_are_named_by_their_hash(folder: Path, tmp_path: Path) -> No
         row["repetitions"][0]["outputs"] = {"y": "../../x"}
 
     change(folder / "rows.jsonl", theirs)
-    assert "64 hex digits" in told(folder)
+    (fault,) = Results.load(folder).faults
+    assert "64 hex digits" in fault
     with pytest.raises(ResultsError, match="64 hex digits"):
         read_array(folder, "../../x")
 

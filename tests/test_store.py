@@ -47,7 +47,7 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
     store.close()
     path = tmp_path / "r" / "rows.jsonl"
     path.write_bytes(b"x" + path.read_bytes())
-    with pytest.raises(ResultsError, match="line 1 is damaged"):
+    with pytest.raises(ResultsError, match="line 1: is damaged"):
         Store.read(tmp_path / "r").rows()
 
 
@@ -147,7 +147,7 @@ def test_a_file_that_is_no_json_object_is_bad_input(tmp_path: Path, text: str) -
     with pytest.raises(ResultsError, match=r"meta\.json: can't be read"):
         Store.read(tmp_path)
     (tmp_path / "rows.jsonl").write_text(text + "\n")
-    with pytest.raises(ResultsError, match="line 1 is damaged"):
+    with pytest.raises(ResultsError, match="line 1: is damaged"):
         Store(tmp_path).rows()
 
 

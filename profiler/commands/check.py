@@ -8,6 +8,7 @@ from profiler.analysis.slo import limits
 from profiler.analysis.stability import Finding, of_machine, of_results
 from profiler.brief import choice_text
 from profiler.commands.look import console, print_json
+from profiler.reading import DAMAGED
 from profiler.results import Results
 from profiler.schema.codec import encode
 
@@ -32,7 +33,11 @@ def print_findings(findings: Sequence[Finding]) -> None:
 
 def results(found: Results, *, json: bool) -> bool:
     """Print stability and the verdict; True when a trial demonstrably keeps every limit."""
-    findings = of_results(found.rows, found.samples, found.study.measure.precision)
+    findings = [
+        *(Finding(level="problem", text=f"left out: {text}", advice=DAMAGED)
+          for text in found.faults),
+        *of_results(found.rows, found.samples, found.study.measure.precision),
+    ]  # fmt: skip
     machines = {name: of_machine(facts) for name, facts in found.facts().items()}
     choice = found.choose()
     met = choice.trial is not None or not limits(found.study.slo)

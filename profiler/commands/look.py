@@ -99,6 +99,9 @@ def table(results: Results, form: str) -> None:
     if form == "text":
         out = console()
         out.print(summary(results.table(), width=min(out.width, 120)))
+        if results.faults:
+            left = counted(len(results.faults), "fault")
+            out.print(f"\n{left} in the folder: what can't be read is left out (profiler check)")
     else:
         sys.stdout.write(render(results.table(), form))
 

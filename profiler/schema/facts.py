@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Optional
+from dataclasses import dataclass, field, fields, make_dataclass
+from typing import Any, Optional, get_type_hints
 
 from profiler.schema.codec import DecodeError, decode, encode
 
@@ -94,3 +94,18 @@ def checked(found: Any) -> dict[str, Any]:
     """
     plain: dict[str, Any] = encode(decode(Facts, found))
     return {key: value for key, value in plain.items() if key in found}
+
+
+_KINDS = {**get_type_hints(Facts), "worker": str}
+_Recorded = make_dataclass(
+    "_Recorded",
+    [(name, Optional[kind], field(default=None)) for name, kind in _KINDS.items()],
+)
+"""Folders written before a fact was asked for lack it; `worker` is the program that told."""
+
+
+def recorded(held: Any) -> dict[str, Any]:
+    """Facts as a results folder keeps them, each of its type. Raises DecodeError."""
+    found: Any = decode(_Recorded, held)
+    plain: dict[str, Any] = encode({f.name: getattr(found, f.name) for f in fields(_Recorded)})
+    return {key: value for key, value in plain.items() if key in held}

@@ -1,15 +1,21 @@
-"""The files meta.json and artifacts.json of a results folder, typed."""
+"""The files meta.json, artifacts.json and rows.jsonl of a results folder, typed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Optional, get_args
+from typing import Any, Literal, Optional, Union, get_args
 
 from profiler.schema.artifact import Artifact
 from profiler.schema.codec import DecodeError
 from profiler.schema.data import Task
-from profiler.schema.outside import is_sha
+from profiler.schema.outside import is_sha, sha_name
+from profiler.schema.wire import Repetition, Status
+
+_HEX = "a SHA-256 (64 hex digits)"
+_SHA: dict[str, Any] = {"parse": sha_name, "expected": _HEX}
+_LONGEST_S = 1e9
+_LARGEST = 10**15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,4 +99,101 @@ class Recorded:
             blobs |= {f"evaluation.{name}": sha for name, sha in named.items() if sha is not None}
         for key, sha in blobs.items():
             if not is_sha(sha):
-                raise DecodeError(key, "a SHA-256 (64 hex digits)", sha)
+                raise DecodeError(key, _HEX, sha)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """A row: one round of a group."""
+
+    kind: Literal["round"]
+    study_hash: str
+    group: int
+    target: str
+    round: int
+    seed: int
+    facts: str = field(metadata=_SHA)
+    worker: str
+    artifacts: dict[str, Optional[str]]
+    """trial -> sha of its model file; None where the backend reads none"""
+    elapsed_s: float
+    raw: str
+    stopped: Optional[str]
+    """what ended the group with this round"""
+    repetitions: tuple[Repetition, ...]
+
+    def __post_init__(self) -> None:
+        _ranged("elapsed_s", self.elapsed_s, _LONGEST_S)
+        _ranged("round", self.round, _LARGEST)
+        if not self.repetitions:
+            raise DecodeError("repetitions", "one or more", [])
+        seen: set[str] = set()
+        for number, one in enumerate(self.repetitions):
+            if one.trial in seen:
+                raise DecodeError(f"repetitions[{number}].trial", "each trial once", one.trial)
+            seen.add(one.trial)
+            if one.round != self.round:
+                raise DecodeError(f"repetitions[{number}].round", str(self.round), one.round)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stressed:
+    """A row: the answers of a trial on one set of perturbed rows."""
+
+    kind: Literal["stress"]
+    target: str
+    trial: str
+    perturbation: str
+    severity: int
+    inputs: dict[str, str]
+    numbers: str = field(metadata=_SHA)
+    """sha of the numbers of the rows, counted among those that are evaluated"""
+    status: Status
+    reason: Optional[str]
+    detail: Optional[str]
+    answers: Optional[str] = field(metadata=_SHA)
+    elapsed_s: float
+
+    def __post_init__(self) -> None:
+        _ranged("elapsed_s", self.elapsed_s, _LONGEST_S)
+        _ranged("severity", self.severity, 100, 1)
+        if self.status == "ok" and self.answers is None:
+            raise DecodeError("answers", _HEX + ", as it is ok", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A row: what came of a query that must not be asked."""
+
+    kind: Literal["probe"]
+    target: str
+    trial: str
+    case: str
+    outcome: str
+    detail: Optional[str]
+    wall_ns: Optional[int]
+    plain_ns: Optional[int]
+
+    def __post_init__(self) -> None:
+        _ranged("wall_ns", self.wall_ns, _LARGEST)
+        _ranged("plain_ns", self.plain_ns, _LARGEST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A row: a target that went away."""
+
+    kind: Literal["lost"]
+    target: str
+    reason: str
+    hint: Optional[str] = None
+    during: str = "measuring"
+
+
+Row = Union[Round, Stressed, Probe, Lost]
+KINDS: dict[str, type[Row]] = {"round": Round, "stress": Stressed, "probe": Probe, "lost": Lost}
+
+
+def _ranged(key: str, value: Optional[float], most: float, least: float = 0) -> None:
+    if value is not None and not least <= value <= most:
+        raise DecodeError(key, f"a number from {least:g} to {most:g}", value)

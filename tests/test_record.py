@@ -1,0 +1,208 @@
+"""Rows that can't be read are left out and listed, and what is left stands."""
+
+import contextlib
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import profiler
+from profiler import cli
+from profiler.errors import ResultsError
+from profiler.results import Results
+
+STUDY = (
+    'variants = ["fp32", "int8-dynamic"]\n[stress]\nperturbations = ["shifted"]\nseverities = [1]'
+)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one measured folder waits to be copied."""
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def folder(kept: Path, make_study: Callable[..., Path], tmp_path: Path) -> Path:
+    """A folder of two trials and stress, measured once and copied for each test."""
+    if not (kept / "out").exists():
+        profiler.run(make_study(STUDY), kept / "out")
+    return Path(shutil.copytree(kept / "out", tmp_path / "theirs"))
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+
+
+def write(folder: Path, held: list[dict[str, Any]]) -> None:
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in held))
+
+
+def change(folder: Path, line: int, act: Callable[[dict[str, Any]], Any]) -> list[str]:
+    """Change a row (counted from 1); what is left out then."""
+    held = rows(folder)
+    act(held[line - 1])
+    write(folder, held)
+    found = Results.load(folder)
+    assert found.samples
+    return list(found.faults)
+
+
+def first(row: dict[str, Any]) -> dict[str, Any]:
+    one: dict[str, Any] = row["repetitions"][0]
+    return one
+
+
+BLOCK = "repetitions[0].blocks[0]"
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (lambda r: r.pop("group"), "group: expected a whole number (required), got nothing"),
+        (lambda r: r.update(group=7), "group: expected a group of plan.json, got 7"),
+        (lambda r: r.update(target="other"), "target: expected 'local-cpu', got \"other\""),
+        (lambda r: r.update(kind="later"), "kind: expected one of round, stress, probe, lost"),
+        (lambda r: r.pop("kind"), "kind: expected one of round, stress, probe, lost, got nothing"),
+        (lambda r: r.update(more=1), "more: unknown key"),
+        (lambda r: r.update(study_hash="0"), "study_hash: expected"),
+        (lambda r: r.update(elapsed_s=-1), "elapsed_s: expected a number from 0"),
+        (lambda r: r.update(raw="raw/none.parquet"), "can't be read (No such file"),
+        (lambda r: r.update(facts="0" * 64), "can't be read (No such file"),
+        (lambda r: r.update(repetitions=[]), "repetitions: expected one or more"),
+        (lambda r: r.update(artifacts={next(iter(r["artifacts"])): "0"}), "of artifacts.json"),
+        (lambda r: first(r).update(trial="x"), "repetitions[0].trial: expected a trial of group 0"),
+        (lambda r: first(r).update(round=3), "repetitions[0].round: expected 0, got 3"),
+        (lambda r: first(r)["blocks"].pop(), "latencies of 1 to"),
+        (lambda r: first(r)["blocks"][0].update(queries=0), f"{BLOCK}.queries: expected"),
+        (lambda r: first(r)["blocks"][0].update(wall_ns=0), f"{BLOCK}.wall_ns: expected"),
+        (lambda r: first(r)["blocks"][0].update(cpu_ns="x"), f"{BLOCK}.cpu_ns: expected a whole"),
+        (lambda r: r.update(schema_version=True), "schema_version: expected 1, got true"),
+    ],
+)  # fmt: skip
+def test_a_round_that_does_not_fit_is_left_out_and_named(
+    folder: Path, act: Callable[[dict[str, Any]], Any], said: str
+) -> None:
+    (fault,) = change(folder, 1, act)
+    assert fault.startswith("rows.jsonl: line 1: ")
+    assert said in fault
+    kept = Results.load(folder)
+    assert {key[1] for key in kept.samples[next(iter(kept.trials))].taken} == {1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "act", "said"),
+    [
+        ("stress", lambda r: r.update(trial="x"), "trial: expected a planned trial"),
+        ("stress", lambda r: r.update(severity="high"), "severity: expected a whole number"),
+        ("stress", lambda r: r.update(answers=None), "answers: expected a SHA-256"),
+        ("probe", lambda r: r.update(outcome="fine"), "outcome: expected one of answer"),
+        ("probe", lambda r: r.update(wall_ns=True), "wall_ns: expected a whole number"),
+    ],
+)
+def test_a_row_of_stress_that_does_not_fit_is_left_out(
+    folder: Path, kind: str, act: Callable[[dict[str, Any]], Any], said: str
+) -> None:
+    line = next(n for n, row in enumerate(rows(folder), 1) if row["kind"] == kind)
+    (fault,) = change(folder, line, act)
+    assert fault.startswith(f"rows.jsonl: line {line}: {said}")
+    assert Results.load(folder).stress.points
+
+
+def test_a_row_that_stands_there_twice_counts_once(folder: Path) -> None:
+    before, held = Results.load(folder).rows, rows(folder)
+    write(folder, [held[0], *held])
+    found = Results.load(folder)
+    assert found.faults == ("rows.jsonl: line 2: says what line 1 says, which counts",)
+    assert len(found.rounds) == 4
+    assert found.rows == before
+
+
+def test_a_line_without_its_end_is_told(folder: Path) -> None:
+    path, count = folder / "rows.jsonl", len(rows(folder))
+    path.write_bytes(path.read_bytes()[:-20])
+    assert Results.load(folder).faults == (f"rows.jsonl: line {count}: is not whole",)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "got 0 to"), (-5, "got -5 to"), (2**62, f"to {2**62} ns")]
+)
+def test_latencies_are_times(folder: Path, value: int, said: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / "raw" / "g0-r0001.parquet"
+    table = pq.read_table(path)
+    changed = table["latency_ns"].to_pylist()
+    changed[0] = value
+    pq.write_table(table.set_column(2, "latency_ns", pa.array(changed)), path)
+    (fault,) = Results.load(folder).faults
+    assert fault.startswith("rows.jsonl: line 2: raw/g0-r0001.parquet: m/")
+    assert said in fault
+
+
+def test_no_round_at_all_is_refused(folder: Path) -> None:
+    shutil.rmtree(folder / "raw")
+    with pytest.raises(ResultsError, match=r"rows\.jsonl: line 1: .* \(and 3 more lines\)"):
+        _ = Results.load(folder).rows
+
+
+def test_facts_of_another_shape_are_refused(folder: Path) -> None:
+    import hashlib
+
+    (path,) = (folder / "facts").iterdir()
+    data = json.dumps({**json.loads(path.read_text()), "gpus": 7}).encode()
+    name = hashlib.sha256(data).hexdigest()
+    path.with_name(f"{name}.json").write_bytes(data)
+    (fault,) = change(folder, 1, lambda row: row.update(facts=name))
+    assert f"facts/{name}.json: gpus: expected a list" in fault
+
+
+def said_by(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["profiler", *words])
+        with contextlib.suppress(SystemExit):
+            cli.main()
+    found = capsys.readouterr()
+    return " ".join(found.out.split()), found.err
+
+
+def test_every_command_says_what_was_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(folder, 1, lambda row: row.update(group=7))
+    fault = "rows.jsonl: line 1: group: expected a group of plan.json, got 7"
+    out, err = said_by(capsys, "table", str(folder))
+    assert err == f"warning: {folder}: left out: {fault}\n"
+    assert "1 fault in the folder: what can't be read is left out (profiler check)" in out
+    out, err = said_by(capsys, "check", str(folder))
+    assert f"problem left out: {fault}" in out
+    out, err = said_by(capsys, "table", "--json", str(folder))
+    assert json.loads(out)
+    assert fault in err
+
+
+def test_many_faults_are_told_briefly(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    held = rows(folder)
+    for row in held[2:]:
+        row["kind"] = "later"
+    write(folder, held)
+    _, err = said_by(capsys, "table", str(folder))
+    assert err.count("warning: ") == 6
+    assert f"{len(held) - 7} more, which `profiler check` lists" in err
+
+
+def test_a_damaged_record_is_not_gone_on_with(
+    folder: Path, make_study: Callable[..., Path]
+) -> None:
+    study = make_study(STUDY)
+    change(folder, 1, lambda row: row.update(kind="later"))
+    before = (folder / "rows.jsonl").read_bytes()
+    with pytest.raises(ResultsError, match=r"rows\.jsonl: line 1: kind: expected") as caught:
+        profiler.run(study, folder)
+    assert "restore the file" in (caught.value.hint or "")
+    assert (folder / "rows.jsonl").read_bytes() == before
