@@ -10,6 +10,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -35,11 +36,12 @@ from profiler.planning import Known, go_on, make_plan, recipes
 from profiler.prepare import Prepared, input_hashes, prepare
 from profiler.progress import Progress, Silent
 from profiler.results import Results
+from profiler.schema import shareable
 from profiler.schema.codec import encode
 from profiler.schema.files import find_target, study_hash
 from profiler.schema.plan import Plan
 from profiler.schema.study import Study
-from profiler.schema.target import Target, shareable
+from profiler.schema.target import Target
 from profiler.schema.variant import AUTO
 from profiler.schema.wire import Job, Repetition, RoundRequest
 from profiler.session import Session, open_session
@@ -119,15 +121,16 @@ class Campaign:
         self.store.close()
 
     def _meta(self) -> dict[str, Any]:
-        study, targets = self.study, tuple(map(shareable, self.targets.values()))
+        study, targets = self.study, tuple(self.targets.values())
         inputs = input_hashes(study)
-        digest = hashlib.sha256((study_hash(study, targets) + repr(inputs)).encode()).hexdigest()
+        asked = study_hash(study, tuple(replace(target, ssh=None) for target in targets))
+        digest = hashlib.sha256((asked + repr(inputs)).encode()).hexdigest()
         return {
             "profiler": profiler.__version__,
             "study_hash": digest,
-            "study": encode(study),
-            "targets": encode(targets),
-            "inputs": inputs,
+            "study": shareable.study(study),
+            "targets": [shareable.target(target) for target in targets],
+            "inputs": shareable.files(inputs),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "fingerprint": fingerprint.take(study.folder),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, Optional
 
 from profiler.schema.codec import DecodeError
@@ -129,11 +129,6 @@ class Target:
             expected = "nothing: packages of its own are for local targets"
             hint = "install them on the device and set `python` to the interpreter that has them"
             raise DecodeError("runtime", expected, "a table", hint)
-
-
-def shareable(target: Target) -> Target:
-    """The target as results may tell of it: what it is, without the way to it."""
-    return replace(target, ssh=None)
 
 
 def differences(target: Target, facts: Mapping[str, Any]) -> list[str]:
