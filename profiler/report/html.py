@@ -20,7 +20,15 @@ from profiler.report.hardware import hardware_sheets
 from profiler.report.missing import missing_sheet
 from profiler.report.model import ReportInput
 from profiler.report.page import SCRIPT, STYLE
-from profiler.report.records import Group, Row, clean, groups, records
+from profiler.report.records import (
+    Group,
+    Row,
+    clean,
+    drawn_groups,
+    groups,
+    not_drawn,
+    records,
+)
 from profiler.report.reliability import reliability_panel
 from profiler.report.tables import main_sheets, other_starts
 from profiler.report.theme import DARK, LIGHT, NARROW, WIDE, Size, recoloured
@@ -55,6 +63,7 @@ def page(report: ReportInput) -> str:
         _choice(report),
         _warnings(report.warnings),
         *(_figure(key, specs) for key, specs in figures.items() if key.startswith(("f", "r"))),
+        _note(not_drawn(among)),
         "<h2>All trials</h2>",
         *(_table(sheet) for sheet in tables),
         _missing(gone),
@@ -109,6 +118,10 @@ def _counts(rows: Sequence[Row]) -> str:
     return f"{len(rows)} trial{'' if len(rows) == 1 else 's'}: " + ", ".join(parts)
 
 
+def _note(text: str) -> str:
+    return f"<p class='notes'>{_text(text)}</p>" if text else ""
+
+
 def _choice(report: ReportInput) -> str:
     if not report.choice.strip():
         return ""
@@ -159,9 +172,9 @@ def _figures(report: ReportInput, rows: Sequence[Row]) -> dict[str, dict[str, An
             specs[f"{label}-dark"] = recoloured(spec, LIGHT, DARK)
         found[key] = specs
 
-    for n, group in enumerate(among):
+    for n, group in enumerate(drawn_groups(among)):
         add(f"frontier-{n}", _panel_maker(frontier_panel, report, group, among))
-    for n, group in enumerate(among):
+    for n, group in enumerate(drawn_groups(among)):
         add(f"ratio-{n}", _panel_maker(plots.ratio_panel, report, group, among))
     add("reliability", lambda size: reliability_panel(report, size=size))
     for n, section in enumerate(report.stress):

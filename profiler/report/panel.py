@@ -11,9 +11,9 @@ from profiler.report import labels
 from profiler.report.cells import ratio_text
 from profiler.report.metrics import Axis, Metric, axes_for, axis_for, ends, wanted_axes
 from profiler.report.model import ReportInput
-from profiler.report.records import Group, Row, group_name, measured, name
+from profiler.report.records import Group, Row, drawn, group_name, measured, name
 from profiler.report.theme import Size, Theme
-from profiler.units import format_duration, format_percent, format_rate, format_size
+from profiler.units import counted, format_duration, format_percent, format_rate, format_size
 
 LABEL_SIZE: Final = 11.0
 BARS: Final = "bars: 95\u00a0% intervals across fresh processes"
@@ -32,6 +32,8 @@ class Panel:
     variants: tuple[str, ...]
     left_out: int
     """measured trials without a value on one of the axes"""
+    crowded_out: int
+    """trials beyond those that a figure can hold"""
     replaced: bool
     """whether the axes are not the report's objectives, for want of values"""
     x: Axis
@@ -64,15 +66,17 @@ def build_panel(
         rows = _own_frontier(rows, x_metric, y_metric)
     x_limit, y_limit = (report.limits.get(m.limit or "") for m in (x_metric, y_metric))
     shown = [row for g in among for row in measured(g.rows)]
+    kept = drawn(rows)
     return Panel(
         # the subject is drawn last, on top
-        rows=sorted(rows, key=lambda row: not is_quiet(row)),
+        rows=sorted(kept, key=lambda row: not is_quiet(row)),
         models=tuple(dict.fromkeys(row.get("model") or "" for row in shown)),
         variants=tuple(dict.fromkeys(row.get("variant") or "" for row in shown)),
         left_out=len(every) - len(rows),
+        crowded_out=len(rows) - len(kept),
         replaced=replaced,
-        x=axis_for(x_metric, rows, size.width, x_limit),
-        y=axis_for(y_metric, rows, size.height * 1.3, y_limit),  # ticks may stand closer
+        x=axis_for(x_metric, kept, size.width, x_limit),
+        y=axis_for(y_metric, kept, size.height * 1.3, y_limit),  # ticks may stand closer
         size=size,
         theme=theme,
         limits=report.limits,
@@ -133,7 +137,14 @@ def subtitle(report: ReportInput, group: Group, among: Sequence[Group], panel: P
     if panel.left_out:
         plural = "s" if panel.left_out > 1 else ""
         lines.append(f"not shown: {panel.left_out} trial{plural} without a value on one axis")
+    if panel.crowded_out:
+        lines.append(crowded(panel.crowded_out))
     return lines
+
+
+def crowded(count: int) -> str:
+    """What a figure of many trials leaves out."""
+    return f"not drawn for want of room: {counted(count, 'trial')}; the tables hold all"
 
 
 def shown_value(row: Row, axis: Axis, *, interval: bool = True) -> str:

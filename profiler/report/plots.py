@@ -15,8 +15,18 @@ from profiler.report.frontier import frontier_panel
 from profiler.report.labels import text_width
 from profiler.report.metrics import ticks
 from profiler.report.model import ReportInput
-from profiler.report.panel import place_name
-from profiler.report.records import Group, Row, groups, measured, name, records
+from profiler.report.panel import crowded, place_name
+from profiler.report.records import (
+    Group,
+    Row,
+    drawn,
+    drawn_groups,
+    groups,
+    measured,
+    name,
+    not_drawn,
+    records,
+)
 from profiler.report.theme import (
     DASHES,
     LIGHT,
@@ -43,8 +53,9 @@ def frontier_chart(report: ReportInput, *, size: Size = WIDE, theme: Theme = LIG
     Raises InputError when no trial has a value on both axes.
     """
     every = groups(records(report.frame))
-    panels = [frontier_panel(report, g, every, size=size, theme=theme) for g in every]
-    return _stacked(panels, size, theme, "no measured trial: nothing to plot")
+    return _stacked(
+        report, frontier_panel, every, size, theme, "no measured trial: nothing to plot"
+    )
 
 
 def ratio_chart(report: ReportInput, *, size: Size = WIDE, theme: Theme = LIGHT) -> alt.Chart:
@@ -53,13 +64,16 @@ def ratio_chart(report: ReportInput, *, size: Size = WIDE, theme: Theme = LIGHT)
     Raises InputError when nothing was compared.
     """
     every = groups(records(report.frame))
-    panels = [ratio_panel(report, g, every, size=size, theme=theme) for g in every]
-    return _stacked(panels, size, theme, "no variant was compared with its baseline")
+    empty = "no variant was compared with its baseline"
+    return _stacked(report, ratio_panel, every, size, theme, empty)
 
 
-def _stacked(panels: Sequence[Any], size: Size, theme: Theme, empty: str) -> alt.Chart:
+def _stacked(
+    report: ReportInput, draw: Any, every: Sequence[Group], size: Size, theme: Theme, empty: str
+) -> alt.Chart:
     import altair as alt
 
+    panels = [draw(report, g, every, size=size, theme=theme) for g in drawn_groups(every)]
     found = [panel for panel in panels if panel is not None]
     if not found:
         raise InputError(empty)
@@ -68,6 +82,8 @@ def _stacked(panels: Sequence[Any], size: Size, theme: Theme, empty: str) -> alt
         if len(found) == 1
         else alt.vconcat(*found, spacing=36).resolve_scale(color="independent", shape="independent")
     )
+    if left := not_drawn(every):
+        chart = chart.properties(title=left)
     return configured(chart, size, theme)
 
 
@@ -89,13 +105,14 @@ def ratio_panel(
     """The forest plot of one target and scenario; None when nothing was compared."""
     import altair as alt
 
-    rows = [
+    compared = [
         row
         for row in measured(group.rows)
         if row.get("ratio") is not None and not row.get("is_baseline")
     ]
-    if not rows:
+    if not compared:
         return None
+    rows = drawn(compared)
     band = (1 - report.equivalence, 1 + report.equivalence)
     data = [_ratio_datum(row, theme) for row in rows]
     ends = [d[key] for d in data for key in ("low", "high", "ratio") if key in d]
@@ -159,11 +176,13 @@ def ratio_panel(
                 .encode(x=alt.value(width + offset), y=y, text=f"{field}:N")
             )
     percent = f"{report.equivalence * 100:g}"
-    about = (
+    about = [
         place_name(report, group, among),
         "bars: 95\u00a0% intervals across paired rounds; "
         f"band: ±{percent}\u00a0%, too close to matter",
-    )
+    ]
+    if len(compared) > len(rows):
+        about.append(crowded(len(compared) - len(rows)))
     faster = sum(row.get("verdict") == "faster" for row in rows)
     return alt.layer(*layers).properties(
         width=width,
@@ -302,8 +321,12 @@ def latency_chart(
 
 
 def specification(chart: Any) -> dict[str, Any]:
-    """The Vega-Lite specification as a dictionary, data included."""
-    spec: dict[str, Any] = chart.to_dict()
+    """The Vega-Lite specification as a dictionary, data included.
+
+    Altair's checks of every part against the schema take most of the time, and what is drawn here
+    does not depend on a user's input but for its values; the tests check it.
+    """
+    spec: dict[str, Any] = chart.to_dict(validate=False)
     return spec
 
 

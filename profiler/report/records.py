@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+MOST_DRAWN = 60
+"""trials in one figure"""
+MOST_GROUPS = 6
+"""groups of trials that get figures"""
 _GROUP = ("target", "provider", "scenario", "batch", "shapes")
 
 
@@ -117,6 +121,32 @@ def group_name(group: Group, among: Sequence[Group]) -> str:
 def measured(rows: Sequence[Row]) -> list[Row]:
     """Rows that hold numbers."""
     return [row for row in rows if row.get("status") == "ok"]
+
+
+def drawn(rows: Sequence[Row]) -> list[Row]:
+    """At most MOST_DRAWN rows for a figure, in their order: the chosen one, the frontier, the rest.
+
+    More could not be told apart, and each takes its time to draw; the tables hold every trial.
+    """
+    ranked = sorted(
+        range(len(rows)),
+        key=lambda n: (not rows[n].get("chosen"), not rows[n].get("frontier")),
+    )
+    return [rows[n] for n in sorted(ranked[:MOST_DRAWN])]
+
+
+def drawn_groups(among: Sequence[Group]) -> list[Group]:
+    """At most MOST_GROUPS groups that get figures: that of the choice, then in their order."""
+    ranked = sorted(
+        range(len(among)), key=lambda n: not any(row.get("chosen") for row in among[n].rows)
+    )
+    return [among[n] for n in sorted(ranked[:MOST_GROUPS])]
+
+
+def not_drawn(among: Sequence[Group]) -> str:
+    """What the figures leave out, in words; empty when all groups are drawn."""
+    left = len(among) - len(drawn_groups(among))
+    return f"figures of {MOST_GROUPS} of {len(among)} groups; the tables hold all" if left else ""
 
 
 def threads_name(row: Row) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import struct
@@ -7,6 +8,7 @@ import struct
 import pytest
 
 from profiler.errors import InputError
+from profiler.report.html import page
 from profiler.report.labels import around, shared
 from profiler.report.panel import build_panel, placed_labels
 from profiler.report.plots import (
@@ -18,7 +20,14 @@ from profiler.report.plots import (
     to_svg,
     vegalite_version,
 )
-from profiler.report.records import groups, records
+from profiler.report.records import (
+    MOST_DRAWN,
+    MOST_GROUPS,
+    drawn_groups,
+    groups,
+    not_drawn,
+    records,
+)
 from profiler.report.theme import DARK, LIGHT, NARROW, WIDE, recoloured
 
 NAN = float("nan")
@@ -223,3 +232,51 @@ def test_dark_is_light_in_other_colours(report):
         return json.dumps(spec, sort_keys=True)
 
     assert unnamed(recoloured(light, LIGHT, DARK)) == unnamed(dark)
+
+
+def many(report, trials=200):
+    import pandas as pd
+
+    frames = []
+    for n in range(-(-trials // len(report.frame))):
+        frame = report.frame.assign(batch=n % 10 + 1, chosen=False)
+        frame["trial"] += f".{n}"
+        frames.append(frame)
+    frame = pd.concat([*frames, *frames, *frames], ignore_index=True)
+    return dataclasses.replace(report, frame=frame)
+
+
+def test_figures_hold_what_can_be_told_apart_and_say_what_they_leave_out(report):
+    crowded = dataclasses.replace(
+        report, frame=many(report, 400).frame.assign(batch=1, frontier=False)
+    )
+    crowded.frame.loc[300, "chosen"] = True
+    among = groups(records(crowded.frame))
+    panel = build_panel(crowded, among[0], among, size=WIDE, theme=LIGHT)
+    assert len(panel.rows) == MOST_DRAWN
+    assert sum(bool(row["chosen"]) for row in panel.rows) == 1
+    text = title_text(specification(frontier_chart(crowded)))
+    assert f"not drawn for want of room: {panel.crowded_out} trials" in " ".join(text.split())
+    ratios = specification(ratio_chart(crowded))
+    assert len(data_of(ratios, marks(ratios, "point")[0])) == MOST_DRAWN
+    assert "not drawn for want of room" in title_text(ratios)
+
+
+def test_few_groups_of_many_get_figures_and_that_of_the_choice_is_one(report):
+    crowded = many(report)
+    last = crowded.frame.index[crowded.frame["batch"] == 10][0]
+    crowded.frame.loc[last, "chosen"] = True
+    among = groups(records(crowded.frame))
+    kept = drawn_groups(among)
+    assert len(kept) == MOST_GROUPS < len(among)
+    assert any(row["chosen"] for group in kept for row in group.rows)
+    spec = specification(frontier_chart(crowded))
+    assert len(spec["vconcat"]) == MOST_GROUPS
+    assert not_drawn(among) in spec["title"]
+    assert not_drawn(among) in page(crowded)
+    assert not_drawn(kept) == ""
+
+
+def test_figures_fit_the_schema(report):
+    for chart in (frontier_chart(report), ratio_chart(report), frontier_chart(many(report))):
+        chart.to_dict(validate=True)
