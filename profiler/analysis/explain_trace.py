@@ -120,12 +120,22 @@ def parse(text: str | bytes, queries: int, plain_ns: Iterable[int]) -> Profile:
     Raises ResultsError when the text is no such trace or holds fewer runs.
     """
     try:
-        events = json.loads(text)
-        runs = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if e["name"] == "model_run")
-        kernels = [e for e in events if e.get("cat") == "Node" and e["name"].endswith(_SUFFIX)]
-        kernels.sort(key=lambda e: (e["ts"], -e["dur"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return _profile(json.loads(text), queries, plain_ns)
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise ResultsError(f"not a trace of ONNX Runtime ({type(error).__name__})") from None
+
+
+def _profile(events: Any, queries: int, plain_ns: Iterable[int]) -> Profile:
+    runs = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if e["name"] == "model_run")
+    kernels = [e for e in events if e.get("cat") == "Node" and e["name"].endswith(_SUFFIX)]
+    kernels.sort(key=lambda e: (e["ts"], -e["dur"]))
     if queries < 1 or len(runs) < queries:
         raise ResultsError(f"the trace holds {len(runs)} runs, {queries} were expected")
     runs = runs[-queries:]

@@ -10,16 +10,20 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
+import psutil
 
 from profiler.data.bind import FED, not_fed
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor, Values
 from profiler.schema.axes import all_sizes, find_batch
+from profiler.units import format_size
 
 Array = np.ndarray[Any, Any]
 TOKENS = 10
 """whole numbers are drawn from 1 up to below this: valid ids even of a small vocabulary"""
 DRAWS = ("drawn", "ones", "least")
+_COPIES = 6
+"""of a query that are in memory at once: two and both stacked, and a draw of 64 bits a value"""
 LARGEST_BYTES = 2 * 2**30
 """of one input of one query: beyond it a size is a mistake, or damage of the file"""
 
@@ -46,6 +50,7 @@ def synthesise(
     names = find_batch(inputs, ()).names if samples is None else samples
     sizes, _ = all_sizes(inputs, samples=names, rows=rows, given=shapes or {})
     every = {tensor.name: _shape(tensor, sizes) for tensor in inputs}
+    _check_room(inputs, every, rows)
     made = {}
     for index, tensor in enumerate(inputs):
         generator = np.random.default_rng([seed, index])
@@ -77,6 +82,19 @@ def _shape(tensor: Tensor, sizes: Mapping[str, int]) -> tuple[int, ...]:
             hint="ask for a smaller batch or size; if the file says so, it may be damaged",
         )
     return shape
+
+
+def _check_room(
+    inputs: tuple[Tensor, ...], shapes: Mapping[str, tuple[int, ...]], rows: int
+) -> None:
+    each = sum(math.prod(shapes[t.name]) * np.dtype(t.dtype).itemsize for t in inputs)
+    free = psutil.virtual_memory().available
+    if each * _COPIES > free:
+        raise DataError(
+            f"made-up inputs of {rows} samples take {format_size(each)} a query, and making them"
+            f" {format_size(each * _COPIES)}; {format_size(free)} of memory are free",
+            hint="ask for a smaller batch or smaller sizes (--shape NAME=SIZE, models.shapes)",
+        )
 
 
 def _span(values: Values | None, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None:

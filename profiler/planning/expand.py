@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from itertools import product
 from typing import Any
 
+from profiler.errors import InputError
+from profiler.schema.codec import show
 from profiler.schema.plan import Exclusion, Trial
 from profiler.schema.study import ModelSpec, Study, setting_name
 from profiler.schema.target import Target
@@ -91,17 +93,35 @@ class Configuration:
 def expand(
     study: Study, targets: tuple[Target, ...], known: Known
 ) -> tuple[tuple[Trial, ...], tuple[Exclusion, ...]]:
-    """All trials in the study's order, and those left out with their reasons."""
+    """All trials in the study's order, and those left out with their reasons.
+
+    Raises InputError where two would have one name: one of them would be lost.
+    """
     kept: list[Trial] = []
     left: list[Exclusion] = []
+    named: dict[str, Trial] = {}
     for target in targets:
         for trial, model, variant in _all(study, target, known):
+            if (other := named.setdefault(trial.id, trial)) is not trial:
+                raise _of_one_name(other, trial)
             exclusion = _exclude(study, target, trial, model, variant, known)
             if exclusion is None:
                 kept.append(trial)
             else:
                 left.append(exclusion)
     return tuple(kept), tuple(left)
+
+
+def _of_one_name(one: Trial, other: Trial) -> InputError:
+    differs = (f.name for f in fields(one) if getattr(one, f.name) != getattr(other, f.name))
+    key = next(differs, None)
+    if key is None:
+        return InputError(f"{one.id}: is asked for twice", hint="take one of them out of the study")
+    values = f"{show(getattr(one, key))} and {show(getattr(other, key))}"
+    return InputError(
+        f"{one.id}: two trials would have this name, with {key} {values}",
+        hint="choose values that differ in their first three digits, or in their letters",
+    )
 
 
 def _all(

@@ -43,7 +43,7 @@ def lookup(cache: Path, key: str) -> Path | None:
         whole = sha_of(found) == entry["sha"]
         whole = whole and all(sha_of(cache / sha) == sha for sha in entry["data"])
         return found if whole else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -151,3 +151,17 @@ def test_diagnoses_are_ranked() -> None:
         Case(profile=parse(kinds, 3, [1_001_500]), setting=Setting())
     )
     assert [d.cause for d in found] == ["layout", "casts"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000 + "]" * 100_000, "{}", "7", "[7]", '[{"name": "model_run"}]', "\ud800",
+     '[{"name": "model_run", "ts": "x", "dur": 1}]',
+     '[{"name": "model_run", "ts": 0, "dur": 9}, {"name": "a_kernel_time", "cat": "Node", "ts": 1,'
+     ' "dur": 1, "args": 5}]',
+     '[{"name": "model_run", "ts": 0, "dur": 9}, {"name": "a_kernel_time", "cat": "Node", "ts": 1,'
+     ' "dur": 1, "args": {"input_type_shape": 5}}]'],
+)  # fmt: skip
+def test_what_is_no_trace_is_one_message(text: str) -> None:
+    with pytest.raises(ResultsError, match="trace"):
+        parse(text, 1, [1000])

@@ -96,3 +96,11 @@ def test_a_size_that_depends_on_others_is_computed():
 def test_a_size_beyond_reason_is_refused():
     with pytest.raises(DataError, match="larger than 2 GiB a query"):
         made(shape=("batch", 2**40))
+
+
+def test_more_than_the_free_memory_is_refused_before_it_is_made(monkeypatch):
+    free = type("Memory", (), {"available": 10**6})
+    monkeypatch.setattr("psutil.virtual_memory", lambda: free)
+    assert made(shape=("batch", 1000), rows=40).shape == (40, 1000)
+    with pytest.raises(DataError, match="made-up inputs of 50 samples take 200 kB a query"):
+        made(shape=("batch", 1000), rows=50)

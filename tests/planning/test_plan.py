@@ -237,3 +237,23 @@ def test_a_size_for_a_dimension_that_no_model_has_is_refused() -> None:
     with pytest.raises(InputError, match=r"sweep\.shapes\[0\].*all sizes are fixed") as e:
         check_dimensions(swept, {"a": set(), "b": set()})
     assert "--batch" in (e.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"scenarios": ["single_stream", "single_stream"]}, "is asked for twice"),
+        ({"scenarios": [{"kind": "server", "rate": r} for r in (100000.1, 100000.2)]},
+         "with rate 100000.1 and 100000.2"),
+        ({"scenarios": [{"kind": "single_stream", "gap": g} for g in ("1001us", "1002us")]},
+         "with gap_ns 1001000 and 1002000"),
+        ({"scenarios": [{"kind": "cold_start", "starts": n} for n in (3, 4)]},
+         "with starts 3 and 4"),
+        ({"sweep": {"shapes": [{}, {"a": 1}], "session_options": [{}, {"a": "1"}]}},
+         "with session_options {} and {'a': '1'}"),
+    ],
+)  # fmt: skip
+def test_two_trials_of_one_name_are_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match="a/fp32@cpu/") as caught:
+        make_plan(study(**given), (CPU,), Known(facts=facts()))
+    assert said in caught.value.message
