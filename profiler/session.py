@@ -73,6 +73,7 @@ class Session:
         """
         self._transport, self._plugin = transport, plugin
         self._wheels, self._provided = wheels, False
+        self._shipped: dict[str, str] = {}
         self._backoff_s = BACKOFF_S if backoff_s is None else backoff_s
         self._note = note
         self._pipe: Optional[Pipe] = None
@@ -137,7 +138,7 @@ class Session:
         if self._wheels is not None and bare and not self._provided:
             self._provided = True
             self._let_go()
-            self._transport.provide(self._wheels)
+            self._shipped = self._transport.provide(self._wheels)
             self._open()
 
     def _begin(self, sha: str) -> None:
@@ -159,6 +160,8 @@ class Session:
             reply = self._ask("facts", plugin=self._plugin)
             with replies.strict("facts"):
                 self.facts = {**facts.checked(reply), "worker": sha}
+            if self._shipped:
+                self.facts["shipped"] = self._shipped
         except BaseException:
             self._let_go()
             raise

@@ -85,8 +85,12 @@ class FakeTransport:
             raise TransportError(f"{sha}: is not there")
         to.write_bytes(self.blobs[sha][: limit_bytes + 1])
 
-    def provide(self, cache: Path) -> None:
+    def provide(self, cache: Path) -> dict[str, str]:
         """Nothing to give."""
+        return {}
+
+    def stop(self) -> None:
+        """Nothing runs."""
 
     def clean(self) -> None:
         """Nothing to remove."""

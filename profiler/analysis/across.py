@@ -22,7 +22,8 @@ from profiler.statistics.intervals import MINIMUM_ROUNDS, NO_SPREAD, NOT_ENOUGH_
 
 COMPARED_FACTS = (
     "architecture", "cpu", "cpu_flags", "microcode", "usable_cores", "memory_bytes", "kernel",
-    "int8_saturates", "gpus", "python", "numpy", "onnxruntime", "torch", "plugin_version",
+    "int8_saturates", "gpus", "python", "numpy", "onnxruntime", "shipped", "torch",
+    "plugin_version",
     "governor", "turbo", "emulated", "worker",
 )  # fmt: skip
 """Rounds in which one of these differs were not measured on the same machine by the same program:

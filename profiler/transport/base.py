@@ -49,8 +49,11 @@ class Transport(Protocol):
         device.
         """
 
-    def provide(self, cache: Path) -> None:
-        """Give a bare device what the worker needs to run models; `cache` keeps it on this side."""
+    def provide(self, cache: Path) -> dict[str, str]:
+        """Give a bare device what the worker needs to run models; `cache` keeps it on this side.
+
+        Package -> version and hash of what it has now.
+        """
 
     def clean(self) -> None:
         """Remove every trace of ours from the device."""

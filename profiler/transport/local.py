@@ -103,8 +103,9 @@ class LocalTransport:
                 raise
             raise TransportError(f"{to}: {error.strerror} while fetching results") from None
 
-    def provide(self, cache: Path) -> None:
+    def provide(self, cache: Path) -> dict[str, str]:
         """Nothing: this machine's interpreter has what the target file says it has."""
+        return {}
 
     def clean(self) -> None:
         """Remove our folder."""

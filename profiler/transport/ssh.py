@@ -287,8 +287,11 @@ class SshTransport:
         finally:
             pipe.close()
 
-    def provide(self, cache: Path) -> None:
-        """Give the device numpy and onnxruntime, in our folder; the next worker uses them."""
+    def provide(self, cache: Path) -> dict[str, str]:
+        """Give the device numpy and onnxruntime, in our folder; the next worker uses them.
+
+        They travel under their hash, which the device checks on arrival.
+        """
         from profiler.transport import wheels
 
         packages = wheels.archive(self.probe(), cache, self._children)
@@ -301,6 +304,7 @@ class SshTransport:
         finally:
             pipe.close()
         self._packages = sha
+        return wheels.shipped(packages)
 
     def clean(self) -> None:
         """Remove our folder from the device."""

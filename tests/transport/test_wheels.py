@@ -2,14 +2,19 @@
 
 import subprocess
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from profiler.analysis.across import differing_facts
 from profiler.errors import TransportError
+from profiler.schema.outside import is_sha
 from profiler.transport import wheels
 from profiler.transport.children import Children
+from profiler.transport.pinned import PINNED
 from profiler.transport.ssh_errors import WrongLibc
+from profiler.transport.wheels import RECORD
 
 PI = {"python": [3, 11, 2], "architecture": "aarch64", "libc": ["glibc", "2.36"], "abi": "cpython"}
 
@@ -32,7 +37,7 @@ def test_musl_is_named(other: dict[str, object]) -> None:
     assert "apk add" in (caught.value.hint or "")
 
 
-def fake_pip(monkeypatch: pytest.MonkeyPatch, fail: int = 0) -> list[list[str]]:
+def fake_pip(monkeypatch: pytest.MonkeyPatch, fail: int = 0, text: str = "") -> list[list[str]]:
     """pip that writes two wheels instead of fetching them; the first `fail` calls find none."""
     calls: list[list[str]] = []
 
@@ -41,16 +46,29 @@ def fake_pip(monkeypatch: pytest.MonkeyPatch, fail: int = 0) -> list[list[str]]:
         if len(calls) <= fail:
             return subprocess.CompletedProcess(command, 1, "ERROR: No matching distribution")
         folder = Path(command[command.index("--dest") + 1])
-        for name in ("numpy", "onnxruntime"):
-            with zipfile.ZipFile(folder / f"{name}.whl", "w") as wheel:
-                wheel.writestr(f"{name}/__init__.py", f"# {name}")
-                wheel.writestr(f"{name}/data/", "")
-        return subprocess.CompletedProcess(command, 0, "", "")
+        for package in command[-2:]:
+            name, _, version = package.partition("==")
+            file = folder / f"{name}-{version or '9.9'}-cp311-cp311-manylinux_2_28_aarch64.whl"
+            with zipfile.ZipFile(file, "w") as wheel:
+                wheel.writestr(zipfile.ZipInfo(f"{name}/__init__.py"), f"# {name} {text}")
+                wheel.writestr(zipfile.ZipInfo(f"{name}/data/"), "")
+        return subprocess.CompletedProcess(command, 0, "")
 
     monkeypatch.setattr(Children, "run", run)
     return calls
 
 
+@pytest.fixture
+def unhashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions are pinned, files are not."""
+    pinned = {
+        python: {name: (version, {}) for name, (version, _) in packages.items()}
+        for python, packages in PINNED.items()
+    }
+    monkeypatch.setattr(wheels, "PINNED", pinned)
+
+
+@pytest.mark.usefixtures("unhashed")
 def test_one_archive_that_depends_on_its_content_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -62,19 +80,53 @@ def test_one_archive_that_depends_on_its_content_only(
     assert len(calls) == 1, "kept"
     assert wheels.archive(PI, tmp_path / "b").read_bytes() == first.read_bytes()
     with zipfile.ZipFile(first) as packed:
-        assert packed.namelist() == ["numpy/__init__.py", "onnxruntime/__init__.py"]
+        assert packed.namelist() == [RECORD, "numpy/__init__.py", "onnxruntime/__init__.py"]
 
 
+@pytest.mark.usefixtures("unhashed")
+def test_versions_and_hashes_are_recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake_pip(monkeypatch)
+    found = wheels.shipped(wheels.archive(PI, tmp_path / "a"))
+    versions = {name: text.split(" sha256:")[0] for name, text in found.items()}
+    own = metadata.version("onnxruntime")
+    assert versions == {"numpy": PINNED["3.11"]["numpy"][0], "onnxruntime": own}
+    fake_pip(monkeypatch, text="another build")
+    assert wheels.shipped(wheels.archive(PI, tmp_path / "b")) != found
+    ours, theirs = {"shipped": found}, {"shipped": {**found, "numpy": "2.0.0 sha256:0"}}
+    assert [name for name, *_ in differing_facts(ours, theirs, merging=True)] == ["shipped"]
+
+
+def test_another_file_than_the_pinned_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake_pip(monkeypatch)
+    with pytest.raises(TransportError, match=r"numpy-.*is not the file that is pinned"):
+        wheels.archive(PI, tmp_path)
+    assert not list(tmp_path.glob("*.zip"))
+
+
+@pytest.mark.usefixtures("unhashed")
 def test_an_older_python_gets_what_there_is_for_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    calls = fake_pip(monkeypatch, fail=1)
+    calls = fake_pip(monkeypatch, fail=2)
     wheels.archive({**PI, "python": [3, 9, 2]}, tmp_path)
-    assert calls[1][-2:] == ["numpy", "onnxruntime"], "any version, when ours has no wheel"
+    numpy, runtime = (PINNED["3.9"][name][0] for name in ("numpy", "onnxruntime"))
+    assert calls[1][-2:] == [f"numpy=={numpy}", f"onnxruntime=={runtime}"], "the pinned one"
+    assert calls[2][-2:] == ["numpy", "onnxruntime"], "any, on an older system"
+
+
+def test_every_python_has_its_pins() -> None:
+    assert list(PINNED) == [f"3.{minor}" for minor in range(9, 15)]
+    for packages in PINNED.values():
+        assert list(packages) == ["numpy", "onnxruntime"]
+        for _, hashes in packages.values():
+            assert sorted(hashes) == ["aarch64", "x86_64"]
+            assert all(is_sha(sha) for sha in hashes.values())
 
 
 def test_no_wheel_at_all_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fake_pip(monkeypatch, fail=2)
+    fake_pip(monkeypatch, fail=3)
     with pytest.raises(TransportError, match=r"Python 3\.11\.2, aarch64.*No matching") as caught:
         wheels.archive(PI, tmp_path)
     assert "python" in (caught.value.hint or "")
