@@ -123,7 +123,9 @@ def _may_count(name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -
     if first:
         return True
     # A first axis of 1 is a batch of one, and what follows a size of that sample.
-    behind = [s for s in shapes if s[0] != 1 and s.index(name) < len(s) - 1]
+    # A last axis is one of features, unless a letter says samples and outputs begin with it.
+    last = leads and bool(_LETTER.search(name))
+    behind = [s for s in shapes if s[0] != 1 and (last or s.index(name) < len(s) - 1)]
     if not behind:
         return False
     if _letter_of_samples(name, inputs):

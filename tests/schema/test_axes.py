@@ -54,6 +54,11 @@ def found(inputs, outputs=None, **options):
             {"y": ["s0", 1, "s1", 8], "hn": [2, "s1", 8], "cn": [2, "s1", 8]},
             {"s1"},
         ),
+        # samples in columns (a Gemm that transposes), and none there
+        ({"x": [64, "N"]}, {"y": ["N", 10]}, {"N"}),
+        ({"x": ["N"], "w": ["N", 4]}, {"y": ["N", 4]}, {"N"}),
+        ({"x": [64, "N"]}, {"y": [64, "N"]}, 64),
+        ({"x": [64, "width"]}, {"y": ["width", 10]}, 64),
         # fixed by the file
         ({"x": [4, 3]}, {"y": [4, 2]}, 4),
         ({"x": [12, 8, 16]}, {"y": [8, 5]}, 12),
