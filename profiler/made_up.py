@@ -142,16 +142,25 @@ class Maker:
         shown = {name: " × ".join(map(str, value.shape[1:])) for name, value in made.items()}
         inputs = ", ".join(f'"{n}" {size or "one number"}' for n, size in shown.items())
         text = f"models.{self.model}: ONNX Runtime refuses the inputs made up for it ({inputs})"
-        arrays = ", ".join(f'"{name}"' for name in made)
-        data = f"[data] with arrays for {arrays}: --data FILE.npz"
-        if not left:
-            return ModelError(f"{text}: {said}", hint=f"give it rows of your own, {data}")
-        sizes, _ = self._sizes({}, 1)
-        beside = self._beside(left[0], {**sizes, **self._given(made)})
-        return ModelError(
-            f"{text}: {said}; {', '.join(left)} left at 1{beside}",
-            hint=f"give sizes, --shape {left[0]}=SIZE, or rows of your own, {data}",
-        )
+        ways = [f"give sizes (--shape {left[0]}=SIZE)"] if left else []
+        ones = [f'"{tensor.name}"' for tensor in self.baseline.inputs if self._is_one(tensor)]
+        if ones:
+            ways.append(f"make {', '.join(ones)} a constant of the model (an initializer)")
+        if len(ones) < len(made):
+            arrays = ", ".join(f'"{name}"' for name in made if f'"{name}"' not in ones)
+            ways.append(f"give rows of your own ([data], --data FILE.npz) with arrays for {arrays}")
+        if left:
+            sizes, _ = self._sizes({}, 1)
+            said += f"; {', '.join(left)} left at 1"
+            said += self._beside(left[0], {**sizes, **self._given(made)})
+        return ModelError(f"{text}: {said}", hint=", or ".join(ways))
+
+    def _is_one(self, tensor: Tensor) -> bool:
+        """Whether the input has no axis of samples: one value for all of them."""
+        names, shape = self.counts.names, tensor.shape
+        if names:
+            return not set(names) & set(shape)
+        return not shape or shape[0] != self.counts.fixed
 
     def _given(self, made: Queries) -> dict[str, int]:
         """Open dimension -> its size in the queries."""

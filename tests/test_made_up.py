@@ -80,8 +80,10 @@ def test_what_the_model_never_takes_is_refused_once(tmp_path):
         "indices element out of data bounds"
     )
     assert caught.value.message.endswith("seq left at 1")
-    assert "--shape seq=SIZE" in caught.value.hint
-    assert "--data FILE.npz" in caught.value.hint
+    assert caught.value.hint == (
+        "give sizes (--shape seq=SIZE), or give rows of your own ([data], --data FILE.npz) with"
+        ' arrays for "ids"'
+    )
     assert "/onnxruntime" not in caught.value.message
 
 
@@ -147,3 +149,34 @@ def test_the_tries_end(tmp_path, monkeypatch):
     with pytest.raises(ModelError, match="b left at 1"):
         make.queries({"a": 7}, 2)
     assert 3 < len(tries) <= made_up.TRIES
+
+
+def test_one_value_for_all_samples_is_for_the_model(tmp_path):
+    """Parts that have to sum up to the rows are no rows of data."""
+    node = helper.make_node("Split", ["x", "parts"], ["y", "z"], axis=1)
+    inputs = {"x": ("float", ["N", 6]), "parts": ("int64", [2])}
+    make, _ = maker(tmp_path, [node], inputs, ["N", "p"])
+    with pytest.raises(ModelError) as caught:
+        make.queries({}, 1)
+    assert caught.value.hint == (
+        'make "parts" a constant of the model (an initializer), or give rows of your own ([data],'
+        ' --data FILE.npz) with arrays for "x"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "/a/b.h:60 void f(const T&) [with T = int; U = a<b>] cannot do",
+            'node "n" (Op): cannot do',
+        ),
+        ("base.h:548 Validation Scale > 0", 'node "n" (Op): Scale > 0'),
+        ("running In node. Name:'' Status Message: off", "node (In): off"),
+        ("const [with T = double] fmod was false", 'node "n" (Op): fmod was false'),
+    ],
+)
+def test_words_without_places_in_the_source(said, words):
+    code = "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while "
+    text = f"Fail: {code}running Op node. Name:'n' Status Message: {said}"
+    assert openable.plain(text) == words

@@ -43,9 +43,9 @@ _PROGRAM = (
     "import sys; sys.path[0] = sys.argv[1]; from profiler.sources.opener import serve; serve()"
 )
 _AGAIN = "export the model again with a current exporter"
-_NODE = re.compile(r"running (\w+) node\. Name:'([^']*)' Status Message: (.*)")
+_NODE = re.compile(r".*running (\w+) node\. Name:'([^']*)' Status Message: (.*)")
 _CODE = re.compile(r"^\w+: (\[ONNXRuntimeError\] : \d+ : \w+ : )?")
-_PLACE = re.compile(r"^/\S+:\d+ .*?\) (\[with .*?\] )?")
+_PLACE = re.compile(r"^(/\S+:\d+ .*?\) )?(const )?(\[with .*?\] )?(\w+\.(h|cc):\d+ \w+ )?")
 _TWICE = re.compile(r"(\S+) initializer name is not unique")
 
 
@@ -163,7 +163,7 @@ def forget() -> None:
 
 
 def plain(said: str) -> str:
-    """ONNX Runtime's words on a query, without places in its source."""
+    """ONNX Runtime's words on a query, of the innermost node, without places in its source."""
     node = _NODE.search(said)
     if node is None:
         return shortened(_CODE.sub("", said))

@@ -19,9 +19,10 @@ _FEWEST = {"GatherND": 1, "ScatterND": 1}
 _RECURRENT = {"LSTM", "GRU", "RNN"}
 _SIZES = {
     ("TopK", 1), ("Expand", 1), ("ConstantOfShape", 0), ("Tile", 1), ("Reshape", 1), ("Range", 0),
-    ("Range", 2), ("Loop", 0), ("OneHot", 1), ("Slice", 4),
+    ("Range", 2), ("Loop", 0), ("OneHot", 1), ("Slice", 4), ("Resize", 2), ("Resize", 3),
+    ("Upsample", 1),
 }  # fmt: skip
-"""(operator, input) that says how many: a one is taken by most of them"""
+"""(operator, input) that says how many, or how many times: a one is taken by most of them"""
 _DEPTH = 200
 _BOOL = 9
 """TensorProto.BOOL, the type a Cast of a mask names"""

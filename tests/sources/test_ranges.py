@@ -79,3 +79,9 @@ def test_numbers_that_nothing_indexes_have_no_range():
 def test_a_circle_or_damage_does_not_hang():
     odd = [node("Identity", "a", "b"), node("Identity", "b", "a"), node("Add", "ids,a")]
     assert found(odd, (), ids=IDS) == {}
+
+
+def test_scales_are_ones():
+    scales = {"scales": (FLOAT, [4])}
+    got = found([node("Resize", "x,,scales")], (), x=(FLOAT, ["N", 3, 8, 8]), **scales)
+    assert got == {"scales": Values(low=1, high=1)}
