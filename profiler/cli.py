@@ -63,6 +63,9 @@ def run(
     ] = None,
     data: Annotated[Optional[Path], typer.Option(help="Model only: .npz, .csv, .parquet.")] = None,
     labels: Annotated[Optional[str], typer.Option(help="Model only: column of labels.")] = None,
+    judge: Annotated[
+        Optional[str], typer.Option(help="Model only: output that the labels judge.")
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -75,7 +78,7 @@ def run(
         limits={k: v for k, v in (("budget", budget), ("precision", precision)) if v},
         model_options={
             "shapes": shape or [], "variants": variants, "threads": threads, "batch": batch,
-            "batch_axes": batch_axis or [], "data": data, "labels": labels,
+            "batch_axes": batch_axis or [], "data": data, "labels": labels, "judge": judge,
         },
     )  # fmt: skip
     folder = output or measure.default_folder(what, study)

@@ -43,8 +43,11 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
     artifact = prepared.artifacts[(trial.model, trial.variant)]
     inputs, stack = prepared.inputs_of(trial.model, trial.batch, trial.shapes)
     same.update(inputs=dict(inputs), stack=stack)
-    if study.data is not None and study.data.task == "segmentation":
-        same["mask"] = {study.data.output or artifact.outputs[0].name: study.data.class_axis}
+    if study.data is not None:
+        judged = study.data.judged(prepared.baseline_of(trial.model, artifact).outputs)
+        same["judged"] = judged
+        if study.data.task == "segmentation":
+            same["mask"] = dict.fromkeys(judged, study.data.class_axis)
     if target.backend == "torch":
         model = next(m for m in study.models if m.name == trial.model)
         package = Path(profiler.__file__).resolve().parent

@@ -11,6 +11,8 @@ from profiler.analysis.accuracy import Accuracy
 from profiler.analysis.once import once
 from profiler.analysis.samples import Samples
 from profiler.errors import InputError
+from profiler.prepare import Prepared
+from profiler.schema.data import DataSpec
 from profiler.schema.recorded import Evaluation
 from profiler.schema.study import Study
 from profiler.store import read_array
@@ -50,6 +52,19 @@ def of_trials(
             read[files] = detection.joined(*arrays) if detections else arrays[0]
         found[trial] = read[files]
     return found
+
+
+def named(prepared: Prepared, spec: DataSpec | None) -> dict[str, str]:
+    """Model with several outputs -> the one that is judged, in quotes."""
+    if spec is None:
+        return {}
+    artifacts = {a.model: a for a in prepared.artifacts.values()}
+    outputs = {m: prepared.baseline_of(m, artifact).outputs for m, artifact in artifacts.items()}
+    return {
+        model: ", ".join(f'"{name}"' for name in spec.judged(found))
+        for model, found in outputs.items()
+        if len(found) > 1
+    }
 
 
 def judged(

@@ -54,6 +54,11 @@ class Prepared:
             return self.inputs[model], True
         return self.inputs[workload(model, batch, shapes)], False
 
+    def baseline_of(self, model: str, artifact: Artifact) -> Artifact:
+        """What `artifact` was made of; itself where that is not measured."""
+        of_model = (a for (name, _), a in self.artifacts.items() if name == model)
+        return next((a for a in of_model if a.made_by.get("recipe") == "fp32"), artifact)
+
     @property
     def symbolic(self) -> dict[str, set[str]]:
         """Model -> names of its symbolic dimensions."""
@@ -214,7 +219,9 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             progress.stage(f"making up inputs of {model.name}")
             inputs |= _made_up(study, model, baseline, counts, store, progress)
         else:
-            data.check_scores(study.data, baseline, evaluation_set.labels)
+            assert study.data is not None
+            for text in data.check_judged(study.data, baseline, evaluation_set.labels):
+                progress.note(text)
             bound = data.bind(
                 evaluation_set, baseline.inputs, shapes=model.shapes, samples=counts.names
             )

@@ -188,6 +188,8 @@ def _answers(job: Job, one: Repetition, request: RoundRequest) -> None:
         raise DecodeError("services", "nothing but from a server", one.services)
     if one.outputs and job.trial not in request.predict:
         raise DecodeError("outputs", "nothing, as no predictions were asked for", [*one.outputs])
+    if job.judged and not set(one.outputs) <= set(job.judged):
+        raise DecodeError("outputs", f"those of {', '.join(job.judged)}", [*one.outputs])
     if one.status == "ok":
         same("starts", len(one.blocks) if cold else 0, len(one.starts))
 

@@ -156,10 +156,10 @@ class Results:
         ratios = relative.against_baseline(
             self.trials.values(), self.p50, delta=measure.equivalence, adaptive=self.adaptive
         )
-        facts = self.facts()
         accuracy = {} if self.prepared.evaluation is None else self.accuracy.rows()
         ended = stopped.of_trials(self.plan, self.stopped_by())
         errors = placement.output_errors(self.outputs, self.trials, self.study.targets[0])
+        judged = predictions.named(self.prepared, self.study.data)
         rows = []
         for trial in self.trials.values():
             row = {**identity(trial), **summary.summarise(
@@ -167,8 +167,8 @@ class Results:
             row["stopped"] = ended[trial.id]
             artifact = self.prepared.artifacts.get((trial.model, trial.variant))
             row.update(ratios.get(trial.id, {}))
-            row.update(accuracy.get(trial.id, {}))
-            row.update(errors.get(trial.id, {}))
+            row.update(accuracy.get(trial.id, {}) | errors.get(trial.id, {}))
+            row["judged"] = judged.get(trial.model) if trial.id in self.outputs else None
             row.update(self.stress.columns(trial.id))
             target = self.targets[trial.target]
             # torch runs the source; the ONNX file of its baseline is not what it loads
@@ -176,7 +176,7 @@ class Results:
             if target.gpu is not None:
                 row["copies"] = {"host": "included", "device": "excluded"}[target.gpu.binding]
             if artifact is not None:
-                known = facts.get(target.name, {})
+                known = self.facts().get(target.name, {})
                 row.update(recipes.advised(artifact, trial, target, known, row.get("sqnr_db")))
             row.update(self._rates.columns(trial, self.study.slo.p99))
             if row["status"] == "pending" and trial.target in self.lost:

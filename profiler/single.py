@@ -101,6 +101,7 @@ def study_of(
     batch_axes: Sequence[str] = (),
     data: Optional[Path] = None,
     labels: Optional[str] = None,
+    judge: Optional[str] = None,
     measure: Optional[dict[str, str]] = None,
 ) -> Study:
     """The study that `profiler run MODEL.onnx` and `profiler compare A.onnx B.onnx` stand for.
@@ -129,9 +130,11 @@ def study_of(
     if data is not None:
         plain["data"] = {
             "file": str(data.resolve()), "labels": labels, "calibration_rows": "auto",
+            "output": judge,
         }  # fmt: skip
-    elif labels is not None:
-        raise InputError("--labels needs --data", hint="add --data FILE.npz")
+    elif labels is not None or judge is not None:
+        option = "--labels" if labels is not None else "--judge"
+        raise InputError(f"{option} needs --data", hint="add --data FILE.npz")
     try:
         study = decode(Study, plain)
     except DecodeError as error:

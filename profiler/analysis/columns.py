@@ -18,7 +18,7 @@ COLUMNS = (
     "copies", "engine_build_ns", "gpu_memory_bytes", "gpu_sm_mhz_low", "gpu_celsius_high",
     "gpu_slowed",
     "ratio", "ratio_low", "ratio_high", "verdict", "rounds_needed",
-    "accuracy", "accuracy_low", "accuracy_high", "accuracy_is",
+    "accuracy", "accuracy_low", "accuracy_high", "accuracy_is", "judged",
     "drop", "drop_low", "drop_high", "quality", "quality_n_needed",
     "flips", "agreement", "kl", "cosine", "sqnr_db", "max_abs", "damaged",
     "decision_cost", "decision_cost_more", "decision_cost_more_low", "decision_cost_more_high",

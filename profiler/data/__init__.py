@@ -2,8 +2,8 @@
 
 from profiler.data.bind import bind
 from profiler.data.evaluation import Column, EvaluationSet
-from profiler.data.labels import check_scores
+from profiler.data.judged import check_judged
 from profiler.data.read import read
 from profiler.data.synthesise import synthesise
 
-__all__ = ["Column", "EvaluationSet", "bind", "check_scores", "read", "synthesise"]
+__all__ = ["Column", "EvaluationSet", "bind", "check_judged", "read", "synthesise"]

@@ -15,19 +15,14 @@ from profiler.schema.codec import nearest
 
 Array = np.ndarray[Any, Any]
 
-FED = {
-    "bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64",
-    "uint8", "uint16", "uint32", "uint64",
-}  # fmt: skip
-"""types of inputs that rows are fed as: those that numpy and every provider's binding have"""
-_NO_TENSOR = {"sequence_type": "a sequence", "optional_type": "optional", "map_type": "a map"}
+NO_TENSOR = {"sequence_type": "a sequence", "optional_type": "optional", "map_type": "a map"}
 
 
 def not_fed(tensor: Tensor) -> DataError:
     """Why an input of such a type can't be fed, and what the model needs instead."""
-    if tensor.dtype in _NO_TENSOR:
+    if tensor.dtype in NO_TENSOR:
         return DataError(
-            f'the model\'s input "{tensor.name}" is {_NO_TENSOR[tensor.dtype]}; only tensors are '
+            f'the model\'s input "{tensor.name}" is {NO_TENSOR[tensor.dtype]}; only tensors are '
             "fed",
             hint="export the model with plain tensors as inputs",
         )
@@ -59,7 +54,7 @@ def bind(
     sizes = dict(shapes or {})
     bound = {}
     for tensor in inputs:
-        if tensor.dtype not in FED:
+        if not tensor.numeric:
             raise not_fed(tensor)
         _check_first(tensor, samples)
         where = f"{data.file}: data.inputs.{tensor.name}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from profiler.data.mapped import chunks
 from profiler.errors import DataError
-from profiler.schema.artifact import Artifact, Tensor
+from profiler.schema.artifact import Tensor
 from profiler.schema.data import IGNORED, MOST_CLASSES, DataSpec
 
 Array = np.ndarray[Any, Any]
@@ -104,23 +104,14 @@ def _check_boxes(spec: DataSpec, column: Array, where: str) -> Array:
     return labels
 
 
-def _check_detections(spec: DataSpec, model: str, outputs: dict[str, Tensor]) -> None:
-    """Detection: one output (rows, boxes, 6), or three of boxes, scores and classes."""
-    if not spec.detections:
-        tensor = outputs[spec.output or next(iter(outputs))]
-        last = tensor.shape[-1] if tensor.shape else None
-        if len(tensor.shape) != 3 or (isinstance(last, int) and last != 6):
-            raise DataError(
-                "data.task: detection needs an output of shape (rows, boxes, 6) with x1, y1, x2, "
-                f"y2, score and class; {model} has {tensor.name} {list(tensor.shape)}",
-                hint='name three outputs: detections = ["boxes", "scores", "classes"]',
-            )
-        return
-    missing = [name for name in spec.detections if name not in outputs]
-    if missing:
+def _check_detections(model: str, tensor: Tensor) -> None:
+    """Detection by one output (rows, boxes, 6)."""
+    last = tensor.shape[-1] if tensor.shape else None
+    if len(tensor.shape) != 3 or (isinstance(last, int) and last != 6):
         raise DataError(
-            f"data.detections: {model} has no output {missing[0]!r}",
-            hint=f"it has {', '.join(outputs)}",
+            "data.task: detection needs an output of shape (rows, boxes, 6) with x1, y1, x2, "
+            f"y2, score and class; {model} has {tensor.name} {list(tensor.shape)}",
+            hint='name three outputs: detections = ["boxes", "scores", "classes"]',
         )
 
 
@@ -186,39 +177,30 @@ def _check_places(spec: DataSpec, model: str, scores: Tensor, labels: Array) -> 
         )
 
 
-def check_scores(spec: DataSpec | None, baseline: Artifact, labels: Array | None) -> None:
-    """Class numbers must be among the scores the model gives, where its shape says how many.
+def check_scores(spec: DataSpec, model: str, scores: Tensor, labels: Array) -> None:
+    """Labels must be such as the output `scores` can be judged by, where its shape tells.
 
     Raises DataError.
     """
-    if spec is None or labels is None or spec.task not in ("classification", *IGNORED):
-        return
-    outputs = {tensor.name: tensor for tensor in baseline.outputs}
-    if spec.task == "detection" and (spec.detections or spec.output in (None, *outputs)):
-        _check_detections(spec, baseline.model, outputs)
-        return
-    scores = outputs.get(spec.output) if spec.output else baseline.outputs[0]
-    if scores is None:
-        raise DataError(
-            f"data.output: {baseline.model} has no output {spec.output!r}",
-            hint=f"it has {', '.join(outputs)}",
-        )
     if spec.task in IGNORED:
-        check = _check_pixels if spec.task == "segmentation" else _check_places
-        check(spec, baseline.model, scores, labels)
+        if spec.task == "detection":
+            _check_detections(model, scores)
+        else:
+            check = _check_pixels if spec.task == "segmentation" else _check_places
+            check(spec, model, scores, labels)
         return
     classes = scores.shape[-1] if len(scores.shape) == 2 else None
-    if not isinstance(classes, int) or classes < 2:
+    if spec.task != "classification" or not isinstance(classes, int) or classes < 2:
         return
     if spec.costs and len(spec.costs) != classes:
         raise DataError(
-            f"data.costs: expected {classes} rows and columns, as {baseline.model} has classes, "
+            f"data.costs: expected {classes} rows and columns, as {model} has classes, "
             f"got {len(spec.costs)}"
         )
     row = next((i for i, label in enumerate(labels) if label >= classes), None)
     if row is not None:
         raise DataError(
-            f"{spec.file}: data.labels: row {row} has label {labels[row]}, but {baseline.model}"
+            f"{spec.file}: data.labels: row {row} has label {labels[row]}, but {model}"
             f" gives scores for {classes} classes (0 to {classes - 1})",
             hint="number the classes from 0, or name the right output: [data] output = ...",
         )

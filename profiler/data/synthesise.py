@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from profiler.data.bind import FED, not_fed
+from profiler.data.bind import not_fed
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor, Values
 from profiler.schema.axes import all_sizes, find_batch
@@ -60,7 +60,7 @@ def synthesise(
 
 
 def _shape(tensor: Tensor, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    if tensor.dtype not in FED:
+    if not tensor.numeric:
         raise not_fed(tensor)
     if tensor.shape == ("...",):
         raise DataError(

@@ -164,3 +164,13 @@ def name(row: Row) -> str:
     """'convnet int8-dynamic t2'"""
     parts = (row.get("model") or "", row.get("variant") or "", threads_name(row))
     return " ".join(part for part in parts if part)
+
+
+def judged_legend(rows: Sequence[Row]) -> list[str]:
+    """What the accuracy is where it is no share of rows; of which output, where there are more."""
+    meanings = dict.fromkeys(row.get("accuracy_is") for row in rows if row.get("accuracy_is"))
+    legend = [f"accuracy: {clean(meaning)}" for meaning in meanings]
+    found = {row["model"]: clean(row["judged"]) for row in rows if row.get("judged")}
+    if len(set(found.values())) == 1:
+        return [*legend, f"judged: output {next(iter(found.values()))}"]
+    return [*legend, *(f"judged: output {name} of {clean(m)}" for m, name in found.items())]

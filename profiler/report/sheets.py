@@ -29,8 +29,8 @@ from profiler.report.cells import (
 from profiler.report.records import (
     Group,
     Row,
-    clean,
     group_name,
+    judged_legend,
     measured,
     setting_name,
     threads_name,
@@ -322,8 +322,7 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     legend += [f"{QUALITIES[q]} {q}" for q in QUALITIES if q in seen]
     if any(cell.startswith("~") for line in lines for cell in line.cells):
         legend.append("~ no interval")
-    meanings = dict.fromkeys(row.get("accuracy_is") for row in rows if row.get("accuracy_is"))
-    legend += [f"accuracy: {clean(meaning)}" for meaning in meanings]
+    legend += judged_legend(rows)
     if _has(rows, "output_error"):
         legend.append("off: outputs against the first target's, relative RMS")
     if _has(rows, "usd_per_million"):

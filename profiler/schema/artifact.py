@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
+NUMBERS = frozenset({
+    "bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64",
+    "uint8", "uint16", "uint32", "uint64",
+})  # fmt: skip
+"""types that numpy and every provider's binding have"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
@@ -13,6 +19,11 @@ class Tensor:
     name: str
     dtype: str
     shape: tuple[Union[int, str], ...]
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is an array of numbers: no text, no sequence or map, no rare float."""
+        return self.dtype in NUMBERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

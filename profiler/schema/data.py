@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, Optional, Union
 
+from profiler.schema.artifact import Tensor
 from profiler.schema.codec import DecodeError
 from profiler.schema.images import ImageSpec
 from profiler.schema.limits import check, numbers
@@ -83,7 +84,7 @@ class DataSpec:
     class_axis: int = field(default=1, metadata=numbers(1, 3))
     """segmentation: 1 for scores (rows, classes, height, width), 3 where the classes come last"""
     output: Optional[str] = None
-    """model output that holds scores; default: the first"""
+    """model output that is judged; default: the first of numbers"""
     detections: tuple[str, ...] = ()
     """detection: the outputs with boxes, scores and classes, where they are three"""
     split: Optional[str] = None
@@ -170,6 +171,12 @@ class DataSpec:
                 "stress.perturbations", "none: this task is not judged under stress", self.task,
                 "[stress] without perturbations runs the failure probes alone",
             )  # fmt: skip
+
+    def judged(self, outputs: tuple[Tensor, ...]) -> tuple[str, ...]:
+        """Names of the model's outputs that are judged; empty where none of them holds numbers."""
+        if self.detections or self.output:
+            return self.detections or (str(self.output),)
+        return tuple(tensor.name for tensor in outputs if tensor.numeric)[:1]
 
     @property
     def entities(self) -> bool:

@@ -113,6 +113,8 @@ class Job:
     """torch backend: seed before the callable is called, the same as for the export"""
     outputs: tuple[str, ...] = ()
     """torch backend: names of the outputs in order, as in the exported baseline"""
+    judged: tuple[str, ...] = ()
+    """names of the outputs whose predictions are wanted; none: every output of numbers"""
     mask: dict[str, int] = field(default_factory=dict)
     """output name -> its axis of classes: predictions are each pixel's best class, no scores"""
     memory_limit_bytes: Optional[int] = None

@@ -331,3 +331,14 @@ def test_energy_is_shown_where_known_and_says_where_it_comes_from(unlabelled):
     assert "≈ energy estimated: 15 W as declared" in text
     assert "energy measured: RAPL" in text
     assert max(map(cell_len, text.splitlines())) <= 80
+
+
+def test_the_judged_output_is_named_where_a_model_has_several(frame):
+    assert "judged" not in render(frame, "text").split("accuracy %")[-1]
+    first = frame["model"].iloc[0]
+    named = frame.assign(judged=['"logits"' if m == first else None for m in frame["model"]])
+    assert 'judged: output "logits"' in render(named, "text")
+    other = frame.assign(judged=['"a"' if m == first else '"b"' for m in frame["model"]])
+    text = " ".join(render(other, "text").split())
+    assert f'judged: output "a" of {first}' in text
+    assert 'judged: output "b" of' in text

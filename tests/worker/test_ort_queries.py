@@ -54,3 +54,43 @@ def test_an_output_of_another_shape_than_declared_stays_unbound(tmp_path, declar
     backend.timed(8, times)
     assert all(times)
     assert backend.predict({"x": X}, 2, True)["y"].shape == X.shape
+
+
+def test_outputs_that_are_no_array_of_numbers_are_timed_and_not_kept(tmp_path):
+    nodes = [
+        helper.make_node("Relu", ["x"], ["y"]),
+        helper.make_node("SplitToSequence", ["x"], ["parts"], axis=1),
+        helper.make_node("Cast", ["x"], ["words"], to=TensorProto.STRING),
+        helper.make_node("ReduceSum", ["x"], ["all"], keepdims=0),
+    ]
+    outputs = [
+        helper.make_tensor_sequence_value_info("parts", TensorProto.FLOAT, None),
+        helper.make_tensor_value_info("words", TensorProto.STRING, ["n", 2]),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2]),
+        helper.make_tensor_value_info("all", TensorProto.FLOAT, []),
+    ]
+    x = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])]
+    opset = [helper.make_opsetid("", 17)]
+
+    def backend(outputs, judged):
+        graph = helper.make_graph(nodes, "g", x, outputs)
+        model = helper.make_model(graph, opset_imports=opset, ir_version=9)
+        onnx.save(model, tmp_path / "m.onnx")
+        made = OrtBackend()
+        made.load(Job(trial="t", batch=2, judged=judged), tmp_path / "m.onnx")
+        made.bind({"x": X}, 2, True, 1)
+        made.run(0, 8)
+        made.prepare()
+        times = array("q", bytes(8 * 8))
+        made.timed(8, times)
+        assert all(times)
+        return made
+
+    found = backend(outputs, ("y",)).predict({"x": X}, 2, True)
+    assert list(found) == ["y"]
+    assert np.array_equal(found["y"], X)
+    assert list(backend(outputs[:3], ()).predict({"x": X}, 2, True)) == ["y"]
+    assert backend(outputs[:2], ()).predict({"x": X}, 2, True) == {}
+    assert backend(outputs[:2], ()).call({"x": X}) == {}
+    with pytest.raises(RuntimeError, match="no batch of 2 first"):
+        backend(outputs, ("all",)).predict({"x": X}, 2, True)

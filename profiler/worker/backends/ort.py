@@ -22,6 +22,14 @@ _OPTIMIZATION = {
     "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
 }
+_NUMBERS = tuple(
+    f"tensor({kind})"
+    for kind in (
+        "bool", "float16", "float", "double", "int8", "int16", "int32", "int64", "uint8", "uint16",
+        "uint32", "uint64",
+    )
+)  # fmt: skip
+"""types of outputs that numpy holds; text, sequences, maps and rare floats are timed, not kept"""
 MAX_QUERIES = 64
 MAX_BOUND_BYTES = 64 * 2**20
 
@@ -104,7 +112,10 @@ class OrtBackend:
         if job.strict_provider:
             ort_placement.refuse_partial(self._placement, job.provider)
         self.providers = tuple(self._session.get_providers())
-        self._output_names = [o.name for o in self._session.get_outputs()]
+        outputs = self._session.get_outputs()
+        self._output_names = [o.name for o in outputs]
+        self._numbers = [o.name for o in outputs if o.type in _NUMBERS]
+        self._kept = [n for n in job.judged if n in self._numbers] or self._numbers
         self._loose = tuple(self._output_names)
 
     def placement(self) -> Optional[Placement]:
@@ -120,38 +131,44 @@ class OrtBackend:
         for name, value in feed.items():
             binding.bind_cpu_input(name, value)
         for name in self._output_names:
-            binding.bind_output(name, self._output_device, 0)
+            binding.bind_output(name, self._device_of(name), 0)
         return binding
+
+    def _device_of(self, output: str) -> str:
+        return self._output_device if output in self._numbers else "cpu"
 
     def prepare(self) -> None:
         """Now that output shapes are known, keep those buffers instead of allocating each time.
 
         Skipped for models whose output shape depends on the values of the inputs. An output whose
         shape is not the one the model declares gets a new buffer in every query: ONNX Runtime
-        refuses to fill the last one again.
+        refuses to fill the last one again. So does what is no array of numbers.
         """
         declared = [output.shape for output in self._session.get_outputs()]
-        shapes, loose = set(), set()
+        shapes, loose = set(), set(self._output_names) - set(self._numbers)
         for binding in self._bindings:
             self._loosen(binding)
             self._session.run_with_iobinding(binding)
-            found = tuple(tuple(value.shape()) for value in binding.get_outputs())
+            found = tuple(
+                tuple(value.shape()) if name in self._numbers else ()
+                for name, value in zip(self._output_names, binding.get_outputs())
+            )
             shapes.add(found)
             for name, got, wanted in zip(self._output_names, found, declared):
-                if not _fits(got, wanted):
+                if name in self._numbers and not _fits(got, wanted):
                     loose.add(name)
         self._loose = tuple(sorted(loose))
         if len(shapes) > 1:
             return
         for binding in self._bindings:
             for name, value in zip(self._output_names, binding.get_outputs()):
-                if value.is_tensor() and name not in loose:
+                if name not in loose:
                     binding.bind_ortvalue_output(name, value)
 
     def _loosen(self, binding: Any) -> None:
         """Let the next query make new buffers: a binding keeps those of the last one."""
         for name in self._loose:
-            binding.bind_output(name, self._output_device, 0)
+            binding.bind_output(name, self._device_of(name), 0)
 
     def run(self, first: int, count: int) -> None:
         bindings, run = self._bindings, self._session._sess.run_with_iobinding
@@ -187,12 +204,11 @@ class OrtBackend:
 
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         count = len(next(iter(rows.values())))
-        pieces: dict[str, list[Any]] = {name: [] for name in self._output_names}
+        pieces: dict[str, list[Any]] = {name: [] for name in self._kept}
         for start, feed in zip(
             range(0, count, batch if stack else 1), _queries(rows, batch, stack)
         ):
-            values = self._session.run(self._output_names, feed)
-            for name, found in zip(self._output_names, values):
+            for name, found in self._asked(self._kept, feed).items():
                 value = np.asarray(found)
                 if stack and (value.ndim == 0 or value.shape[0] != batch):
                     raise RuntimeError(
@@ -202,4 +218,8 @@ class OrtBackend:
         return {name: np.concatenate(values) for name, values in pieces.items()}
 
     def call(self, feed: dict[str, Any]) -> dict[str, Any]:
-        return dict(zip(self._output_names, self._session.run(self._output_names, feed)))
+        return self._asked(self._numbers, feed)
+
+    def _asked(self, names: list[str], feed: dict[str, Any]) -> dict[str, Any]:
+        # An empty list would mean all outputs.
+        return dict(zip(names, self._session.run(names or self._output_names, feed)))

@@ -146,7 +146,7 @@ class CudaBackend(OrtBackend):
         for name, value in feed.items():
             binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(value, "cuda", 0))
         for name in self._output_names:
-            binding.bind_output(name, self._output_device, 0)
+            binding.bind_output(name, self._device_of(name), 0)
         return binding
 
     def _graph_binding(self, feed: dict[str, Any]) -> Any:

@@ -71,6 +71,7 @@ class TorchBackend:
             raise ValueError('the torch backend needs a model with torch = "module:callable"')
         torch.set_num_threads(job.threads)
         self._outputs = job.outputs
+        self._kept = [name for name in job.judged if name in job.outputs] or job.outputs
         self._module = source(job.source, job.source_folders, job.seed)
         self._names = tuple(inspect.signature(self._module.forward).parameters)
         self._call: Any = self._module
@@ -120,11 +121,13 @@ class TorchBackend:
 
     def predict(self, rows: dict[str, Any], batch: int, stack: bool) -> dict[str, Any]:
         count = len(next(iter(rows.values())))
-        pieces: dict[str, list[Any]] = {name: [] for name in self._outputs}
+        pieces: dict[str, list[Any]] = {name: [] for name in self._kept}
         starts = range(0, count, batch if stack else 1)
         with torch.inference_mode():
             for start, (given, named) in zip(starts, self._queries(rows, batch, stack)):
                 for name, tensor in zip(self._outputs, flat(self._call(*given, **named))):
+                    if name not in pieces:
+                        continue
                     value = tensor.numpy()
                     pieces[name].append(value[: count - start] if stack else value[None])
         return {name: np.concatenate(values) for name, values in pieces.items()}

@@ -1,0 +1,129 @@
+"""Which of a model's outputs is judged, and whether another one fits the labels better."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from profiler.data.bind import NO_TENSOR
+from profiler.data.labels import check_scores
+from profiler.errors import DataError
+from profiler.schema.artifact import Artifact, Tensor
+from profiler.schema.codec import nearest
+from profiler.schema.data import DataSpec
+
+Array = np.ndarray[Any, Any]
+
+NO_ZIPMAP = 'a scikit-learn model without ZipMap: to_onnx(model, X, options={"zipmap": False})'
+
+
+def check_judged(spec: DataSpec, baseline: Artifact, labels: Array | None) -> list[str]:
+    """Whether the outputs that the study judges are there and fit the labels.
+
+    Where the study names none and another one fits better, it has to. Returns what is not judged
+    since it holds no array of numbers. Raises DataError.
+    """
+    outputs = {tensor.name: tensor for tensor in baseline.outputs}
+    judged = [_judged(spec, baseline.model, outputs, n) for n in spec.judged(baseline.outputs)]
+    if not judged:
+        raise _no_numbers("none of the outputs", baseline.model, baseline.outputs[0])
+    if not spec.output and len(judged) == 1:
+        better = _better(spec, baseline, judged[0], labels)
+        if better is not None:
+            raise DataError(
+                f"data.output: {baseline.model} has {len(outputs)} outputs; {_shown(better)} fits"
+                f" {spec.file}'s labels better than the first, {_shown(judged[0])}",
+                hint=f'[data] output = "{better.name}" (--judge {better.name}), or'
+                f' "{judged[0].name}" if it is meant',
+            )
+    if labels is not None and len(judged) == 1 and _known(judged[0]):
+        check_scores(spec, baseline.model, judged[0], labels)
+    return [
+        f'{baseline.model}: its output "{t.name}" is {_kind(t)} and not judged, "{judged[0].name}"'
+        f" is ({NO_ZIPMAP})"
+        for t in baseline.outputs
+        if t.dtype in ("sequence_type", "map_type")
+    ]
+
+
+def _judged(spec: DataSpec, model: str, outputs: dict[str, Tensor], name: str) -> Tensor:
+    key = "detections" if spec.detections else "output"
+    if name not in outputs:
+        raise DataError(
+            f"data.{key}: {model} has no output {name!r}",
+            hint=nearest(name, outputs) or f"it has {', '.join(outputs)}",
+        )
+    if not outputs[name].numeric:
+        raise _no_numbers(f'the output "{name}"', model, outputs[name])
+    return outputs[name]
+
+
+def _no_numbers(what: str, model: str, tensor: Tensor) -> DataError:
+    """Only arrays of numbers can be judged."""
+    return DataError(
+        f"data.output: {what} of {model} can be judged: {_kind(tensor)}, no array of numbers",
+        hint=f"export {NO_ZIPMAP}" if tensor.dtype in NO_TENSOR else "export it with float32",
+    )
+
+
+def _kind(tensor: Tensor) -> str:
+    return NO_TENSOR.get(tensor.dtype, "text" if tensor.dtype == "str" else tensor.dtype)
+
+
+def _shown(tensor: Tensor) -> str:
+    return f'"{tensor.name}" [{", ".join(map(str, tensor.shape))}]'
+
+
+def _known(tensor: Tensor) -> bool:
+    """Whether the model says of how many dimensions an output is."""
+    return tensor.shape != ("...",)
+
+
+def _better(
+    spec: DataSpec, baseline: Artifact, judged: Tensor, labels: Array | None
+) -> Tensor | None:
+    """The output that fits best where the judged one fits worse; None for none."""
+    if labels is None:
+        return None
+    far = _distance(spec, judged, labels)
+    if not far:
+        return None
+    for tensor in baseline.outputs:
+        found = _distance(spec, tensor, labels) if tensor.numeric else None
+        if found is not None and found < far:
+            return tensor
+    return None
+
+
+def _distance(spec: DataSpec, tensor: Tensor, labels: Array) -> float | None:
+    """How badly an output fits the labels, from 0 to infinity; None where it doesn't tell.
+
+    Of scores for classes those fit best that have no more classes than the labels.
+    """
+    if not _known(tensor):
+        return None
+    last = tensor.shape[-1] if tensor.shape else None
+    if spec.task == "regression":
+        wanted = 1 if labels.ndim == 1 else labels.shape[1]
+        size = last if len(tensor.shape) == 2 else len(tensor.shape) or math.inf
+        return None if isinstance(size, str) else 0 if size == wanted else math.inf
+    if spec.task == "classification":
+        return _distance_of_classes(tensor, last, spec.classes or int(labels.max()) + 1)
+    try:
+        check_scores(spec, "", tensor, labels)
+    except DataError:
+        return math.inf
+    return 0
+
+
+def _distance_of_classes(tensor: Tensor, last: int | str | None, classes: int) -> float | None:
+    if len(tensor.shape) == 1 and "int" in tensor.dtype:
+        return 0  # class numbers
+    if len(tensor.shape) != 2 or tensor.dtype == "bool":
+        return math.inf
+    if not isinstance(last, int):
+        return None
+    found = 2 if last == 1 else last  # one score of two classes
+    return found - classes if found >= classes else math.inf
