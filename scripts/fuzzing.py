@@ -34,6 +34,8 @@ MEMORY_BYTES = 3 * 2**30
 """above what a process has when it begins"""
 LONGEST_MESSAGE = 1500
 _CASES_A_PROCESS = 200
+_GRACE_S = 10
+"""beyond its limit, for a case that does not hear the alarm"""
 
 
 @dataclass
@@ -84,7 +86,7 @@ def sweep(
             for process in list(running):
                 if process.fd in readable and process.hear(table):
                     continue
-                if process.fd not in readable and not process.late(limit_s + 10):
+                if process.fd not in readable and not process.late(limit_s + _GRACE_S):
                     continue
                 left.extendleft(reversed(process.end(table)))
                 running.remove(process)
@@ -109,6 +111,7 @@ def arguments(parser: argparse.ArgumentParser, count: int, kinds: Mapping[str, C
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
     parser.add_argument("--kinds", default=",".join(kinds), help="some of " + ", ".join(kinds))
+    parser.add_argument("--limit", type=int, default=LIMIT_S, help="seconds that a case may take")
     parser.add_argument("--only", metavar="KIND:NUMBER", help="one case, with its traceback")
 
 
@@ -119,7 +122,7 @@ def main(asked: argparse.Namespace, kinds: Mapping[str, Case]) -> int:
         return 0
     begun = time.monotonic()
     chosen = {name: kinds[name] for name in asked.kinds.split(",")}
-    table = sweep(chosen, asked.count, asked.seed, asked.jobs)
+    table = sweep(chosen, asked.count, asked.seed, asked.jobs, asked.limit)
     print(table.show())
     print(f"{asked.count} inputs of seed {asked.seed} in {time.monotonic() - begun:.0f} s")
     return 1 if table.bad else 0
@@ -137,7 +140,7 @@ class _Process:
         folder: Path, limit_s: int,
     ) -> None:  # fmt: skip
         self._left, self.folder = deque(cases), folder
-        self._since, self._buffer = time.monotonic(), b""
+        self._since, self._buffer, self._limit_s = time.monotonic(), b"", limit_s
         self.fd, there = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
@@ -164,7 +167,7 @@ class _Process:
 
     def end(self, table: Table) -> list[tuple[str, int]]:
         """Make sure that it is gone; the cases that are still to do."""
-        hung = self.late(LIMIT_S)
+        hung = self.late(self._limit_s + _GRACE_S)
         if hung:
             os.kill(self._pid, signal.SIGKILL)
         status = os.waitpid(self._pid, 0)[1]

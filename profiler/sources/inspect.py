@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,11 @@ def load(path: Path) -> Any:
                 hint="copy or export the file again and compare its size",
             ) from None
         raise _not_onnx(path) from None
+    if not _of_text(model):
+        raise ModelError(
+            f"{path}: a damaged model: a name in it is no text (not UTF-8)",
+            hint="copy or export the file again and compare its size",
+        )
     if not model.graph.node or not model.graph.output or not model.opset_import:
         raise _not_onnx(path)
     if not tensors(model)[0]:
@@ -124,6 +130,49 @@ def load(path: Path) -> Any:
             hint="a graph of constants can't be measured; export the model with its inputs",
         )
     return model
+
+
+def graphs(graph: Any) -> Iterator[Any]:
+    """A graph and those inside its nodes."""
+    waiting = [graph]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        for node in one.node:
+            for attribute in node.attribute:
+                if attribute.HasField("g"):
+                    waiting.append(attribute.g)
+                waiting.extend(attribute.graphs)
+
+
+def _of_text(model: Any) -> bool:
+    """Whether the names in a model are text: protobuf gives bytes for what is not UTF-8."""
+    return all(isinstance(text, str) for text in _texts(model))
+
+
+def _texts(model: Any) -> Iterator[Any]:
+    yield from (model.producer_name, model.producer_version, model.domain)
+    for item in model.opset_import:
+        yield item.domain
+    for entry in model.metadata_props:
+        yield from (entry.key, entry.value)
+    for function in model.functions:
+        yield from (function.name, function.domain)
+    for graph in graphs(model.graph):
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            yield value.name
+            for dim in value.type.tensor_type.shape.dim:
+                yield dim.dim_param
+        weights = [*graph.initializer, *(sparse.values for sparse in graph.sparse_initializer)]
+        for node in graph.node:
+            yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+            for attribute in node.attribute:
+                yield attribute.name
+                weights += [*attribute.tensors, *([attribute.t] if attribute.HasField("t") else [])]
+        for tensor in weights:
+            yield tensor.name
+            for entry in tensor.external_data:
+                yield from (entry.key, entry.value)
 
 
 def _not_onnx(path: Path) -> ModelError:

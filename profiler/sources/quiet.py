@@ -5,13 +5,19 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
+
+_NONE, _WARNINGS = 4, 2
+"""ONNX Runtime's severities: nothing below a fatal error, and what it begins with"""
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[io.StringIO]:
     """Collect prints, log records and warnings of the block instead of showing them.
+
+    ONNX Runtime's own warnings, coloured ones that go past Python, are dropped.
 
     Handlers are swapped on the root logger and on every logger that has its own (torch's writes
     to the stderr it saw at import), and put back: a quantizer's `logging.warning` and an imported
@@ -24,6 +30,9 @@ def quiet() -> Iterator[io.StringIO]:
     swapped = [(item, list(item.handlers)) for item in (root, *named) if item.handlers]
     if not root.handlers:
         swapped.append((root, []))
+    runtime = sys.modules.get("onnxruntime")
+    if runtime is not None:
+        runtime.set_default_logger_severity(_NONE)
     for item, _ in swapped:
         item.handlers[:] = [logging.StreamHandler(said)]
     try:
@@ -35,6 +44,8 @@ def quiet() -> Iterator[io.StringIO]:
             warnings.simplefilter("ignore")
             yield said
     finally:
+        if runtime is not None:
+            runtime.set_default_logger_severity(_WARNINGS)
         for item, handlers in swapped:
             item.handlers[:] = handlers
         root.setLevel(level)

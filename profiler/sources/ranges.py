@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from profiler.schema.artifact import Values
+from profiler.sources.inspect import graphs
 
 _PASS = {
     "Cast", "CastLike", "Expand", "Flatten", "Identity", "Pad", "Reshape", "Slice", "Split",
@@ -50,19 +51,6 @@ def _narrowest(limits: list[Values]) -> Values:
     return min(sized, key=lambda limit: limit.high or 0) if sized else limits[0]
 
 
-def _graphs(graph: Any) -> Iterator[Any]:
-    """A graph and those inside its nodes."""
-    waiting = [graph]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        for node in one.node:
-            for attribute in node.attribute:
-                if attribute.HasField("g"):
-                    waiting.append(attribute.g)
-                waiting.extend(attribute.graphs)
-
-
 class _Trace:
     def __init__(self, model: Any) -> None:
         self.used: dict[str, list[tuple[Any, int]]] = {}
@@ -75,7 +63,7 @@ class _Trace:
                 d.dim_value if d.dim_value > 0 else (value.name, axis)
                 for axis, d in enumerate(shape)
             )
-        for graph in _graphs(model.graph):
+        for graph in graphs(model.graph):
             for weight in graph.initializer:
                 self._constant(weight.name, weight)
             for node in graph.node:

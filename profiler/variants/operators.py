@@ -99,6 +99,8 @@ def unresolved(source: Path, queries: Iterable[Mapping[str, Any]]) -> list[str]:
     kept = {n.name for n in nodes if n.op_type == "Gather" and n.input[0] not in fixed}
     products = [node for node in nodes if node.op_type != "Gather"]
     seen = dict.fromkeys(x for n in products for x in n.input[:2] if x and x not in fixed)
+    if not seen:  # nothing to look at, and an empty list would ask the session for all outputs
+        return [node.name for node in nodes if node.name in kept]
     ends = []
     for number, tensor in enumerate(seen):
         names = [f"profiler_{number}_{what}" for what in ("low", "high", "square", "mean")]

@@ -49,7 +49,9 @@ def test_every_way_to_go_wrong_is_counted() -> None:
     assert len(table.bad) == 4
 
 
-@pytest.mark.parametrize(("script", "count"), [("fuzz_inputs", 105), ("fuzz_device", 12)])
+@pytest.mark.parametrize(
+    ("script", "count"), [("fuzz_inputs", 105), ("fuzz_device", 12), ("fuzz_models", 60)]
+)
 def test_nothing_ends_in_a_traceback(
     script: str, count: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
