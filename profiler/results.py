@@ -27,6 +27,7 @@ from profiler.analysis.names import find_trial, identity
 from profiler.analysis.quality import majority_share
 from profiler.analysis.rate import Rates
 from profiler.analysis.reproducibility import Point, card
+from profiler.derived import Derived
 from profiler.errors import InputError, ResultsError
 from profiler.planning import recipes
 from profiler.prepare import Prepared, recall
@@ -47,6 +48,7 @@ class Results:
 
     def __init__(self, store: Store) -> None:
         self.folder = store.folder
+        self.derived = Derived(self.folder)  # the state before anything is read
         self.meta = store.meta()
         self._store = store
         where = self.folder / META
@@ -82,7 +84,7 @@ class Results:
     @property
     def faults(self) -> tuple[str, ...]:
         """What was left out, as it can't be read or does not fit: file, key, expected and got."""
-        return tuple(self.record.faults)
+        return tuple(self.derived.kept("faults", {}, lambda: self.record.faults))
 
     @cached_property
     def rounds(self) -> list[dict[str, Any]]:
@@ -315,10 +317,7 @@ class Results:
         """
         known = [(find_trial(a, self.trials), find_trial(b, self.trials)) for a, b in pairs]
         found = relative.compare_pairs(
-            known,
-            self.p50,
-            delta=self.study.measure.equivalence,
-            adaptive=self.adaptive,
+            known, self.p50, delta=self.study.measure.equivalence, adaptive=self.adaptive
         )
         for pair in known:
             if pair not in found:

@@ -7,6 +7,7 @@
     raw/*.parquet    every latency: trial, block, latency_ns
     outputs/SHA.npy  predictions, by content
     artifacts/       model files, by content
+    derived/         what was told from all this, for the next reading; see `profiler.derived`
 
 A round is one line, so it is there whole or not at all: a run cut off anywhere goes on from the
 last whole round.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,22 +96,51 @@ def table(results: Results, form: str) -> None:
             f"--format: expected one of {', '.join(FORMATS)}, got {form!r}",
             hint=nearest(form, FORMATS),
         )
-    if form == "text":
-        out = console()
+
+    def draw(out: Screen) -> None:
         out.print(summary(results.table(), width=min(out.width, 120)))
         if results.faults:
             left = counted(len(results.faults), "fault")
             out.print(f"\n{left} in the folder: what can't be read is left out (profiler check)")
+
+    if form == "text":
+        _print_kept(results, "table", {}, draw)
     else:
-        sys.stdout.write(render(results.table(), form))
+        made = results.derived.kept("table", {"form": form}, lambda: render(results.table(), form))
+        sys.stdout.write(made)
+
+
+def _print_kept(
+    results: Results, name: str, asked: Mapping[str, Any], draw: Callable[[Screen], None]
+) -> None:
+    """What is drawn on a screen like ours, or was drawn there before of the same folder."""
+    out = console()
+    looks = {
+        "width": out.width, "colours": out.color_system, "plain": out.no_color,
+        "encoding": out.encoding, "terminal": out.is_terminal, "legacy": out.legacy_windows,
+    }  # fmt: skip
+
+    def make() -> str:
+        with out.capture() as captured:
+            draw(out)
+        return captured.get()
+
+    sys.stdout.write(results.derived.kept(name, {**asked, **looks}, make))
 
 
 def write(results: Results, folder: Path) -> dict[str, Path]:
     """Write pictures, page and tables."""
-    from profiler.brief import brief
-    from profiler.report.write import write_all
+    from base64 import b64decode, b64encode
 
-    return write_all(brief(results), folder)
+    from profiler.brief import brief
+    from profiler.report.write import contents, write_all
+
+    def make() -> dict[str, str | None]:
+        files = contents(brief(results))
+        return {n: None if f is None else b64encode(f).decode() for n, f in files.items()}
+
+    kept = results.derived.kept("report", {"joules": results.wall_meter}, make)
+    return write_all({n: None if f is None else b64decode(f) for n, f in kept.items()}, folder)
 
 
 def report(results: Results, folder: Path, *, wall_meter: Path | None, json: bool) -> None:
@@ -169,17 +198,24 @@ def choose(
             f"--objective: expected one of {', '.join(METRICS)}, got {objective!r}",
             hint=nearest(objective, METRICS),
         )
-    choice = results.choose(objective=objective, **limits)
+    asked = {**limits, "objective": objective}
+
+    def draw(out: Screen) -> None:
+        choice = results.choose(objective=objective, **limits)
+        out.print(f"[bold]choice[/bold]  {escaped(choice_text(choice))}")
+        for text in choice.warnings:
+            out.print(f"[yellow]warning[/yellow] {escaped(text)}")
+        for title, trials in (("undecided", choice.undecided), ("not chosen", choice.rejected)):
+            for trial, why in trials:
+                out.print(f"{title}: {trial}: {why}", markup=False)
+
     if json:
-        print_json(encode(choice))
-        return
-    out = console()
-    out.print(f"[bold]choice[/bold]  {escaped(choice_text(choice))}")
-    for text in choice.warnings:
-        out.print(f"[yellow]warning[/yellow] {escaped(text)}")
-    for title, trials in (("undecided", choice.undecided), ("not chosen", choice.rejected)):
-        for trial, why in trials:
-            out.print(f"{title}: {trial}: {why}", markup=False)
+        made = results.derived.kept(
+            "choice", asked, lambda: encode(results.choose(objective=objective, **limits))
+        )
+        print_json(made)
+    else:
+        _print_kept(results, "choose", asked, draw)
 
 
 def stress(results: Results, *, json: bool) -> None:

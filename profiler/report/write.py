@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from profiler.errors import InputError, ResultsError
 from profiler.report.model import ReportInput
 
 
-def write_all(report: ReportInput, folder: Path) -> dict[str, Path]:
-    """Write frontier.png, frontier.svg, report.html, table.csv and table.md.
+def contents(report: ReportInput) -> dict[str, bytes | None]:
+    """File name -> content: frontier.png, frontier.svg, report.html, table.csv and table.md.
 
-    Returns file name -> path of what was written. Without a measured trial there is no figure,
-    and one left by an earlier report is removed. Raises ResultsError where writing fails.
+    None for the figures without a measured trial.
     """
     from profiler.report.html import page
     from profiler.report.tables import render
 
-    contents: dict[str, bytes | None] = {
+    return {
         "table.csv": render(report.frame, "csv").encode(),
         "table.md": render(report.frame, "markdown").encode(),
         "report.html": page(report).encode(),
         **_figures(report),
     }
+
+
+def write_all(files: Mapping[str, bytes | None], folder: Path) -> dict[str, Path]:
+    """Write the files of a report; returns file name -> path of what was written.
+
+    One without content that an earlier report left is removed. Raises ResultsError where writing
+    fails.
+    """
     written = {}
-    for name, content in contents.items():
+    for name, content in files.items():
         path = folder / name
         try:
             if content is None:

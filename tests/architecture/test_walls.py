@@ -19,7 +19,7 @@ LEVELS = {
     "variants": 4, "session": 4, "store": 4, "own_metric": 4,
     "made_up": 4,
     "raw": 5, "prepare": 5, "report": 5, "fingerprint": 5, "single": 5, "fleet": 5, "wall_meter": 5,
-    "jobs": 6, "record": 6, "group_state": 6, "predictions": 6, "arrivals": 6,
+    "derived": 5, "jobs": 6, "record": 6, "group_state": 6, "predictions": 6, "arrivals": 6,
     "stress": 7,
     "results": 8,
     "campaign": 9, "explain": 9, "brief": 9, "console": 9,

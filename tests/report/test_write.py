@@ -7,14 +7,14 @@ import sys
 import pytest
 
 from profiler.errors import ResultsError
-from profiler.report.write import write_all
+from profiler.report.write import contents, write_all
 
 NAMES = {"frontier.png", "frontier.svg", "report.html", "table.csv", "table.md"}
 
 
 def test_writes_all_files_and_leaves_nothing_else(report, tmp_path):
     folder = tmp_path / "new" / "folder"
-    written = write_all(report, folder)
+    written = write_all(contents(report), folder)
     assert set(written) == NAMES
     assert {path.name for path in folder.iterdir()} == NAMES
     assert all(path.stat().st_size > 500 for path in written.values())
@@ -23,7 +23,7 @@ def test_writes_all_files_and_leaves_nothing_else(report, tmp_path):
 
 def test_a_figure_of_an_earlier_report_does_not_stay(frame, make_report, tmp_path):
     (tmp_path / "frontier.png").write_bytes(b"old")
-    written = write_all(make_report(frame.assign(status="failed", reason="x")), tmp_path)
+    written = write_all(contents(make_report(frame.assign(status="failed", reason="x"))), tmp_path)
     assert set(written) == NAMES - {"frontier.png", "frontier.svg"}
     assert not (tmp_path / "frontier.png").exists()
 
@@ -32,7 +32,7 @@ def test_a_folder_that_is_a_file(frame, make_report, tmp_path):
     place = tmp_path / "taken"
     place.write_text("")
     with pytest.raises(ResultsError, match="can't write") as caught:
-        write_all(make_report(frame.assign(status="failed", reason="x")), place)
+        write_all(contents(make_report(frame.assign(status="failed", reason="x"))), place)
     assert caught.value.hint
 
 
@@ -46,7 +46,7 @@ def test_a_failed_write_keeps_the_old_file(frame, make_report, tmp_path, monkeyp
 
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(ResultsError, match="No space left"):
-        write_all(make_report(frame.assign(status="failed", reason="x")), tmp_path)
+        write_all(contents(make_report(frame.assign(status="failed", reason="x"))), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
     assert (tmp_path / "table.csv").read_text() == "old"
 
