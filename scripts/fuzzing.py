@@ -72,11 +72,12 @@ class Table:
 def sweep(
     kinds: Mapping[str, Case], count: int, seed: int, jobs: int = 2, limit_s: int = LIMIT_S
 ) -> Table:
-    """`count` cases of each kind in turn, in `jobs` processes at once."""
+    """`count` cases of each kind in turn, in `jobs` processes at once. Ctrl-C ends it early."""
     names = list(kinds)
     left = deque((names[i % len(names)], i // len(names)) for i in range(count))
     table, running = Table(), []
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+    stopped = contextlib.suppress(KeyboardInterrupt)
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, stopped:
         free = [Path(folder) / f"case{i}" for i in range(jobs)]
         while left or running:
             while left and free:
@@ -123,8 +124,9 @@ def main(asked: argparse.Namespace, kinds: Mapping[str, Case]) -> int:
     begun = time.monotonic()
     chosen = {name: kinds[name] for name in asked.kinds.split(",")}
     table = sweep(chosen, asked.count, asked.seed, asked.jobs, asked.limit)
+    done = sum(found.total() for found in table.counts.values())
     print(table.show())
-    print(f"{asked.count} inputs of seed {asked.seed} in {time.monotonic() - begun:.0f} s")
+    print(f"{done} inputs of seed {asked.seed} in {time.monotonic() - begun:.0f} s")
     return 1 if table.bad else 0
 
 

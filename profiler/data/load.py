@@ -83,7 +83,9 @@ def load_columns(spec: DataSpec, folder: Path) -> dict[str, Array]:
     if reader is not _npy_folder:
         check_file(path, "data.file")
     try:
-        columns = reader(path, spec)
+        with warnings.catch_warnings():  # numpy tells of headers that Python 2 wrote
+            warnings.simplefilter("ignore", UserWarning)
+            columns = reader(path, spec)
     except OSError as error:
         raise DataError(f"{path}: can't be read ({error.strerror or _line(error)})") from None
     except MemoryError:

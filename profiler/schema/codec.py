@@ -55,7 +55,7 @@ def nearest(word: str, known: Any) -> Optional[str]:
     if len(word) > _LONGEST_WORD:  # comparing takes the square of the length
         return None
     close = difflib.get_close_matches(word, list(filter(_is_text, known)), n=1, cutoff=0.6)
-    return f'did you mean "{close[0]}"?' if close else None
+    return f"did you mean {show(close[0])}?" if close else None
 
 
 def _is_text(value: Any) -> bool:

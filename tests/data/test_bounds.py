@@ -167,3 +167,10 @@ def test_whole_groups_are_drawn_until_there_are_enough_rows() -> None:
     drawn = draw_groups(rows, 99_999, groups, seed=3)
     assert len(drawn) == 100_000
     assert (np.unique(groups[drawn], return_counts=True)[1] == 2).all()
+
+
+def test_an_array_that_python_2_wrote_is_read_without_a_warning(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
+        archive.writestr("x.npy", _npy("(12L,)"))
+    found = read(DataSpec(file="d.npz", calibration_rows=2, allow_duplicates=True), tmp_path)
+    assert found.inputs["x"].shape == (12,)

@@ -89,6 +89,7 @@ def test_an_absurd_value_is_refused_with_its_range(
     assert expected in caught.value.expected
     assert len(str(caught.value)) < 400
     assert str(caught.value).isprintable()
+    assert str(caught.value).count("expected") == 1
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,7 @@ def test_values_are_shown_short_and_without_control_characters() -> None:
     assert show("\x1b[2J") == '"\\x1b[2J"'
     assert show("größer\u00a0als") == '"größer\u00a0als"'
     assert nearest("x" * 10_000_000, ["known"]) is None
+    assert nearest("knownn", ["known\x7f"]) == 'did you mean "known\\x7f"?'
 
 
 @pytest.mark.parametrize("option", ["²", "0", "9" * 5000, "1e3", "-1"])
