@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from profiler import arrays
 from profiler.analysis import detection
 from profiler.analysis.accuracy import Accuracy
 from profiler.analysis.once import once
 from profiler.analysis.samples import Samples
-from profiler.errors import InputError
+from profiler.errors import InputError, ResultsError
 from profiler.prepare import Prepared
 from profiler.schema.data import DataSpec
 from profiler.schema.recorded import Evaluation
 from profiler.schema.study import Study
-from profiler.store import read_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,15 +24,22 @@ if TYPE_CHECKING:
 
 
 def of_trials(
-    samples: Mapping[str, Samples], folder: Path, output: str | None, detections: tuple[str, ...]
-) -> dict[str, Array]:
+    samples: Mapping[str, Samples],
+    folder: Path,
+    evaluation: Evaluation,
+    output: str | None,
+    detections: tuple[str, ...],
+) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Trial -> its predictions (rows, …): evaluation rows, then confirmation rows.
 
     output: the model's output that is judged, None for the first; detections: three that are
-    joined. Raises InputError for one the model does not have.
+    joined. Also tells which can't be read and are left out. Raises InputError for an output that
+    the model does not have, ResultsError where it can't be read what was predicted.
     """
-    found = {}
-    read: dict[tuple[str, ...], Array] = {}
+    found: dict[str, Array] = {}
+    faults: list[str] = []
+    count = arrays.count(folder, evaluation)
+    read: dict[tuple[str, ...], Array | None] = {}
     for trial, taken in samples.items():
         brought = (one.repetition.outputs for one in taken.taken.values())
         named = next((outputs for outputs in brought if outputs), None)
@@ -48,10 +55,17 @@ def of_trials(
                 )
         files = tuple(named[name] for name in wanted)
         if files not in read:  # trials that differ in threads alone send the same bytes
-            arrays = [read_array(folder, sha) for sha in files]
-            read[files] = detection.joined(*arrays) if detections else arrays[0]
-        found[trial] = read[files]
-    return found
+            try:
+                parts = [arrays.kept(folder, sha, "biuf", count) for sha in files]
+                read[files] = detection.joined(*parts) if detections else parts[0]
+            except ResultsError as error:
+                read[files] = None
+                told = error.message.removeprefix(f"{folder}/")
+                faults.append(f"predictions of {trial}: {told}")
+        brought_back = read[files]
+        if brought_back is not None:
+            found[trial] = brought_back
+    return found, tuple(faults)
 
 
 def named(prepared: Prepared, spec: DataSpec | None) -> dict[str, str]:
@@ -82,18 +96,19 @@ def judged(
     """
     assert study.data is not None
 
-    def kept(sha: str) -> Array:
-        values: Array = read_array(folder, sha)[part]
-        return values
+    count, labels = arrays.count(folder, evaluation), arrays.labels(folder, evaluation)
+
+    def cut(sha: str, kinds: str) -> Array:
+        return arrays.kept(folder, sha, kinds, count)[part]
 
     return Accuracy(
         outputs=once(outputs, lambda output: output[part]),
         baselines=baselines,
         task=evaluation.task,
-        labels=None if evaluation.labels is None else kept(evaluation.labels),
-        numbers=kept(evaluation.numbers),
-        slices={name: kept(sha) for name, sha in evaluation.slices.items()},
-        pairs={name: kept(sha) for name, sha in evaluation.pairs.items()},
+        labels=None if labels is None else labels[part],
+        numbers=cut(evaluation.numbers, "iu"),
+        slices={name: cut(sha, "biufUS") for name, sha in evaluation.slices.items()},
+        pairs={name: cut(sha, "biufUS") for name, sha in evaluation.pairs.items()},
         spec=study.data,
         own=own if study.data.metric else None,
         margin=study.measure.margin,

@@ -6,7 +6,7 @@ listed; what is left stands. So a damaged folder shows what it still holds, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,12 +15,13 @@ from typing import Any, Optional
 from profiler import raw, reading, replies
 from profiler.analysis import samples
 from profiler.errors import ResultsError
-from profiler.prepare import Prepared
+from profiler.prepare import Prepared, recall
 from profiler.schema.codec import DecodeError, decode, show
-from profiler.schema.plan import Plan
+from profiler.schema.plan import Plan, Trial
 from profiler.schema.recorded import KINDS, Probe, Round, Row, Stressed
+from profiler.schema.study import Study
 from profiler.schema.wire import Repetition
-from profiler.store import ROWS, Store
+from profiler.store import ARTIFACTS, PLAN, ROWS, Store
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +64,71 @@ def read(store: Store, plan: Plan, prepared: Prepared, study_hash: str) -> Recor
         for group, one, times in taken
     )
     return found
+
+
+def planned(store: Store, study: Study, targets: Collection[str]) -> Plan:
+    """The plan, checked against itself and the targets of meta.json. Raises ResultsError."""
+    where = store.folder / PLAN
+    held = store.read_json(PLAN)
+    if held is None:
+        raise ResultsError(
+            f"{store.folder}: nothing was measured yet", hint="give the `run` command again"
+        )
+    plan = reading.decoded(Plan, held, where)
+    try:
+        _check_plan(plan, study, targets)
+    except DecodeError as error:
+        raise reading.told(error, where) from None
+    return plan
+
+
+def prepared(store: Store) -> Prepared:
+    """What was made from what. Raises ResultsError."""
+    held, where = store.read_json(ARTIFACTS), store.folder / ARTIFACTS
+    if held is None:
+        raise ResultsError(f"{where}: is missing", hint=reading.DAMAGED)
+    return recall(held, where)
+
+
+def _check_plan(plan: Plan, study: Study, targets: Collection[str]) -> None:
+    for name in study.targets:
+        if name not in targets:
+            raise DecodeError("groups", f"targets of meta.json, which lacks {show(name)}", name)
+    known = {t.id: t for t in (*plan.trials, *(e.trial for e in plan.exclusions))}
+    indices: set[int] = set()
+    for number, group in enumerate(plan.groups):
+        path = f"groups[{number}]"
+        if group.index in indices or group.index < 0:
+            raise DecodeError(f"{path}.index", "a number of its own from 0", group.index)
+        indices.add(group.index)
+        if group.target not in targets:
+            raise DecodeError(f"{path}.target", "a target of meta.json", group.target)
+        seen: set[str] = set()
+        for position, trial in enumerate(group.trials):
+            _check_trial(trial, f"{path}.trials[{position}]", group.target, known, seen)
+            seen.add(trial.id)
+        if group.reference not in seen:
+            raise DecodeError(f"{path}.reference", "a trial of the group", group.reference)
+    for number, exclusion in enumerate(plan.exclusions):
+        _check_numbers(exclusion.trial, f"exclusions[{number}].trial")
+
+
+def _check_trial(
+    trial: Trial, path: str, target: str, known: Mapping[str, Trial], seen: Collection[str]
+) -> None:
+    if trial.target != target:
+        raise DecodeError(f"{path}.target", f"{show(target)}, as its group", trial.target)
+    if trial.id in seen or known[trial.id] != trial:
+        raise DecodeError(f"{path}.id", "one trial of that name", trial.id)
+    if trial.baseline not in known:
+        raise DecodeError(f"{path}.baseline", "a trial of the plan", trial.baseline)
+    _check_numbers(trial, path)
+
+
+def _check_numbers(trial: Trial, path: str) -> None:
+    for name, least in (("threads", 1), ("batch", 1), ("concurrency", 1), ("gap_ns", 0),
+                        ("rate", 1e-9), ("starts", 1)):  # fmt: skip
+        replies.ranged(getattr(trial, name), f"{path}.{name}", least, 10**15)
 
 
 def refuse_damaged(faults: Sequence[str], folder: Path) -> None:

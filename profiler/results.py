@@ -30,11 +30,11 @@ from profiler.analysis.reproducibility import Point, card
 from profiler.derived import Derived
 from profiler.errors import InputError, ResultsError
 from profiler.planning import recipes
-from profiler.prepare import Prepared, recall
-from profiler.schema.plan import Plan, Trial
+from profiler.prepare import Prepared
+from profiler.schema.plan import Trial
 from profiler.schema.study import Slo, Study
 from profiler.schema.target import Target
-from profiler.store import ARTIFACTS, META, PLAN, Store, read_array
+from profiler.store import META, Store, read_array
 from profiler.stress.read import Stress, read
 
 if TYPE_CHECKING:
@@ -58,18 +58,10 @@ class Results:
             for number, held in enumerate(self.meta["targets"])
         )
         self.targets = {target.name: target for target in targets}
-        plan = store.read_json(PLAN)
-        if plan is None:
-            raise ResultsError(
-                f"{self.folder}: nothing was measured yet", hint="give the `run` command again"
-            )
-        self.plan = reading.decoded(Plan, plan, self.folder / PLAN)
+        self.plan = record.planned(store, self.study, self.targets)
         self.wall_meter: dict[str, float] = {}
         """trial -> joules a query from the user's own meter; set before anything is read"""
-        recorded = store.read_json(ARTIFACTS)
-        if recorded is None:
-            raise ResultsError(f"{self.folder / ARTIFACTS}: is missing", hint=reading.DAMAGED)
-        self.prepared: Prepared = recall(recorded, self.folder / ARTIFACTS)
+        self.prepared: Prepared = record.prepared(store)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -84,7 +76,9 @@ class Results:
     @property
     def faults(self) -> tuple[str, ...]:
         """What was left out, as it can't be read or does not fit: file, key, expected and got."""
-        return tuple(self.derived.kept("faults", {}, lambda: self.record.faults))
+        return tuple(self.derived.kept("faults", {}, lambda: [
+            *self.record.faults, *self._predicted[1], *self.stress.left_out
+        ]))  # fmt: skip
 
     @cached_property
     def rounds(self) -> list[dict[str, Any]]:
@@ -201,12 +195,18 @@ class Results:
         return self._rates.at(limits.p99, self._measured, self.trials)
 
     @cached_property
+    def _predicted(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        asked, evaluation = self.study.data, self.prepared.evaluation
+        if evaluation is None or asked is None:
+            return {}, ()
+        return predictions.of_trials(
+            self.samples, self.folder, evaluation, asked.output, asked.detections
+        )
+
+    @property
     def outputs(self) -> dict[str, Any]:
         """Trial id -> its predictions: evaluation rows, then confirmation rows."""
-        if self.prepared.evaluation is None or self.study.data is None:
-            return {}
-        asked = self.study.data
-        return predictions.of_trials(self.samples, self.folder, asked.output, asked.detections)
+        return self._predicted[0]
 
     @cached_property
     def stress(self) -> Stress:

@@ -20,15 +20,16 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Optional
 
 from profiler.errors import ProfilerError
 
-Case = Callable[[random.Random, Path], None]
-"""Makes an input in an empty folder and has it read. Returns where it was accepted, raises a
-ProfilerError where it was refused."""
+Case = Callable[[random.Random, Path], Optional[bool]]
+"""Makes an input in an empty folder and has it read. Returns where it was accepted, true where a
+warning told of a part that was not; raises a ProfilerError where it was refused."""
 
-OUTCOMES = ("accepted", "refused", "untidy", "traceback", "hang", "crash")
-BAD = OUTCOMES[2:]
+OUTCOMES = ("accepted", "warned", "refused", "untidy", "traceback", "hang", "crash")
+BAD = OUTCOMES[3:]
 LIMIT_S = 20
 MEMORY_BYTES = 3 * 2**30
 """above what a process has when it begins"""
@@ -207,20 +208,19 @@ def _work(
         os.write(out, json.dumps([kind, number, outcome, detail]).encode() + b"\n")
 
 
-def judged(work: Callable[[], None]) -> tuple[str, str]:
+def judged(work: Callable[[], object]) -> tuple[str, str]:
     """(outcome, what went wrong) of a case."""
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
-            work()
-            outcome, detail = "accepted", ""
+            outcome, detail = ("warned" if work() else "accepted"), ""
         except ProfilerError as error:
             outcome, detail = _tidy(error)
         except Hang:
             outcome, detail = "hang", _where(sys.exc_info()[1])
         except BaseException as error:
             outcome, detail = "traceback", f"{type(error).__name__} {_where(error)}"
-    if told and outcome in ("accepted", "refused"):
+    if told and outcome not in BAD:
         return "untidy", f"warns: {type(told[0].message).__name__} {str(told[0].message)[:80]}"
     return outcome, detail
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import profiler
@@ -206,3 +207,66 @@ def test_a_damaged_record_is_not_gone_on_with(
         profiler.run(study, folder)
     assert "restore the file" in (caught.value.hint or "")
     assert (folder / "rows.jsonl").read_bytes() == before
+
+
+def plan_changed(folder: Path, act: Callable[[dict[str, Any]], Any]) -> str:
+    path = folder / "plan.json"
+    held = json.loads(path.read_text())
+    act(held["groups"][0])
+    path.write_text(json.dumps(held))
+    with pytest.raises(ResultsError) as caught:
+        Results.load(folder)
+    return str(caught.value.message)
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (lambda g: g.update(target="other"), "groups[0].target: expected a target of meta.json"),
+        (lambda g: g.update(index=-1), "groups[0].index: expected a number of its own"),
+        (lambda g: g.update(reference="x"), "groups[0].reference: expected a trial of the group"),
+        (lambda g: g["trials"][0].update(batch=0), "trials[0].batch: expected a number from 1"),
+        (lambda g: g["trials"][1].update(baseline="x"), "trials[1].baseline: expected a trial"),
+        (lambda g: g["trials"].append(g["trials"][0]), "trials[2].id: expected one trial of that"),
+    ],
+)
+def test_a_plan_that_does_not_fit_itself_is_refused(
+    folder: Path, act: Callable[[dict[str, Any]], Any], said: str
+) -> None:
+    assert f"plan.json: groups[0].{said.removeprefix('groups[0].')}" in plan_changed(folder, act)
+
+
+def test_predictions_that_are_damaged_are_left_out(folder: Path) -> None:
+    sha = first(rows(folder)[0])["outputs"]["scores"]
+    path = folder / "outputs" / f"{sha}.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    found = Results.load(folder)
+    (fault,) = found.faults
+    trial = first(rows(folder)[0])["trial"]
+    assert fault.startswith(f"predictions of {trial}: outputs/{sha}.npy: damaged: its content")
+    assert trial not in found.outputs
+    assert len(found.outputs) == 1
+    assert all(row["p50_ns"] for row in found.rows)
+
+
+def renamed(folder: Path, sha: str, values: Any) -> str:
+    """Other values in the place of an array, under their own hash."""
+    from profiler.store import keep_array
+
+    new = keep_array(folder / "outputs", values)
+    for name in ("rows.jsonl", "artifacts.json"):
+        path = folder / name
+        path.write_text(path.read_text().replace(sha, new))
+    return new
+
+
+def test_arrays_that_do_not_fit_are_named(folder: Path) -> None:
+    made = json.loads((folder / "artifacts.json").read_text())["evaluation"]
+    answers = next(row["answers"] for row in rows(folder) if row["kind"] == "stress")
+    new = renamed(folder, answers, np.zeros((3, 1)))
+    told = Results.load(folder).faults
+    assert told
+    assert all(f"outputs/{new}.npy: expected {made['rows']} rows, got 3" in one for one in told)
+    new = renamed(folder, made["labels"], np.full(made["rows"], 10**9))
+    with pytest.raises(ResultsError, match=rf"outputs/{new}.npy: expected a class below 1000000 a"):
+        _ = Results.load(folder).rows

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from profiler import arrays
 from profiler.analysis import stress as analysis
+from profiler.errors import ResultsError
 from profiler.prepare import Prepared
+from profiler.reading import DAMAGED
 from profiler.schema.plan import Trial
 from profiler.schema.study import Study
-from profiler.store import read_array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Stress:
     baselines: Mapping[str, str] | None = None
     """trial that was asked -> the one asked for its baseline"""
     margin: float = 0.01
+    left_out: tuple[str, ...] = ()
+    """answers that can't be read, and why"""
 
     def of(self, trial: str) -> str:
         """The trial whose answers stand for this one's."""
@@ -97,11 +101,11 @@ def read(
     }
     cells = [r for r in rows if r["kind"] == "stress" and r["trial"] in baselines]
     answers: dict[analysis.Cell, Any] = {}
-    labels = None
+    labels, left_out = None, []
     if cells and evaluation is not None:
-        chosen = read_array(folder, cells[0]["numbers"])
-        if evaluation.labels is not None:
-            labels = read_array(folder, evaluation.labels)[: evaluation.rows][chosen]
+        chosen = _numbers(folder, cells[0]["numbers"], evaluation.rows)
+        judged = arrays.labels(folder, evaluation)
+        labels = None if judged is None else judged[: evaluation.rows][chosen]
         for trial, name in dict.fromkeys((r["trial"], r["perturbation"]) for r in cells):
             if trial in outputs:
                 plain = outputs[trial][: evaluation.rows][chosen]
@@ -109,7 +113,11 @@ def read(
         for row in cells:
             if row["status"] == "ok":
                 key = (row["trial"], row["perturbation"], row["severity"])
-                answers[key] = read_array(folder, row["answers"])
+                try:
+                    answers[key] = _answers(folder, row, cells[0]["numbers"], len(chosen))
+                except ResultsError as error:
+                    told = error.message.removeprefix(f"{folder}/")
+                    left_out.append(f"{' '.join(map(str, key))}: {told}")
     margin = study.stress.margin or study.measure.margin
     task = "classification" if evaluation is None else evaluation.task
     return Stress(
@@ -128,4 +136,24 @@ def read(
         answered_by=first,
         baselines=baselines,
         margin=margin,
+        left_out=tuple(left_out),
     )
+
+
+def _numbers(folder: Path, sha: str, rows: int) -> Any:
+    """Which of the evaluated rows were perturbed. Raises ResultsError."""
+    found = arrays.kept(folder, sha, "iu")
+    if found.ndim != 1 or not 0 <= found.min() <= found.max() < rows:
+        got = f"{found.min()} to {found.max()}"
+        raise arrays.refused(folder, sha, f"numbers of rows below {rows}", got)
+    return found
+
+
+def _answers(folder: Path, row: Mapping[str, Any], numbers: str, count: int) -> Any:
+    """A trial's answers on perturbed rows, one a row. Raises ResultsError."""
+    if row["numbers"] != numbers:
+        raise ResultsError("answers other rows than the first set", hint=DAMAGED)
+    found = arrays.kept(folder, row["answers"], "iuf", count)
+    if found.ndim != 1:
+        raise arrays.refused(folder, row["answers"], "one answer a row", str(list(found.shape)))
+    return found

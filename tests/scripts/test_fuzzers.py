@@ -50,7 +50,8 @@ def test_every_way_to_go_wrong_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "count"), [("fuzz_inputs", 105), ("fuzz_device", 12), ("fuzz_models", 60)]
+    ("script", "count"),
+    [("fuzz_inputs", 105), ("fuzz_device", 12), ("fuzz_models", 60), ("fuzz_results", 24)],
 )
 def test_nothing_ends_in_a_traceback(
     script: str, count: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
