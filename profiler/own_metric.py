@@ -6,8 +6,11 @@ Its results are recorded, so that reading a results folder never runs anybody's 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
 
+from profiler import reading
 from profiler.analysis.accuracy import Accuracy
 from profiler.analysis.quality import by_mean, by_metric
 from profiler.errors import DataError
@@ -21,6 +24,24 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 RECORD = "metric.json"
+_Columns = dict[str, dict[str, Union[int, float, str, None]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What the function said when the run ended: trial -> accuracy columns."""
+
+    evaluation: _Columns = field(default_factory=dict)
+    confirmation: _Columns = field(default_factory=dict)
+
+
+def recorded(folder: Path) -> Recorded:
+    """Read back from a results folder; empty without a metric. Raises ResultsError."""
+    try:
+        held = reading.json_of(folder, RECORD)
+    except FileNotFoundError:
+        return Recorded()
+    return reading.decoded(Recorded, held, folder / RECORD)
 
 
 def check(study: Study) -> None:

@@ -238,11 +238,10 @@ class Results:
 
     def _accuracy(self, name: str, part: slice) -> Accuracy:
         assert self.prepared.evaluation is not None
-        judged = self._store.read_json(own_metric.RECORD) or {}
         baselines = {trial.id: trial.baseline for trial in self.trials.values()}
         return predictions.judged(
             self.outputs, part, baselines, self.prepared.evaluation, self.study, self.folder,
-            judged.get(name, {}),
+            getattr(own_metric.recorded(self.folder), name),
         )  # fmt: skip
 
     def confirmed(self, trial: str) -> dict[str, Any] | None:

@@ -1,11 +1,13 @@
 """A user's own metric, and the rows that trained the model, from end to end."""
 
+import json
+
 import numpy as np
 import pytest
 
 from profiler.campaign import run
 from profiler.commands import look
-from profiler.errors import ProfilerError
+from profiler.errors import ProfilerError, ResultsError
 from profiler.results import load
 
 ROW = "def score(outputs, labels):\n    return outputs.argmax(axis=1) == labels\n"
@@ -34,6 +36,13 @@ def test_the_function_is_the_accuracy(make_study, tmp_path, code, capsys):
     # reading runs no code of the study
     (tmp_path / "mine.py").write_text("raise SystemExit('it was run')\n")
     assert load(tmp_path / "out").rows[0]["accuracy"] == 1.0
+    # and takes nothing on trust
+    record = tmp_path / "out" / "metric.json"
+    held = json.loads(record.read_text())
+    next(iter(held["evaluation"].values()))["accuracy"] = [1]
+    record.write_text(json.dumps(held))
+    with pytest.raises(ResultsError, match=r"metric\.json: evaluation\..*\.accuracy: expected"):
+        _ = load(tmp_path / "out").rows
 
 
 @pytest.mark.parametrize(
