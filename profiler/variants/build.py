@@ -17,9 +17,11 @@ from profiler.sources.inspect import load, tensors
 from profiler.sources.keep import keep_model, sha_of
 from profiler.variants import cache as memory
 from profiler.variants import operators
+from profiler.variants.aside import Aside, put_back
 from profiler.variants.plain import plain
 from profiler.variants.recipe import Recipe, Request
 from profiler.variants.saturation import saturable
+from profiler.variants.scope import all_nodes
 
 RECIPES = {
     "int8-dynamic": "profiler.variants.int8_dynamic",
@@ -82,9 +84,12 @@ def build(
         kept = keep_model(made, root / ARTIFACTS)
     else:
         with tempfile.TemporaryDirectory(prefix="profiler-variant-") as scratch:
+            aside = Aside()
+            if name != "file":
+                source, aside = plain(source, Path(scratch))
             request = Request(
                 model=baseline.model,
-                source=source if name == "file" else plain(source, Path(scratch)),
+                source=source,
                 spec=spec,
                 folder=folder,
                 inputs=baseline.inputs,
@@ -94,13 +99,15 @@ def build(
                 scratch=Path(scratch),
             )
             fresh = recipe.make(request)
+            put_back(fresh, aside)
             kept = keep_model(fresh, root / ARTIFACTS)
             if cache is not None:
                 memory.remember(cache, key, fresh)
     model = load(kept.path)
     inputs, outputs = tensors(model)
-    convolutions = sum(node.op_type == "ConvInteger" for node in model.graph.node)
-    four = [node for node in model.graph.node if node.op_type == "MatMulNBits"]
+    nodes = list(all_nodes(model.graph))
+    convolutions = sum(node.op_type == "ConvInteger" for node in nodes)
+    four = [node for node in nodes if node.op_type == "MatMulNBits"]
     # Read from the file, because the quantizer's fallback is not known when the cache has it.
     symmetric = bool(four) and not any(len(node.input) > 3 and node.input[3] for node in four)
     count = {} if rows is None else {"calibration_rows": str(len(next(iter(rows.values()))))}

@@ -17,6 +17,7 @@ from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
 from profiler.variants.prepare import finished, float_nodes, large, raised, write
 from profiler.variants.recipe import Request
+from profiler.variants.scope import all_nodes, scopes
 
 VERSION = 2
 BFLOAT16_OPSET = 22
@@ -38,9 +39,8 @@ def make(request: Request) -> Path:
     source = raised(request.source, request.scratch, BFLOAT16_OPSET) if brain else request.source
     model = onnx.load(source)
     blocked = float_nodes(model, request.spec.keep_float)
-    exact = (
-        {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer} if brain else {}
-    )
+    weights = (t for scope in scopes(model.graph) for t in scope.graph.initializer)
+    exact = {t.name: onnx.numpy_helper.to_array(t) for t in weights} if brain else {}
     with quiet():
         try:
             if not large(source):  # shape inference goes through one protobuf message
@@ -65,9 +65,9 @@ def _sixteen(model: Any) -> int:
     import onnx
 
     kinds = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
-    weights = sum(t.data_type in kinds for t in model.graph.initializer)
+    weights = sum(t.data_type in kinds for s in scopes(model.graph) for t in s.graph.initializer)
     return weights + sum(
-        a.i in kinds for n in model.graph.node if n.op_type == "Cast" for a in n.attribute
+        a.i in kinds for n in all_nodes(model.graph) if n.op_type == "Cast" for a in n.attribute
     )
 
 
@@ -84,15 +84,17 @@ def _to_bfloat16(model: Any, exact: dict[str, np.ndarray[Any, Any]]) -> None:
             value = onnx.numpy_helper.to_array(found).astype(np.float32)
         found.CopyFrom(onnx.numpy_helper.from_array(value.astype(ml_dtypes.bfloat16), name))
 
-    for weight in model.graph.initializer:
-        if weight.data_type == half:
-            tensor(weight, weight.name)
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == half:
-                attribute.i = brain
-            elif attribute.HasField("t") and attribute.t.data_type == half:
-                tensor(attribute.t, attribute.t.name)
-    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
-        if value.type.tensor_type.elem_type == half:
-            value.type.tensor_type.elem_type = brain
+    for scope in scopes(model.graph):
+        graph = scope.graph
+        for weight in graph.initializer:
+            if weight.data_type == half:
+                tensor(weight, weight.name)
+        for node in graph.node:
+            for attribute in node.attribute:
+                if node.op_type == "Cast" and attribute.name == "to" and attribute.i == half:
+                    attribute.i = brain
+                elif attribute.HasField("t") and attribute.t.data_type == half:
+                    tensor(attribute.t, attribute.t.name)
+        for value in (*graph.value_info, *graph.input, *graph.output):
+            if value.type.tensor_type.elem_type == half:
+                value.type.tensor_type.elem_type = brain

@@ -13,9 +13,12 @@ from typing import Any
 from profiler.errors import VariantError
 from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
+from profiler.variants.operators import name_nodes
 from profiler.variants.prepare import finished, float_nodes, raised, write
+from profiler.variants.products import as_products
 from profiler.variants.recipe import Request
 from profiler.variants.rows import queries_of, reader
+from profiler.variants.scope import all_nodes
 
 VERSION = 2
 OPSET = 17
@@ -28,13 +31,14 @@ def parameters(spec: VariantSpec) -> dict[str, str]:
 
 
 def make(request: Request) -> Path:
-    """Replace every MatMul with a constant right side."""
+    """Replace every MatMul with a constant right side, and the Gemm that are such a product."""
     import onnx
     from onnxruntime.quantization import matmul_nbits_quantizer as nbits
 
     spec = request.spec
     model = onnx.load(raised(request.source, request.scratch, OPSET))
-    named = _named(model)
+    as_products(model)
+    named = name_nodes(model)
     blocked = float_nodes(model, spec.keep_float)
     if spec.algorithm == "hqq":
         _needs_torch()
@@ -81,21 +85,11 @@ def _config(request: Request, nbits: Any) -> Any:
 
 
 def _four(model: Any) -> int:
-    return sum(node.op_type == "MatMulNBits" for node in model.graph.node)
-
-
-def _named(model: Any) -> set[str]:
-    """Give nodes without a name one: the quantizer looks them up by it. Returns the new names."""
-    new = set()
-    for index, node in enumerate(model.graph.node):
-        if not node.name:
-            node.name = f"unnamed_{index}"
-            new.add(node.name)
-    return new
+    return sum(node.op_type == "MatMulNBits" for node in all_nodes(model.graph))
 
 
 def _unnamed(model: Any, new: set[str]) -> None:
-    for node in model.graph.node:
+    for node in all_nodes(model.graph):
         if node.name in new:
             node.name = ""
 

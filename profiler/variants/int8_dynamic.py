@@ -13,6 +13,7 @@ from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
 from profiler.variants.operators import KEPT, name_nodes
 from profiler.variants.prepare import finished, large, prepared
+from profiler.variants.products import as_products
 from profiler.variants.recipe import Request
 from profiler.variants.unfit import unfit_dynamic
 
@@ -39,7 +40,8 @@ def make(request: Request) -> Path:
     target = request.scratch / "int8-dynamic.onnx"
     kind = QuantType.QInt8 if request.spec.weights == "int8" else QuantType.QUInt8
     graph = onnx.load(source, load_external_data=False)
-    if name_nodes(graph):
+    named, split = name_nodes(graph), as_products(graph)
+    if named or split:
         onnx.save(graph, source)
     unfit = unfit_dynamic(
         graph, signed=kind == QuantType.QInt8, per_channel=request.spec.per_channel
@@ -57,7 +59,10 @@ def make(request: Request) -> Path:
                 reduce_range=request.spec.reduce_range,
                 nodes_to_exclude=[*kept, *automatic],
                 use_external_data_format=large(source),
-                extra_options={"WeightSymmetric": kind == QuantType.QInt8},
+                extra_options={
+                    "WeightSymmetric": kind == QuantType.QInt8,
+                    "EnableSubgraph": True,
+                },
             )
         except Exception as error:  # the quantizer raises ValueError, RuntimeError and others
             raise VariantError(f"int8-dynamic: the quantizer failed: {cause(error)}") from None

@@ -14,7 +14,6 @@ from profiler.sources.quiet import cause, quiet
 from profiler.variants.operators import (
     FLOAT_OUTPUT,
     KEPT,
-    LINEAR,
     OPERATORS,
     PER_TENSOR,
     name_nodes,
@@ -25,6 +24,7 @@ from profiler.variants.operators import (
 from profiler.variants.prepare import finished, large, prepared
 from profiler.variants.recipe import Request
 from profiler.variants.rows import queries_of, reader
+from profiler.variants.scope import LINEAR
 from profiler.variants.unfit import per_tensor, unfit_static
 
 VERSION = 4
@@ -65,7 +65,8 @@ def make(request: Request) -> Path:
     source, kept = prepared(request.source, request.scratch, request.spec.keep_float)
     target = request.scratch / "int8-static.onnx"
     graph = onnx.load(source, load_external_data=False)
-    if name_nodes(graph) | part_rectified(graph):
+    named, parted = name_nodes(graph), part_rectified(graph)
+    if named or parted:
         onnx.save(graph, source)
     together = per_tensor(graph) if request.spec.per_channel else {}
     operators = request.spec.operators

@@ -14,10 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from profiler.variants.scope import all_names, fresh, scopes
+from profiler.variants.scope import LINEAR, all_names, all_nodes, fresh, scopes
 
-LINEAR = ("Conv", "ConvTranspose", "Gather", "Gemm", "MatMul")
-"""what `linear` quantizes; of Gather only tables of weights (embeddings)"""
 FLOAT_OUTPUT = ("Gemm", "MatMul")
 """linear: their results go on as float, as in a dynamic model"""
 PEAK_TO_RMS = 64.0
@@ -45,18 +43,15 @@ def wants_linear(model: Any) -> bool:
     )
 
 
-def name_nodes(model: Any) -> bool:
-    """Give a name to every node that has none, since nodes are excluded by name; True if any."""
-    taken = {node.name for node in model.graph.node}
-    changed = False
-    for number, node in enumerate(model.graph.node):
+def name_nodes(model: Any) -> set[str]:
+    """Give a name to every node that has none, since nodes are excluded by name; the new names."""
+    taken = {node.name for node in all_nodes(model.graph)}
+    new = set()
+    for number, node in enumerate(all_nodes(model.graph)):
         if not node.name:
-            name = f"{node.op_type}_{number}"
-            while name in taken:
-                name += "_"
-            node.name, changed = name, True
-            taken.add(name)
-    return changed
+            node.name = fresh(f"{node.op_type}_{number}", taken)
+            new.add(node.name)
+    return new
 
 
 def part_rectified(model: Any) -> bool:

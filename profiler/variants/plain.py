@@ -14,6 +14,7 @@ import numpy as np
 
 from profiler.errors import VariantError
 from profiler.sources.quiet import cause
+from profiler.variants.aside import Aside, set_aside, uncomputed
 from profiler.variants.prepare import write
 from profiler.variants.scope import Scope, all_names, fresh, scopes
 
@@ -21,8 +22,10 @@ LEAST_IR = 4
 """before it, weights had to be inputs"""
 
 
-def plain(source: Path, scratch: Path) -> Path:
+def plain(source: Path, scratch: Path) -> tuple[Path, Aside]:
     """The same model with nothing left that quantizers stumble over; `source` where that is all.
+
+    Also what was taken out of it, for putting back.
 
     A node keeps its name; nodes out of a function have those inside it, with a number.
     Raises VariantError.
@@ -32,7 +35,7 @@ def plain(source: Path, scratch: Path) -> Path:
 
     model = onnx.load(source, load_external_data=False)
     if not _odd(model):
-        return source
+        return source, Aside()
     model = onnx.load(source)
     if model.functions:
         try:
@@ -53,8 +56,9 @@ def plain(source: Path, scratch: Path) -> Path:
         for node in [n for n in scope.graph.node if n.op_type == "Gemm"]:
             _unscaled(node, scope, taken)
     target = scratch / "plain.onnx"
+    aside = set_aside(model)
     write(model, target)
-    return target
+    return target, aside
 
 
 def _odd(model: Any) -> bool:
@@ -62,6 +66,7 @@ def _odd(model: Any) -> bool:
     names = {t.name for t in model.graph.initializer}
     return bool(
         model.functions
+        or uncomputed(model.graph)
         or names & {value.name for value in model.graph.input}
         or any(
             scope.graph.sparse_initializer

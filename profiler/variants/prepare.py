@@ -12,6 +12,7 @@ from profiler.errors import VariantError
 from profiler.schema.codec import nearest
 from profiler.sources.inspect import data_files, opset
 from profiler.sources.quiet import cause, quiet
+from profiler.variants.scope import LINEAR, all_nodes, scopes
 
 LOWEST_OPSET = 13
 """below it DequantizeLinear has no axis, and per-channel silently becomes per-tensor"""
@@ -58,7 +59,7 @@ def raised(source: Path, scratch: Path, least: int) -> Path:
 
 def float_nodes(model: Any, patterns: tuple[str, ...]) -> list[str]:
     """Names of the nodes that `keep_float` means. Raises VariantError for one that means none."""
-    names = [node.name for node in model.graph.node if node.name]
+    names = [node.name for node in all_nodes(model.graph) if node.name]
     found: dict[str, None] = {}
     for pattern in patterns:
         matches = fnmatch.filter(names, pattern)
@@ -122,8 +123,8 @@ def prepared(
 
 
 def counted(model: Any) -> int:
-    """Number of nodes of the main graph that compute or convert in eight bits."""
-    return sum(node.op_type in _QUANTIZED for node in model.graph.node)
+    """Number of nodes that compute or convert in eight bits, also inside branches."""
+    return sum(node.op_type in _QUANTIZED for node in all_nodes(model.graph))
 
 
 def finished(
@@ -141,8 +142,12 @@ def finished(
 
     model = onnx.load(path)
     if changed(model) == 0:
+        _, *inside = scopes(model.graph)
+        why = "the model has no operator this recipe quantizes"
+        if any(node.op_type in LINEAR for branch in inside for node in branch.graph.node):
+            why = "the model's products are inside branches or loops, which this recipe leaves"
         raise VariantError(
-            f"{recipe}: nothing to quantize: the model has no operator this recipe quantizes",
+            f"{recipe}: nothing to quantize: {why}",
             hint=f'leave "{recipe}" out of this model\'s variants',
         )
     _strip(model)

@@ -9,6 +9,8 @@ from typing import Any, Optional
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+LINEAR = ("Conv", "ConvTranspose", "Gather", "Gemm", "MatMul")
+"""what `linear` quantizes; of Gather only tables of weights (embeddings)"""
 _ZERO_POINT = 2
 
 
@@ -80,6 +82,14 @@ def scopes(graph: Any, folder: Path = Path(), outer: Optional[Scope] = None) -> 
     for node in graph.node:
         for graph_inside in inner(node):
             yield from scopes(graph_inside, folder, scope)
+
+
+def all_nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of `graph`, then those of all graphs inside it."""
+    yield from graph.node
+    for node in graph.node:
+        for graph_inside in inner(node):
+            yield from all_nodes(graph_inside)
 
 
 def all_names(graph: Any) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from profiler.variants.scope import Scope
+from profiler.variants.scope import LINEAR, Scope, scopes
 
 MATRIX = 2
 
@@ -16,16 +16,17 @@ MATRIX = 2
 def unfit_static(model: Any) -> list[str]:
     """Names of the nodes that stay float in a QDQ model, in the graph's order.
 
+    Products inside branches and loops do, as no range is calibrated there.
     The runtime makes 8-bit operators of whatever stands between 8-bit tensors: where that is
     wrong, the nodes that read the result stay float, too.
     """
-    scope = Scope(model.graph)
+    scope, *inside = scopes(model.graph)
     wrong = {name for node in model.graph.node if _no_kernel(node) for name in node.output}
     return [
         node.name
         for node in model.graph.node
         if _no_kernel(node) or wrong & set(node.input) or _no_scales(node, scope)
-    ]
+    ] + [node.name for branch in inside for node in branch.graph.node if node.op_type in LINEAR]
 
 
 def unfit_dynamic(model: Any, *, signed: bool, per_channel: bool) -> list[str]:
@@ -34,10 +35,10 @@ def unfit_dynamic(model: Any, *, signed: bool, per_channel: bool) -> list[str]:
     `signed` weights have no zero point; DynamicQuantizeLSTM takes none. Only a matrix
     has a scale per channel.
     """
-    scope = Scope(model.graph)
     return [
         node.name
-        for node in model.graph.node
+        for scope in scopes(model.graph)
+        for node in scope.graph.node
         if (node.op_type == "LSTM" and not signed)
         or (node.op_type == "MatMul" and per_channel and _rank(node, 1, scope) not in (0, MATRIX))
     ]

@@ -117,7 +117,7 @@ def test_nodes_without_a_name_get_one_of_their_own():
     for node in model.graph.node[:3]:
         node.name = ""
     model.graph.node[5].name = "MatMul_0"
-    assert operators.name_nodes(model)
+    assert len(operators.name_nodes(model)) == 3
     names = [node.name for node in model.graph.node]
     assert all(names)
     assert len(set(names)) == len(names)

@@ -6,12 +6,14 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from profiler.errors import VariantError
 from profiler.schema.codec import decode
 from profiler.schema.study import ModelSpec
 from profiler.schema.variant import VariantSpec
 from profiler.sources import load_baseline
-from profiler.variants import build
+from profiler.variants import build, prepare
 from profiler.variants.plain import plain
+from profiler.variants.scope import all_nodes, scopes
 
 FLOAT, ROWS = TensorProto.FLOAT, 256
 
@@ -53,6 +55,8 @@ def rows(seed=1):
 
 def decibels(exact, ours):
     assert exact.shape == ours.shape
+    if np.array_equal(exact, ours):
+        return np.inf
     return 10 * np.log10((exact**2).sum() / ((exact - ours) ** 2).sum())
 
 
@@ -97,7 +101,7 @@ def test_weights_that_two_gemms_share_are_scaled_for_one(tmp_path):
     ]
     path = saved(tmp_path / "m.onnx", nodes, [w("W", 16, 16), w("b", 1)])
     exact = answers(path, rows())[0]
-    ours = plain(path, tmp_path)
+    ours, _ = plain(path, tmp_path)
     assert not [a for n in onnx.load(ours).graph.node for a in n.attribute if a.name != "transB"]
     assert decibels(exact, answers(ours, rows())[0]) > 100
 
@@ -105,7 +109,7 @@ def test_weights_that_two_gemms_share_are_scaled_for_one(tmp_path):
 def test_a_plain_model_stays_the_file_it_is(tmp_path):
     nodes = [helper.make_node("Gemm", ["x", "W"], ["y"], alpha=1.0, transB=1)]
     path = saved(tmp_path / "m.onnx", nodes, [w("W", 6, 16)])
-    assert plain(path, tmp_path) == path
+    assert plain(path, tmp_path)[0] == path
 
 
 @pytest.mark.parametrize("reader", ["output", "branch"])
@@ -158,7 +162,7 @@ def test_functions_sparse_and_constant_weights_are_plain_weights(tmp_path):
     )
     model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [16, 6]))
     onnx.save(model, tmp_path / "m.onnx")
-    ours = onnx.load(plain(tmp_path / "m.onnx", tmp_path))
+    ours = onnx.load(plain(tmp_path / "m.onnx", tmp_path)[0])
     assert [node.op_type for node in ours.graph.node] == ["MatMul", "MatMul", "Mul", "MatMul"]
     assert ours.graph.node[0].name.startswith("inside")
     assert {t.name for t in ours.graph.initializer} == {"W", "C", "c", "S"}
@@ -166,3 +170,110 @@ def test_functions_sparse_and_constant_weights_are_plain_weights(tmp_path):
     onnx.checker.check_model(ours)
     exact = answers(tmp_path / "m.onnx", rows())[0]
     assert np.array_equal(exact, answers(tmp_path / "plain.onnx", rows())[0])
+
+
+RECIPES = ("int8-static", "int8-dynamic", "int4", "int4:gptq", "fp16")
+
+
+@pytest.mark.parametrize("name", ["x", "W"])
+def test_an_output_that_no_node_computes_stays_one(tmp_path, variant, name):
+    nodes = [
+        helper.make_node("MatMul", ["x", "W"], ["h"]),
+        helper.make_node("MatMul", ["h", "V"], ["y"]),
+    ]
+    saved(tmp_path / "m.onnx", nodes, [w("W", 16, 16), w("V", 16, 6)], [name, "y"])
+    for recipe in RECIPES:
+        made, _, found = variant(recipe)
+        assert [t.name for t in made.outputs] == [name, "y"], recipe
+        assert found[0] == np.inf, recipe
+        assert 10 < found[1] < 100, recipe
+
+
+def test_gemm_reaches_four_bits_with_weights_that_two_of_them_share(tmp_path, variant):
+    nodes = [
+        helper.make_node("Gemm", ["x", "W", "b"], ["h"], transB=1, name="first"),
+        helper.make_node("Gemm", ["h", "W", "b"], ["g"], transB=1),
+        helper.make_node("Gemm", ["g", "W"], ["y"], alpha=0.5, name="third"),
+    ]
+    saved(tmp_path / "m.onnx", nodes, [w("W", 16, 16), w("b", 16)])
+    for recipe in ("int4", "int4:gptq", "int8-dynamic:u8"):
+        _, path, found = variant(recipe)
+        kinds = [node.op_type for node in onnx.load(path).graph.node]
+        assert kinds.count("MatMulNBits" if "int4" in recipe else "MatMulInteger") == 3
+        assert found[0] > (10 if "int4" in recipe else 30), recipe
+
+
+def branches(kind):
+    """A model whose only products are inside an If, a Loop or a Scan, with weights in and out."""
+    out = [helper.make_tensor_value_info("o", FLOAT, None)]
+    small = numpy_helper.from_array(numpy_helper.to_array(w("V", 16, 16)) / 16, "V")
+    if kind == "If":
+        then, other = (
+            helper.make_graph([helper.make_node("MatMul", ["x", name], ["o"], name=f"in_{name}")],
+                              name, [], out, inside)
+            for name, inside in (("V", [small]), ("W", []))
+        )  # fmt: skip
+        nodes = [
+            helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0),
+            helper.make_node("Cast", ["most"], ["yes"], to=TensorProto.BOOL),
+            helper.make_node("If", ["yes"], ["y"], then_branch=then, else_branch=other),
+        ]
+        return nodes, [w("W", 16, 16)]
+    state = helper.make_tensor_value_info("i", FLOAT, None)
+    inside = [
+        helper.make_node("MatMul", ["i", "V"], ["t"], name="in_V"),
+        helper.make_node("Tanh", ["t"], ["o"]),
+    ]
+    if kind == "Loop":
+        inside.append(helper.make_node("Identity", ["go"], ["on"]))
+        given = [helper.make_tensor_value_info("n", TensorProto.INT64, []),
+                 helper.make_tensor_value_info("go", TensorProto.BOOL, []), state]  # fmt: skip
+        out = [helper.make_tensor_value_info("on", TensorProto.BOOL, []), *out]
+        body = helper.make_graph(inside, "body", given, out, [small])
+        weights = [numpy_helper.from_array(np.array(v), n) for v, n in ((True, "yes"), (2, "two"))]
+        return [helper.make_node("Loop", ["two", "yes", "x"], ["y"], body=body)], weights
+    inside.append(helper.make_node("Add", ["o", "e"], ["s"]))
+    given = [state, helper.make_tensor_value_info("e", FLOAT, None)]
+    out = [*out, helper.make_tensor_value_info("s", FLOAT, None)]
+    body = helper.make_graph(inside, "body", given, out, [small])
+    scan = helper.make_node("Scan", ["W0", "x"], ["last", "y"], body=body, num_scan_inputs=1)
+    return [scan], [w("W0", 1, 16)]
+
+
+@pytest.mark.parametrize("kind", ["If", "Loop", "Scan"])
+def test_products_inside_branches_and_loops_are_quantized(tmp_path, variant, kind):
+    nodes, weights = branches(kind)
+    saved(tmp_path / "m.onnx", nodes, weights)
+    wanted = {"int8-dynamic:u8": "MatMulInteger", "int4": "MatMulNBits"}
+    for recipe, operator in wanted.items():
+        _, path, found = variant(recipe)
+        kinds = [node.op_type for node in all_nodes(onnx.load(path).graph)]
+        assert operator in kinds, recipe
+        assert "MatMul" not in kinds, recipe
+        assert found[0] > 10, recipe
+    assert 40 < variant("fp16")[2][0] < 100
+    with pytest.raises(VariantError, match="inside branches or loops"):
+        variant("int8-static")
+    node = helper.make_node("MatMul", ["y", "L"], ["z"], name="last")
+    saved(tmp_path / "m.onnx", [*nodes, node], [*weights, w("L", 16, 16)], ["z"])
+    made, _, found = variant("int8-static")
+    assert "in_V" in made.made_by["kept_float"].split()
+    assert found[0] > 25
+
+
+@pytest.mark.parametrize("kind", ["If", "Loop", "Scan"])
+def test_bfloat16_reaches_into_branches_and_loops(tmp_path, kind, monkeypatch):
+    """Made, not run: the CPU provider has no such kernels."""
+    monkeypatch.setattr(prepare, "runs", lambda *_: None)
+    nodes, weights = branches(kind)
+    saved(tmp_path / "m.onnx", nodes, weights)
+    root = tmp_path / "results"
+    spec = ModelSpec(name="m", onnx="m.onnx")
+    base = load_baseline(spec, folder=tmp_path, out=root / "artifacts")
+    made = build(base, decode(VariantSpec, "bf16"), root=root, folder=tmp_path)
+    found = onnx.load(root / made.path)
+    kinds = {t.data_type for s in scopes(found.graph) for t in s.graph.initializer}
+    assert TensorProto.BFLOAT16 in kinds
+    assert not kinds & {TensorProto.FLOAT16, TensorProto.FLOAT}
+    values = [v for s in scopes(found.graph) for v in (*s.graph.input, *s.graph.output)]
+    assert TensorProto.FLOAT16 not in {v.type.tensor_type.elem_type for v in values}
