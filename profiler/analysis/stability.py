@@ -9,7 +9,7 @@ from typing import Any, Literal
 from profiler.analysis import noise
 from profiler.analysis.metrics import Row
 from profiler.analysis.samples import Samples
-from profiler.schema.variant import TOO_NOISY_DB
+from profiler.schema.variant import LEAST_DB, TOO_NOISY_DB
 
 Level = Literal["good", "note", "problem"]
 WIDE = 0.05
@@ -79,15 +79,17 @@ def of_results(
 
 
 def _drowned(rows: Sequence[Row]) -> list[Finding]:
-    """Trials whose outputs are mostly quantization noise; the row's advice says what to type."""
+    """Trials noisier than their bits explain; the row's advice says what to type."""
     return [
         Finding(
-            level="problem",
+            level="problem" if row["sqnr_db"] < TOO_NOISY_DB else "note",
             text=f"{row['trial']}: its outputs are only {row['sqnr_db']:.1f} dB above their noise",
             advice=row["advice"],
         )
         for row in rows
-        if row.get("advice") and row.get("sqnr_db") is not None and row["sqnr_db"] < TOO_NOISY_DB
+        if row.get("advice")
+        and row.get("sqnr_db") is not None
+        and row["sqnr_db"] < LEAST_DB.get(row["recipe"], TOO_NOISY_DB)
     ]
 
 

@@ -16,7 +16,7 @@ from profiler.schema.artifact import Artifact, Saturable
 from profiler.schema.plan import Trial
 from profiler.schema.study import Study
 from profiler.schema.target import Target
-from profiler.schema.variant import AUTO, TOO_NOISY_DB, VariantSpec
+from profiler.schema.variant import AUTO, LEAST_DB, TOO_NOISY_DB, VariantSpec
 
 Cpu = Literal["x86-vnni", "x86", "arm", "unknown"]
 _VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
@@ -196,17 +196,29 @@ def advice(
     return "; ".join(said) or None
 
 
+_QUIETER = {
+    "fp16": "numbers beyond 65504 or below 6e-8 may be inside: keep nodes float (keep_float)",
+    "bf16": "use fp16, or keep nodes float (keep_float)",
+    "int8-dynamic": "keep nodes float (keep_float), or use fp16",
+    "int8-static": "try int8-dynamic, more calibration rows, or keep_float",
+    "int4": "try smaller blocks (int4:rtn-16), int4:gptq, or keep_float",
+}
+"""recipe -> what to do against its noise"""
+
+
 def damage(made_by: Mapping[str, str], sqnr_db: Optional[float]) -> Optional[str]:
-    """What to type instead of an 8-bit variant whose outputs drown in noise; None elsewhere."""
-    recipe = made_by.get("recipe")
-    if sqnr_db is None or sqnr_db >= TOO_NOISY_DB or recipe not in ("int8-static", "int8-dynamic"):
+    """What to type instead of a variant far noisier than its bits explain; None elsewhere."""
+    recipe = made_by.get("recipe", "")
+    least = LEAST_DB.get(recipe)
+    if sqnr_db is None or least is None or sqnr_db >= least:
         return None
-    said = f"outputs only {sqnr_db:.1f} dB above their quantization noise (SQNR), too little to use"
-    if recipe == "int8-dynamic":
-        return f"{said}: keep nodes float (keep_float), or use fp16"
-    if made_by.get("quantized", "all") == "all":
+    much = f"its bits explain {least:.0f} dB or more"
+    if sqnr_db < TOO_NOISY_DB:
+        much = "too little to use"
+    said = f"outputs only {sqnr_db:.1f} dB above their quantization noise (SQNR), {much}"
+    if recipe == "int8-static" and made_by.get("quantized", "all") == "all":
         return f"{said}: try int8-static:linear or int8-dynamic"
-    return f"{said}: try int8-dynamic, more calibration rows, or keep_float"
+    return f"{said}: {_QUIETER[recipe]}"
 
 
 def advised(

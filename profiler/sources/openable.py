@@ -157,6 +157,31 @@ def refused(path: Path, queries: Mapping[str, np.ndarray[Any, Any]]) -> str | No
     return None if said is None or said.startswith(_OTHERS_MAY) else plain(said)
 
 
+def answers(
+    path: Path, query: Mapping[str, np.ndarray[Any, Any]]
+) -> tuple[list[np.ndarray[Any, Any]] | None, str | None]:
+    """(the CPU provider's outputs for one query of input -> array, why there are none).
+
+    Both None where this machine can't tell: for want of a kernel, memory or time.
+    """
+    with tempfile.TemporaryDirectory(prefix="profiler-queries-") as scratch:
+        asked, into = Path(scratch) / "queries.npz", Path(scratch) / "outputs.npz"
+        np.savez(asked, *(np.asarray(value)[None] for value in query.values()))
+        try:
+            said = _opener.ask(
+                "answer", path, _patience_s(path) + QUERY_S,
+                names=list(query), queries=str(asked), into=str(into),
+            )  # fmt: skip
+        except Slow:
+            return None, None
+        except Crashed as crashed:
+            return None, f"ONNX Runtime {crashed}"
+        if said is not None or not into.is_file():
+            return None, None if said is None or said.startswith(_OTHERS_MAY) else plain(said)
+        with np.load(into) as found:
+            return [found[key] for key in found.files], None
+
+
 def forget() -> None:
     """Let go of the model that answered queries, and of the memory it takes."""
     _opener.forget()

@@ -65,6 +65,15 @@ def query(path: str, names: Sequence[str], queries: str) -> None:
             return
 
 
+def answer(path: str, names: Sequence[str], queries: str, into: str) -> None:
+    """Answer the first query of an .npz file as `query` does, with the outputs in another."""
+    import numpy as np
+
+    with np.load(queries) as stacked:
+        feed = {name: stacked[key][0] for name, key in zip(names, stacked.files, strict=True)}
+    np.savez(into, *_session(path).run(None, feed))
+
+
 def forget(path: str) -> None:
     """Let go of the session that answers queries, as every step but `query` does."""
 
@@ -95,7 +104,7 @@ def _against_opset(path: str, version: int) -> str:
 
 
 STEPS: dict[str, Callable[..., object]] = {
-    "check": check, "start": start, "query": query, "forget": forget,
+    "check": check, "start": start, "query": query, "answer": answer, "forget": forget,
 }  # fmt: skip
 
 

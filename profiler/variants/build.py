@@ -17,6 +17,8 @@ from profiler.sources.inspect import load, tensors
 from profiler.sources.keep import keep_model, sha_of
 from profiler.variants import cache as memory
 from profiler.variants import operators
+from profiler.variants.already import check_new
+from profiler.variants.answer import Asked, check_answer
 from profiler.variants.aside import Aside, put_back
 from profiler.variants.plain import plain
 from profiler.variants.recipe import Recipe, Request
@@ -45,13 +47,14 @@ def build(
     calibration: dict[str, np.ndarray[Any, Any]] | None = None,
     seed: int = 0,
     cache: Path | None = None,
+    asked: Asked | None = None,
 ) -> Artifact:
     """Make one variant of `baseline`; the same request gives the same artifact hash.
 
     `folder` is the study's. `root` is the results folder that `baseline.path` is relative to; the
     file goes to root/artifacts/<sha>.onnx. `calibration` maps each model input to rows (first
     axis: rows, with the model's dtype). `cache` is shared between studies; without it nothing is
-    remembered.
+    remembered. `asked` is a query that the variant has to answer like its source.
     Raises VariantError when the variant can't be made; nothing is left behind then.
     """
     name = spec.recipe or spec.name
@@ -87,6 +90,7 @@ def build(
             aside = Aside()
             if name != "file":
                 source, aside = plain(source, Path(scratch))
+                check_new(load(source), name)
             request = Request(
                 model=baseline.model,
                 source=source,
@@ -103,6 +107,8 @@ def build(
             kept = keep_model(fresh, root / ARTIFACTS)
             if cache is not None:
                 memory.remember(cache, key, fresh)
+    if asked is not None:
+        check_answer(kept.path, name, asked)
     model = load(kept.path)
     inputs, outputs = tensors(model)
     nodes = list(all_nodes(model.graph))

@@ -22,7 +22,7 @@ EXTERNAL_FROM_BYTES = 1024
 """smaller weights (shapes, scalars) stay inside, where shape inference reads them"""
 RAISED_OPSET = 17
 """what an older model is converted to: LayerNormalization is one node from here on"""
-_QUANTIZED = (
+QUANTIZED = (
     "ConvInteger",
     "DynamicQuantizeLSTM",
     "DynamicQuantizeMatMul",
@@ -124,7 +124,7 @@ def prepared(
 
 def counted(model: Any) -> int:
     """Number of nodes that compute or convert in eight bits, also inside branches."""
-    return sum(node.op_type in _QUANTIZED for node in all_nodes(model.graph))
+    return sum(node.op_type in QUANTIZED for node in all_nodes(model.graph))
 
 
 def finished(

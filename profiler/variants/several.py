@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from profiler.errors import VariantError
 from profiler.progress import Progress
 from profiler.schema.artifact import Artifact
 from profiler.schema.variant import VariantSpec
+from profiler.variants.answer import ask
 from profiler.variants.build import build
 
 if TYPE_CHECKING:
@@ -27,13 +28,22 @@ def build_all(
     root: Path,
     folder: Path,
     calibration: dict[str, np.ndarray[Any, Any]] | None,
+    query: Mapping[str, np.ndarray[Any, Any]],
     seed: int,
     cache: Path,
 ) -> tuple[dict[Key, Artifact], dict[Key, str]]:
-    """(what was made, why the rest could not be); arguments as those of `build`."""
+    """(what was made, why the rest could not be); arguments as those of `build`.
+
+    A variant that does not answer `query` (input -> array), or answers as the baseline does, bit
+    for bit, is not made.
+    """
+    wanted = list(specs)
+    asked = None
+    if any(spec.recipe != "fp32" for spec in wanted):
+        asked = ask(root / baseline.path, query)
     made: dict[Key, Artifact] = {}
     failed: dict[Key, str] = {}
-    for spec in specs:
+    for spec in wanted:
         key = (baseline.model, spec.name)
         if spec.recipe == "fp32":
             made[key] = baseline
@@ -42,7 +52,7 @@ def build_all(
         try:
             made[key] = build(
                 baseline, spec, root=root, folder=folder, calibration=calibration, seed=seed,
-                cache=cache,
+                cache=cache, asked=asked,
             )  # fmt: skip
         except VariantError as error:
             failed[key] = error.message + (f" ({error.hint})" if error.hint else "")

@@ -1,0 +1,73 @@
+"""Whether a variant answers a real query, and computes something else than its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from profiler.errors import VariantError
+from profiler.sources import openable
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One query and what the source answers; None where this machine can't tell."""
+
+    query: Mapping[str, Array]
+    outputs: Optional[Sequence[Array]]
+
+
+def ask(source: Path, query: Mapping[str, Array]) -> Asked:
+    """Have a helper process answer `query` (input -> array) with the CPU provider."""
+    outputs, _ = openable.answers(source, query)
+    return Asked(query=query, outputs=outputs)
+
+
+def check_answer(path: Path, recipe: str, asked: Asked) -> None:
+    """Raises VariantError unless the variant at `path` answers like its source, not equally.
+
+    A file of the user's own may answer equally: it can be the same model, arranged for speed.
+    """
+    if asked.outputs is None:
+        return
+    ours, why = openable.answers(path, asked.query)
+    if ours is None:
+        if why is not None:
+            raise VariantError(f"{recipe}: ONNX Runtime does not answer a query with it: {why}")
+        return
+    pairs = list(zip(asked.outputs, ours, strict=False))
+    if len(ours) != len(asked.outputs) or any(a.shape != b.shape for a, b in pairs):
+        raise VariantError(
+            f"{recipe}: its outputs are of another shape than those of its source: "
+            f"{_shapes(ours)} instead of {_shapes(asked.outputs)}"
+        )
+    if any(_finite(theirs) and not _finite(own) for theirs, own in pairs):
+        raise VariantError(
+            f"{recipe}: it answers NaN or infinity where its source gives numbers",
+            hint="keep_float names nodes that stay float32",
+        )
+    same = all(a.tobytes() == b.tobytes() for a, b in pairs) and any(map(_float, ours))
+    if same and recipe != "file":
+        raise VariantError(
+            f"{recipe}: its outputs are bit for bit those of its source: nothing that computes "
+            "was converted",
+            hint=f'leave "{recipe}" out of this model\'s variants',
+        )
+
+
+def _float(array: Array) -> bool:
+    return bool(array.dtype.kind == "f")
+
+
+def _finite(array: Array) -> bool:
+    return not _float(array) or bool(np.isfinite(array).all())
+
+
+def _shapes(arrays: Sequence[Array]) -> str:
+    return ", ".join("×".join(map(str, array.shape)) or "one number" for array in arrays)
