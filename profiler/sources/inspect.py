@@ -12,6 +12,24 @@ from profiler.schema.artifact import Tensor
 UNKNOWN_RANK = "..."
 """the only dimension of a tensor whose rank the model does not say"""
 
+QUANTIZED = (
+    "ConvInteger",
+    "DynamicQuantizeLSTM",
+    "DynamicQuantizeMatMul",
+    "DynamicQuantizeLinear",
+    "DequantizeLinear",
+    "EmbedLayerNormalization",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "MatMulNBits",
+    "QAttention",
+    "QGemm",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QuantizeLinear",
+)
+"""operators that compute in 8 or 4 bits, or convert from and to them"""
+
 
 def _dtype(elem_type: int) -> str:
     import onnx
@@ -50,6 +68,24 @@ def tensors(model: Any) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     weights |= {item.values.name for item in model.graph.sparse_initializer}
     inputs = tuple(tensor(v) for v in model.graph.input if v.name not in weights)
     return inputs, tuple(tensor(v) for v in model.graph.output)
+
+
+def computes(model: Any) -> str:
+    """Types that a ModelProto's weights are held in, e.g. 'float16' or 'float32+int8'.
+
+    Vectors don't count: they are scales and biases.
+    """
+    floats = ("float32", "float16", "bfloat16", "float64")
+    found, scales = set(), set()
+    for node in model.graph.node:
+        if node.op_type in QUANTIZED:
+            found.add("int4" if node.op_type == "MatMulNBits" else "int8")
+            scales.update(node.input)
+    tensors = [t for t in model.graph.initializer if t.name not in scales]
+    constants = (n for n in model.graph.node if n.op_type == "Constant")
+    tensors += [a.t for n in constants for a in n.attribute if a.name == "value"]
+    found.update(_dtype(t.data_type) for t in tensors if len(t.dims) > 1)
+    return "+".join(sorted(found & {*floats, "int4", "int8"})) or "float32"
 
 
 def open_sizes(model: Any) -> bool:

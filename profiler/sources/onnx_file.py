@@ -9,7 +9,7 @@ import numpy as np
 
 from profiler.schema.artifact import Artifact
 from profiler.schema.study import ModelSpec
-from profiler.sources.inspect import load, opset, tensors
+from profiler.sources.inspect import computes, load, opset, tensors
 from profiler.sources.keep import check_data, keep_model
 from profiler.sources.openable import openable
 from profiler.sources.ranges import ranges
@@ -51,6 +51,7 @@ def load_onnx(
             "source": "onnx",
             "producer": f"{model.producer_name} {model.producer_version}".strip() or "unknown",
             "opset": str(opset(model)),
+            "computes": computes(model),
         },
         takes=ranges(model),
         data=kept.data,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from profiler.errors import VariantError
-from profiler.variants.prepare import QUANTIZED
+from profiler.sources.inspect import QUANTIZED
 from profiler.variants.scope import LINEAR, all_nodes, scopes
 
 _WHOLE = ("int4", "int8-dynamic", "int8-static")

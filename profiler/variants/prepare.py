@@ -10,7 +10,7 @@ from typing import Any
 
 from profiler.errors import VariantError
 from profiler.schema.codec import nearest
-from profiler.sources.inspect import data_files, opset
+from profiler.sources.inspect import QUANTIZED, data_files, opset
 from profiler.sources.quiet import cause, quiet
 from profiler.variants.scope import LINEAR, all_nodes, scopes
 
@@ -22,21 +22,6 @@ EXTERNAL_FROM_BYTES = 1024
 """smaller weights (shapes, scalars) stay inside, where shape inference reads them"""
 RAISED_OPSET = 17
 """what an older model is converted to: LayerNormalization is one node from here on"""
-QUANTIZED = (
-    "ConvInteger",
-    "DynamicQuantizeLSTM",
-    "DynamicQuantizeMatMul",
-    "DynamicQuantizeLinear",
-    "DequantizeLinear",
-    "EmbedLayerNormalization",
-    "MatMulInteger",
-    "MatMulIntegerToFloat",
-    "QAttention",
-    "QGemm",
-    "QLinearConv",
-    "QLinearMatMul",
-    "QuantizeLinear",
-)
 
 
 def raised(source: Path, scratch: Path, least: int) -> Path:

@@ -147,3 +147,28 @@ def test_a_size_of_zero_or_less_is_open(tmp_path, size):
         kept.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     assert session.run(None, {"x": np.ones((4, 3), np.float32)})[0].shape == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("weights", "quantized", "expected"),
+    [
+        (["float32"], False, "float32"),
+        ([], False, "float32"),
+        (["float16"], False, "float16"),
+        (["float64", "float16"], False, "float16+float64"),
+        (["int8"], True, "int8"),
+        (["int8", "float32"], True, "float32+int8"),
+    ],
+)
+def test_the_types_of_weights_are_recorded(tmp_path, weights, quantized, expected):
+    tensors = [
+        onnx.numpy_helper.from_array(np.ones((3, 3), kind), f"w{number}")
+        for number, kind in enumerate(weights)
+    ]
+    # Scales and biases are vectors of float32 beside any weights.
+    tensors.append(onnx.numpy_helper.from_array(np.ones(3, np.float32), "scale"))
+    nodes = [helper.make_node("Mul", ["x", "scale"], ["y"])]
+    if quantized:
+        nodes.append(helper.make_node("DequantizeLinear", ["w0", "scale"], ["w"], axis=1))
+    saved(tmp_path / "m.onnx", nodes, weights=tensors)
+    assert loaded(tmp_path).made_by["computes"] == expected
