@@ -192,7 +192,7 @@ def recall(held: dict[str, Any], where: object) -> Prepared:
 def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
 
     from profiler import data, own_metric
-    from profiler.variants import build_all
+    from profiler.variants import build_all, query_of
 
     own_metric.check(study)
     evaluation_set: Optional[EvaluationSet] = None
@@ -231,7 +231,7 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             calibration = _rows(bound, evaluation_set.calibration)
         found, refused = build_all(
             baseline, study.variants_of(model), progress, root=store.folder, folder=study.folder,
-            calibration=calibration, query=_query(store, model.name, baseline, inputs),
+            calibration=calibration, query=query_of(store.folder, model.name, baseline, inputs),
             seed=study.seed, cache=cache,
         )  # fmt: skip
         artifacts |= found
@@ -346,31 +346,13 @@ def _rows(bound: Mapping[str, Any], chosen: Any) -> dict[str, Any]:
     return {name: np.asarray(values[chosen]) for name, values in bound.items()}
 
 
-def _query(
-    store: Store, model: str, baseline: Artifact, inputs: Mapping[str, Mapping[str, str]]
-) -> dict[str, Any]:
-    """One query of a model: the first made-up one, or the first rows of its data."""
-    import numpy as np
-
-    from profiler.variants.rows import query_rows
-
-    def first(sha: str) -> Any:
-        return np.load(store.folder / "outputs" / f"{sha}.npy", mmap_mode="r")
-
-    if model in inputs:
-        rows = query_rows(baseline.inputs)
-        return {name: np.array(first(sha)[:rows]) for name, sha in inputs[model].items()}
-    key = next(key for key in inputs if key.partition("#")[0] == model)
-    return {name: np.array(first(sha)[0]) for name, sha in inputs[key].items()}
-
-
 def _add(before: Prepared, study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
     """With the variants that no earlier run made; `before` itself where there is none.
 
     `auto` picks others for a target that was away when the folder was begun.
     """
     from profiler import data
-    from profiler.variants import build_all
+    from profiler.variants import build_all, query_of
 
     known = {*before.artifacts, *before.failed}
     wanted = {
@@ -390,8 +372,8 @@ def _add(before: Prepared, study: Study, store: Store, cache: Path, progress: Pr
             calibration = _rows(bound, rows.calibration)
         found, refused = build_all(
             baseline, wanted[model.name], progress, root=store.folder, folder=study.folder,
-            calibration=calibration, query=_query(store, model.name, baseline, before.inputs),
-            seed=study.seed, cache=cache,
+            calibration=calibration, seed=study.seed, cache=cache,
+            query=query_of(store.folder, model.name, baseline, before.inputs),
         )  # fmt: skip
         made |= found
         failed |= refused

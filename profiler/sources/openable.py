@@ -162,7 +162,8 @@ def answers(
 ) -> tuple[list[np.ndarray[Any, Any]] | None, str | None]:
     """(the CPU provider's outputs for one query of input -> array, why there are none).
 
-    Both None where this machine can't tell: for want of a kernel, memory or time.
+    Both None where this machine can't tell: for want of a kernel, memory or time, or because some
+    are sequences, maps or texts.
     """
     with tempfile.TemporaryDirectory(prefix="profiler-queries-") as scratch:
         asked, into = Path(scratch) / "queries.npz", Path(scratch) / "outputs.npz"

@@ -66,12 +66,17 @@ def query(path: str, names: Sequence[str], queries: str) -> None:
 
 
 def answer(path: str, names: Sequence[str], queries: str, into: str) -> None:
-    """Answer the first query of an .npz file as `query` does, with the outputs in another."""
+    """Answer the first query of an .npz file as `query` does, with the outputs in another.
+
+    Sequences, maps and texts are not written.
+    """
     import numpy as np
 
     with np.load(queries) as stacked:
         feed = {name: stacked[key][0] for name, key in zip(names, stacked.files, strict=True)}
-    np.savez(into, *_session(path).run(None, feed))
+    outputs = _session(path).run(None, feed)
+    if all(isinstance(value, np.ndarray) and value.dtype != object for value in outputs):
+        np.savez(into, *outputs)
 
 
 def forget(path: str) -> None:

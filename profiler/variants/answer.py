@@ -10,7 +10,9 @@ from typing import Any, Optional
 import numpy as np
 
 from profiler.errors import VariantError
+from profiler.schema.artifact import Artifact
 from profiler.sources import openable
+from profiler.variants.rows import query_rows
 
 Array = np.ndarray[Any, Any]
 
@@ -21,6 +23,25 @@ class Asked:
 
     query: Mapping[str, Array]
     outputs: Optional[Sequence[Array]]
+
+
+def query_of(
+    folder: Path, model: str, baseline: Artifact, inputs: Mapping[str, Mapping[str, str]]
+) -> dict[str, Array]:
+    """One query of a model: the first made-up one, or the first rows of its data.
+
+    `inputs` is the results folder's: model or workload ('model#…') -> input -> sha of an .npy.
+    """
+
+    def first(sha: str) -> Array:
+        values: Array = np.load(folder / "outputs" / f"{sha}.npy", mmap_mode="r")
+        return values
+
+    if model in inputs:
+        rows = query_rows(baseline.inputs)
+        return {name: np.array(first(sha)[:rows]) for name, sha in inputs[model].items()}
+    key = next(key for key in inputs if key.partition("#")[0] == model)
+    return {name: np.array(first(sha)[0]) for name, sha in inputs[key].items()}
 
 
 def ask(source: Path, query: Mapping[str, Array]) -> Asked:
