@@ -22,6 +22,7 @@ from profiler.progress import Progress
 from profiler.schema.artifact import Artifact, Tensor
 from profiler.schema.axes import Batch, all_sizes
 from profiler.sources import openable
+from profiler.sources.quiet import shortened
 
 QUERIES = 64
 BYTES = 64 * 2**20
@@ -143,18 +144,19 @@ class Maker:
 
     def _refusal(self, made: Queries, said: str, *, left: Sequence[str]) -> ModelError:
         shown = {name: " × ".join(map(str, value.shape[1:])) for name, value in made.items()}
-        inputs = ", ".join(f'"{n}" {size or "one number"}' for n, size in shown.items())
+        inputs = shortened(", ".join(f'"{n}" {size or "one number"}' for n, size in shown.items()))
         text = f"models.{self.model}: ONNX Runtime refuses the inputs made up for it ({inputs})"
-        ways = [f"give sizes (--shape {left[0]}=SIZE)"] if left else []
+        ways = [f"give sizes (--shape {shortened(left[0])}=SIZE)"] if left else []
         ones = [f'"{tensor.name}"' for tensor in self.baseline.inputs if self._is_one(tensor)]
         if ones:
-            ways.append(f"make {', '.join(ones)} a constant of the model (an initializer)")
+            named = shortened(", ".join(ones))
+            ways.append(f"make {named} a constant of the model (an initializer)")
         if len(ones) < len(made):
-            arrays = ", ".join(f'"{name}"' for name in made if f'"{name}"' not in ones)
+            arrays = shortened(", ".join(f'"{n}"' for n in made if f'"{n}"' not in ones))
             ways.append(f"give rows of your own ([data], --data FILE.npz) with arrays for {arrays}")
         if left:
             sizes, _ = self._sizes({}, 1)
-            said += f"; {', '.join(left)} left at 1"
+            said += f"; {shortened(', '.join(left))} left at 1"
             said += self._beside(left[0], {**sizes, **self._given(made)})
         return ModelError(f"{text}: {said}", hint=", or ".join(ways))
 

@@ -1,4 +1,4 @@
-"""A results folder, read: tables, frontier, comparison and choice, derived anew each time."""
+"""A results folder, read: tables, frontier, comparison and choice, derived from its record."""
 
 from __future__ import annotations
 

@@ -180,3 +180,14 @@ def test_words_without_places_in_the_source(said, words):
     code = "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while "
     text = f"Fail: {code}running Op node. Name:'n' Status Message: {said}"
     assert openable.plain(text) == words
+
+
+def test_a_refusal_is_short_however_long_the_names_are(tmp_path):
+    known = table(rows=3, shift=1000)
+    long = "i" * 20_000
+    known["nodes"][0].input[0] = long
+    known["inputs"] = {long: ("int64", ["N", "s" * 20_000])}
+    make, _ = maker(tmp_path, **known)
+    with pytest.raises(ModelError) as caught:
+        make.queries({}, 1)
+    assert len(caught.value.message) + len(caught.value.hint) < 2000

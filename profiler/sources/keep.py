@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from profiler.errors import ModelError, ResultsError
+from profiler.sources.quiet import shortened
 
 _CHUNK_BYTES = 1 << 20
 
@@ -111,16 +112,20 @@ def check_data(source: Path, model: Any) -> None:
 
 def _beside(source: Path, location: str) -> Path:
     """The weights file a model names. Raises ModelError."""
-    home = source.resolve().parent
-    path = (home / location).resolve()
+    home, shown = source.resolve().parent, shortened(repr(location))
+    try:
+        path = (home / location).resolve()
+        there = path.is_file()
+    except (OSError, ValueError):  # too long, or with a NUL: no name of a file
+        path, there = home, False
     if not path.is_relative_to(home):
         raise ModelError(
-            f"{source}: expected external weights beside the model, got {location!r}",
+            f"{source}: expected external weights beside the model, got {shown}",
             hint="save it again with onnx.save_model(model, path, save_as_external_data=True)",
         )
-    if not path.is_file():
+    if not there:
         raise ModelError(
-            f"{source}: its weights file {location!r} is missing",
+            f"{source}: its weights file {shown} is missing",
             hint=f"copy it to {path.parent.name or '.'}/ beside the model",
         )
     return path

@@ -105,3 +105,16 @@ def test_variants_beyond_protobufs_limit_get_a_weights_file(
     again = run(path, tmp_path / "second")  # the cache brings both files back
     assert again.prepared.artifacts[("m", "fp16")] == fp16
     assert (tmp_path / "second" / "artifacts" / fp16.data[0]).is_file()
+
+
+@pytest.mark.parametrize("location", ["a\0b", "w" * 5000], ids=["a NUL", "a long name"])
+def test_weights_that_no_file_can_be_called_are_missing(split_model, location):
+    path = split_model()
+    model = onnx.load(path, load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        if entry.key == "location":
+            entry.value = location
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=r"weights file .* is missing") as caught:
+        baseline(path)
+    assert len(caught.value.message) < 1000
