@@ -117,7 +117,7 @@ def _beside(source: Path, location: str) -> Path:
         path = (home / location).resolve()
         there = path.is_file()
     except (OSError, ValueError):  # too long, or with a NUL: no name of a file
-        path, there = home, False
+        path, there = Path(), False
     if not path.is_relative_to(home):
         raise ModelError(
             f"{source}: expected external weights beside the model, got {shown}",
