@@ -10,6 +10,7 @@ from profiler.analysis.names import identity
 from profiler.analysis.rate import DRIVEN, Rates, throughput
 from profiler.analysis.samples import Samples, gather
 from profiler.analysis.summary import summarise
+from profiler.record import Record
 from profiler.report.records import groups, records
 from profiler.report.sheets import quality_sheet
 from profiler.results import Results
@@ -94,8 +95,8 @@ def recorded() -> Results:
     )  # fmt: skip
     results = object.__new__(Results)
     results.study, results.targets, results.wall_meter = study, {"t": Target(name="t")}, {}
-    known = {"trials": {"a": server()}, "samples": {"a": taken()}, "adaptive": False,
-             "stress": Stress()}  # fmt: skip
+    read = Record(samples={"a": taken()})
+    known = {"trials": {"a": server()}, "record": read, "adaptive": False, "stress": Stress()}
     results.__dict__.update(known)
     row = {**identity(server()), **summarise(server(), taken(), adaptive=False)}
     row.update(results._rates.columns(server(), study.slo.p99))

@@ -217,7 +217,8 @@ def test_words_for_a_machine() -> None:
 
 
 def test_outputs_drowned_in_noise_are_a_problem_with_the_words_to_type() -> None:
-    bad = {**row(99.9, 100.1), "sqnr_db": -1.2, "advice": "try int8-dynamic"}
+    bad = {**row(99.9, 100.1), "sqnr_db": -1.2, "advice": "try int8-dynamic",
+           "recipe": "int8-static"}  # fmt: skip
     (found,) = stability.of_results([bad], {}, 0.01)
     assert (found.level, found.advice) == ("problem", "try int8-dynamic")
     assert "-1.2 dB" in found.text

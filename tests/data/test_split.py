@@ -63,7 +63,7 @@ def test_column_without_evaluation_rows():
     with pytest.raises(DataError) as caught:
         split(DataSpec(file="d", split="s"), column, 2, None, 0, "d.npz")
     assert 'd.npz: data.split: expected rows marked "evaluation"' in caught.value.message
-    assert "it holds evaluate, train" in caught.value.message
+    assert 'it holds "evaluate", "train"' in caught.value.message
     assert caught.value.hint == 'did you mean "evaluate"?'
 
 

@@ -80,7 +80,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[CudaBackend,
         )
         made = CudaBackend()
         made._gpu = GpuOptions(**options)
-        made._session, made._output_names = FakeSession(log), ["y"]
+        made._session, made._output_names, made._numbers = FakeSession(log), ["y"], ["y"]
         made.bind(ROWS, 2, True, 1)
         return made, log
 

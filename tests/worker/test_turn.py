@@ -189,7 +189,12 @@ def test_what_was_waited_is_not_spent() -> None:
             return ()
 
     heard: list[dict[str, Any]] = []
-    campaign = SimpleNamespace(_fetch=lambda *_: {})
-    _, _, elapsed_s = Campaign._round(campaign, Waited(), [], SHORT, heard.append)  # type: ignore[arg-type]
+    campaign = SimpleNamespace(
+        store=SimpleNamespace(folder=Path()), study=SimpleNamespace(data=None)
+    )
+    prepared = SimpleNamespace(evaluation=None)
+    _, _, elapsed_s = Campaign._round(
+        campaign, Waited(), [], SHORT, prepared, heard.append  # type: ignore[arg-type]
+    )  # fmt: skip
     assert elapsed_s == 0.0
     assert heard == [{"stage": "load", "done": 0, "of": 1}]
