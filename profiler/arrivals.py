@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from profiler import raw
+from profiler import arrays, raw
 from profiler.analysis import usable
 from profiler.errors import InputError, WorkerError
 from profiler.replies import MOST_NS
@@ -20,7 +20,7 @@ from profiler.schema.data import DataSpec
 from profiler.schema.recorded import Evaluation
 from profiler.schema.wire import Block, Repetition
 from profiler.session import Session
-from profiler.store import incoming, read_array
+from profiler.store import incoming
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,8 +42,7 @@ class Awaited:
         """Those of a study, whose rows are kept in its results folder."""
         if spec is None or evaluation is None:
             return cls(spec=DataSpec(file="none"), rows=0, labels=None)
-        labels = None if evaluation.labels is None else read_array(folder, evaluation.labels)
-        rows = len(read_array(folder, evaluation.numbers))
+        rows, labels = arrays.count(folder, evaluation), arrays.labels(folder, evaluation)
         return cls(spec=spec, rows=rows, labels=labels)
 
 

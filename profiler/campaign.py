@@ -223,10 +223,11 @@ class Campaign:
     def _visit(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
         """All groups of one target, one after the other."""
         progress, rounds = self._lane(name), recorded(self.store, name)
+        awaited = arrivals.Awaited.of(self.study.data, prepared.evaluation, self.store.folder)
         for group in plan.groups:
             if group.target == name:
                 state = GroupState(group, self.study, self.store.folder, rounds[group.index])
-                self._measure(state, prepared, session, progress)
+                self._measure(state, prepared, awaited, session, progress)
 
     def _stress(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
         target, trials = self.targets[name], visit.measured(plan, name, self.store)
@@ -262,7 +263,12 @@ class Campaign:
         return plan if before is None else go_on(plan, before, set(self._facts))
 
     def _measure(
-        self, state: GroupState, prepared: Prepared, session: Session, progress: Progress
+        self,
+        state: GroupState,
+        prepared: Prepared,
+        awaited: arrivals.Awaited,
+        session: Session,
+        progress: Progress,
     ) -> None:
         if state.stopped:
             return
@@ -278,7 +284,7 @@ class Campaign:
             active = tuple(jobs[t] for t in state.active())
             request = self._request(state, active, prepared)
             repetitions, timings, elapsed_s = session.steady(
-                partial(self._round, session, files, request, prepared,
+                partial(self._round, session, files, request, awaited,
                         lambda e: state.tell(progress, e)),
                 progress.note,
             )  # fmt: skip
@@ -323,7 +329,7 @@ class Campaign:
         session: Session,
         files: list[Path],
         request: RoundRequest,
-        prepared: Prepared,
+        awaited: arrivals.Awaited,
         event: Callable[[dict[str, Any]], None],
     ) -> tuple[tuple[Repetition, ...], dict[str, raw.Timings], float]:
         """One round with all it needs and all it made; done anew as a whole after a broken link.
@@ -342,9 +348,7 @@ class Campaign:
 
         start = time.monotonic()
         repetitions = session.round(request, tell)
-        folder = self.store.folder
-        awaited = arrivals.Awaited.of(self.study.data, prepared.evaluation, folder)
-        timings = arrivals.of_round(session, folder, repetitions, awaited)
+        timings = arrivals.of_round(session, self.store.folder, repetitions, awaited)
         return repetitions, timings, max(0.0, time.monotonic() - start - waited_s)
 
     def _request(

@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +130,28 @@ def make_study(tmp_path: Path, make_model: Callable[..., Path]) -> Callable[...,
         return path
 
     return make
+
+
+@pytest.fixture(scope="module")
+def measured_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a module's one measured folder waits to be copied."""
+    return tmp_path_factory.mktemp("measured") / "out"
+
+
+@pytest.fixture
+def measured(
+    measured_folder: Path, make_study: Callable[..., Path], tmp_path: Path
+) -> Callable[[str], Path]:
+    """measured(text of a study) -> a copy of its results folder; measured once a module."""
+
+    def copy(text: str) -> Path:
+        import profiler
+
+        if not measured_folder.exists():
+            profiler.run(make_study(text), measured_folder)
+        return Path(shutil.copytree(measured_folder, tmp_path / "theirs"))
+
+    return copy
 
 
 @pytest.fixture

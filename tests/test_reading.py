@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import profiler
 from profiler import explain as explain_module
 from profiler import reading
 from profiler.errors import InputError, ResultsError
@@ -23,18 +22,10 @@ OUTSIDE = r"lies outside|no regular file"
 STUDY = 'variants = ["fp32"]\n'
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where one measured folder waits to be copied."""
-    return tmp_path_factory.mktemp("kept")
-
-
 @pytest.fixture
-def folder(kept: Path, make_study: Callable[..., Path], tmp_path: Path) -> Path:
+def folder(measured: Callable[[str], Path]) -> Path:
     """A folder of one trial, measured once and copied for each test."""
-    if not (kept / "out").exists():
-        profiler.run(make_study(STUDY), kept / "out")
-    return Path(shutil.copytree(kept / "out", tmp_path / "theirs"))
+    return measured(STUDY)
 
 
 def change(path: Path, act: Callable[[dict[str, Any]], None]) -> None:

@@ -21,18 +21,10 @@ STUDY = (
 )
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where one measured folder waits to be copied."""
-    return tmp_path_factory.mktemp("kept")
-
-
 @pytest.fixture
-def folder(kept: Path, make_study: Callable[..., Path], tmp_path: Path) -> Path:
+def folder(measured: Callable[[str], Path]) -> Path:
     """A folder of two trials and stress, measured once and copied for each test."""
-    if not (kept / "out").exists():
-        profiler.run(make_study(STUDY), kept / "out")
-    return Path(shutil.copytree(kept / "out", tmp_path / "theirs"))
+    return measured(STUDY)
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:

@@ -1,21 +1,11 @@
 """The real sentence model, where its package is installed."""
 
-import importlib.machinery
-import importlib.util
-from pathlib import Path
-
 import pytest
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "bench_embedding"
 
 
 @pytest.fixture(scope="module")
-def bench():
-    loader = importlib.machinery.SourceFileLoader("bench_embedding", str(SCRIPT))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+def bench(load_script):
+    return load_script("bench_embedding")
 
 
 def test_sentences_are_real_and_the_same_each_time(bench, monkeypatch):

@@ -1,24 +1,15 @@
 """A planted bad variant is called worse, by its class, and never recommended; a copy never is."""
 
-import importlib.machinery
-import importlib.util
-from pathlib import Path
-
 import pytest
 
 from profiler.brief import choice_text
 from profiler.campaign import run
 from profiler.commands import look
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "demo_bad_variant"
-
 
 @pytest.fixture(scope="module")
-def demo():
-    loader = importlib.machinery.SourceFileLoader("demo_bad_variant", str(SCRIPT))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
+def demo(load_script):
+    return load_script("demo_bad_variant")
 
 
 def test_the_bad_variant_is_worse_named_and_not_recommended(demo, tmp_path, capsys):

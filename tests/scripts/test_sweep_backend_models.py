@@ -2,11 +2,9 @@
 
 import importlib.machinery
 import importlib.util
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "sweep_backend_models"
 OPERATORS = (
     "dequantizelinear", "gather", "identity", "loop", "lstm", "optionalhaselement", "reshape",
     "sequenceinsert", "string_concat",
@@ -15,11 +13,8 @@ OPERATORS = (
 
 
 @pytest.fixture(scope="module")
-def script():
-    loader = importlib.machinery.SourceFileLoader("sweep_backend_models", str(SCRIPT))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("sweep_backend_models")
 
 
 def test_some_models_of_every_kind(script, tmp_path, monkeypatch):

@@ -177,6 +177,7 @@ def test_the_user_is_told_once(tmp_path: Path) -> None:
 
 
 def test_what_was_waited_is_not_spent() -> None:
+    from profiler.arrivals import Awaited
     from profiler.campaign import Campaign
 
     class Waited:
@@ -189,12 +190,10 @@ def test_what_was_waited_is_not_spent() -> None:
             return ()
 
     heard: list[dict[str, Any]] = []
-    campaign = SimpleNamespace(
-        store=SimpleNamespace(folder=Path()), study=SimpleNamespace(data=None)
-    )
-    prepared = SimpleNamespace(evaluation=None)
+    campaign = SimpleNamespace(store=SimpleNamespace(folder=Path()))
+    awaited = Awaited.of(None, None, Path())
     _, _, elapsed_s = Campaign._round(
-        campaign, Waited(), [], SHORT, prepared, heard.append  # type: ignore[arg-type]
+        campaign, Waited(), [], SHORT, awaited, heard.append  # type: ignore[arg-type]
     )  # fmt: skip
     assert elapsed_s == 0.0
     assert heard == [{"stage": "load", "done": 0, "of": 1}]
