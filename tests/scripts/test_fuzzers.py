@@ -27,6 +27,11 @@ def _sleeps(random_: random.Random, folder: Path) -> None:
     time.sleep(60)
 
 
+def _computes(random_: random.Random, folder: Path) -> None:
+    while True:
+        pass
+
+
 def _dies(random_: random.Random, folder: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -40,13 +45,16 @@ def _says(random_: random.Random, folder: Path) -> None:
 
 
 def test_every_way_to_go_wrong_is_counted() -> None:
-    kinds = {"fails": _fails, "sleeps": _sleeps, "dies": _dies, "shouts": _shouts, "says": _says}
-    table = fuzzing.sweep(kinds, 10, seed=1, jobs=2, limit_s=1)
+    kinds = {"fails": _fails, "sleeps": _sleeps, "computes": _computes, "dies": _dies,
+             "shouts": _shouts, "says": _says}  # fmt: skip
+    table = fuzzing.sweep(kinds, 12, seed=1, jobs=2, limit_s=1)
     found = {kind: dict(counts) for kind, counts in table.counts.items()}
-    assert found == {"fails": {"traceback": 2}, "sleeps": {"hang": 2}, "dies": {"crash": 2},
-                     "shouts": {"untidy": 2}, "says": {"refused": 2}}  # fmt: skip
+    assert found == {"fails": {"traceback": 2}, "sleeps": {"hang": 2},
+                     "computes": {"hang": 2}, "dies": {"crash": 2}, "shouts": {"untidy": 2},
+                     "says": {"refused": 2}}  # fmt: skip
     assert "--only dies:0" in table.show()
-    assert len(table.bad) == 4
+    seen = {what.partition(":")[0] for what in table.bad}
+    assert seen == {"traceback", "hang", "crash", "untidy"}
 
 
 @pytest.mark.parametrize(
