@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Optional
 
 from profiler import raw, reading, replies
@@ -21,6 +21,7 @@ from profiler.schema.plan import Plan, Trial
 from profiler.schema.recorded import KINDS, Probe, Round, Row, Stressed
 from profiler.schema.study import Study
 from profiler.schema.wire import Repetition
+from profiler.sources.keep import sha_of
 from profiler.store import ARTIFACTS, PLAN, ROWS, Store
 
 
@@ -88,6 +89,33 @@ def prepared(store: Store) -> Prepared:
     if held is None:
         raise ResultsError(f"{where}: is missing", hint=reading.DAMAGED)
     return recall(held, where)
+
+
+def wrong_files(folder: Path, prepared: Prepared) -> list[str]:
+    """Models, weights and queries that are gone or not what was measured, a line each.
+
+    All are read in full. No number is derived from them, but explaining and going on need them.
+    """
+    wanted: dict[str, str] = {}
+    for made in prepared.artifacts.values():
+        wanted[made.path] = made.sha
+        wanted |= {str(PurePosixPath(made.path).with_name(sha)): sha for sha in made.data}
+    for queries in prepared.inputs.values():
+        wanted |= {f"outputs/{sha}.npy": sha for sha in queries.values()}
+    told = []
+    for name, sha in wanted.items():
+        try:
+            found = sha_of(reading.regular(folder, name))
+        except FileNotFoundError:
+            told.append(f"{name}: is missing")
+        except ResultsError as error:
+            told.append(error.message.removeprefix(f"{folder}/"))
+        except OSError as error:
+            told.append(f"{name}: can't be read ({error.strerror})")
+        else:
+            if found != sha:
+                told.append(f"{name}: expected content with the hash {sha}, found {found}")
+    return told
 
 
 def _check_plan(plan: Plan, study: Study, targets: Collection[str]) -> None:

@@ -15,6 +15,7 @@ import profiler
 from profiler import cli
 from profiler.errors import ResultsError
 from profiler.results import Results
+from profiler.sources.keep import sha_of
 
 STUDY = (
     'variants = ["fp32", "int8-dynamic"]\n[stress]\nperturbations = ["shifted"]\nseverities = [1]'
@@ -262,3 +263,52 @@ def test_arrays_that_do_not_fit_are_named(folder: Path) -> None:
     new = renamed(folder, made["labels"], np.full(made["rows"], 10**9))
     with pytest.raises(ResultsError, match=rf"outputs/{new}.npy: expected a class below 1000000 a"):
         _ = Results.load(folder).rows
+
+
+@pytest.fixture
+def weighty(folder: Path) -> tuple[Path, Path]:
+    """A folder whose first model has external weights, and those weights."""
+    import hashlib
+
+    path = folder / "artifacts.json"
+    made, data = json.loads(path.read_text()), b"weights"
+    sha = hashlib.sha256(data).hexdigest()
+    made["artifacts"][0]["data"] = [sha]
+    path.write_text(json.dumps(made))
+    (folder / "artifacts" / sha).write_bytes(data)
+    return folder, folder / "artifacts" / sha
+
+
+@pytest.mark.parametrize("which", ["model", "weights", "queries"])
+def test_check_tells_files_that_are_not_what_was_measured(
+    weighty: tuple[Path, Path], which: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, weights = weighty
+    assert "the hash" not in said_by(capsys, "check", str(folder))[0]
+    prepared = Results.load(folder).prepared
+    place = {
+        "model": folder / next(iter(prepared.artifacts.values())).path,
+        "weights": weights,
+        "queries": folder / "outputs" / f"{prepared.inputs['m']['x']}.npy",
+    }[which]
+    held = place.read_bytes()
+    place.write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
+    found, name = sha_of(place), str(place.relative_to(folder))
+    out, _ = said_by(capsys, "check", str(folder))
+    expected = f"problem {name}: expected content with the hash {place.stem}, found {found}"
+    assert expected in out
+    assert out.count("the hash") == 1
+    place.unlink()
+    assert f"problem {name}: is missing" in said_by(capsys, "check", str(folder))[0]
+
+
+def test_model_files_are_hashed_once(folder: Path, monkeypatch: pytest.MonkeyPatch,
+                                     capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    monkeypatch.setattr("profiler.derived.SETTLED_NS", -1)
+    first_words = said_by(capsys, "check", str(folder))
+
+    def again(_: Path) -> str:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr("profiler.record.sha_of", again)
+    assert said_by(capsys, "check", str(folder)) == first_words

@@ -9,6 +9,7 @@ from profiler.analysis.stability import Finding, of_machine, of_results
 from profiler.brief import choice_text
 from profiler.commands.look import console, print_json
 from profiler.reading import DAMAGED
+from profiler.record import wrong_files
 from profiler.results import Results
 from profiler.schema.codec import encode
 
@@ -33,9 +34,10 @@ def print_findings(findings: Sequence[Finding]) -> None:
 
 def results(found: Results, *, json: bool) -> bool:
     """Print stability and the verdict; True when a trial demonstrably keeps every limit."""
+    wrong = found.derived.kept("files", {}, lambda: wrong_files(found.folder, found.prepared))
+    damaged = [*(f"left out: {text}" for text in found.faults), *wrong]
     findings = [
-        *(Finding(level="problem", text=f"left out: {text}", advice=DAMAGED)
-          for text in found.faults),
+        *(Finding(level="problem", text=text, advice=DAMAGED) for text in damaged),
         *of_results(found.rows, found.samples, found.study.measure.precision),
     ]  # fmt: skip
     machines = {name: of_machine(facts) for name, facts in found.facts().items()}
