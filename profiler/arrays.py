@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from profiler.errors import ResultsError
+from profiler.errors import DataError, ResultsError
 from profiler.reading import DAMAGED
-from profiler.schema.data import MOST_CLASSES
+from profiler.schema.data import DataSpec
 from profiler.schema.recorded import Evaluation
 from profiler.store import read_array
 
@@ -29,6 +29,14 @@ def kept(folder: Path, sha: str, kinds: str, count: int | None = None) -> Array:
     raise refused(folder, sha, expected, got)
 
 
+def column(folder: Path, sha: str, kinds: str, count: int | None = None) -> Array:
+    """The same with one value a row, shape (rows,). Raises ResultsError."""
+    values = kept(folder, sha, kinds, count)
+    if values.ndim != 1:
+        raise refused(folder, sha, "one value a row", f"shape {list(values.shape)}")
+    return values
+
+
 def refused(folder: Path, sha: str, expected: str, got: str) -> ResultsError:
     """What an array was expected to hold."""
     return ResultsError(
@@ -38,25 +46,24 @@ def refused(folder: Path, sha: str, expected: str, got: str) -> ResultsError:
 
 def count(folder: Path, evaluation: Evaluation) -> int:
     """How many rows were predicted. Raises ResultsError."""
-    found = len(kept(folder, evaluation.numbers, "iu"))
+    found = len(column(folder, evaluation.numbers, "iu"))
     if found < evaluation.rows:
         expected = f"{evaluation.rows} rows or more, as artifacts.json says"
         raise refused(folder, evaluation.numbers, expected, str(found))
     return found
 
 
-def labels(folder: Path, evaluation: Evaluation) -> Array | None:
-    """What is right for each predicted row, if anybody knows. Raises ResultsError."""
+def labels(folder: Path, evaluation: Evaluation, spec: DataSpec) -> Array | None:
+    """What is right for each predicted row, if anybody knows, as the task has it.
+
+    Raises ResultsError.
+    """
+    from profiler.data.labels import check_labels
+
     if evaluation.labels is None:
         return None
-    found = kept(folder, evaluation.labels, "biufUS", count(folder, evaluation))
-    if evaluation.task == "classification":
-        most = evaluation.classes or MOST_CLASSES
-        if (
-            found.ndim != 1
-            or found.dtype.kind not in "iu"
-            or not 0 <= found.min() <= found.max() < most
-        ):
-            got = f"shape {list(found.shape)} of {found.dtype}"
-            raise refused(folder, evaluation.labels, f"a class below {most} a row", got)
-    return found
+    found = kept(folder, evaluation.labels, "biuf", count(folder, evaluation))
+    try:
+        return check_labels(spec, found, f"{folder / 'outputs' / evaluation.labels}.npy: labels")
+    except DataError as error:
+        raise ResultsError(error.message, hint=DAMAGED) from None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from profiler import arrays, raw
 from profiler.analysis import usable
-from profiler.errors import InputError, WorkerError
+from profiler.errors import DataError, WorkerError
 from profiler.replies import MOST_NS
 from profiler.schema.codec import show
 from profiler.schema.data import DataSpec
@@ -42,7 +42,7 @@ class Awaited:
         """Those of a study, whose rows are kept in its results folder."""
         if spec is None or evaluation is None:
             return cls(spec=DataSpec(file="none"), rows=0, labels=None)
-        rows, labels = arrays.count(folder, evaluation), arrays.labels(folder, evaluation)
+        rows, labels = arrays.count(folder, evaluation), arrays.labels(folder, evaluation, spec)
         return cls(spec=spec, rows=rows, labels=labels)
 
 
@@ -78,10 +78,9 @@ def _keep(session: Session, folder: Path, one: Repetition, awaited: Awaited) -> 
         found[name] = predictions(path, awaited.rows, what)  # it may name any file that is there
     try:
         usable.check(found, spec, awaited.labels)
-    except (InputError, ValueError, TypeError, IndexError) as error:
-        hint = error.hint if isinstance(error, InputError) else None
+    except DataError as error:
         raise WorkerError(
-            f"{one.trial}: its predictions can't be judged: {error}", hint=hint
+            f"{one.trial}: its predictions can't be judged: {error}", hint=error.hint
         ) from None
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from profiler import arrays
-from profiler.analysis import detection
+from profiler.analysis import detection, usable
 from profiler.analysis.accuracy import Accuracy
 from profiler.analysis.once import once
 from profiler.analysis.samples import Samples
-from profiler.errors import InputError, ResultsError
+from profiler.errors import DataError, InputError, ResultsError
 from profiler.prepare import Prepared
 from profiler.schema.data import DataSpec
 from profiler.schema.recorded import Evaluation
@@ -27,28 +27,27 @@ def of_trials(
     samples: Mapping[str, Samples],
     folder: Path,
     evaluation: Evaluation,
-    output: str | None,
-    detections: tuple[str, ...],
+    spec: DataSpec,
 ) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Trial -> its predictions (rows, …): evaluation rows, then confirmation rows.
 
-    output: the model's output that is judged, None for the first; detections: three that are
-    joined. Also tells which can't be read and are left out. Raises InputError for an output that
-    the model does not have, ResultsError where it can't be read what was predicted.
+    Also tells which can't be read, or be judged by the labels, and are left out. Raises InputError
+    for an output that the model does not have, ResultsError where it can't be read what was
+    predicted.
     """
     found: dict[str, Array] = {}
     faults: list[str] = []
-    count = arrays.count(folder, evaluation)
+    count, labels = arrays.count(folder, evaluation), arrays.labels(folder, evaluation, spec)
     read: dict[tuple[str, ...], Array | None] = {}
     for trial, taken in samples.items():
         brought = (one.repetition.outputs for one in taken.taken.values())
         named = next((outputs for outputs in brought if outputs), None)
         if named is None:
             continue
-        wanted = detections or (output or next(iter(named)),)
+        wanted = spec.detections or (spec.output or next(iter(named)),)
         for name in wanted:
             if name not in named:
-                key = "detections" if detections else "output"
+                key = "detections" if spec.detections else "output"
                 raise InputError(
                     f"data.{key}: the model has no output {name!r}",
                     hint=f"it has {', '.join(named)}",
@@ -56,9 +55,11 @@ def of_trials(
         files = tuple(named[name] for name in wanted)
         if files not in read:  # trials that differ in threads alone send the same bytes
             try:
-                parts = [arrays.kept(folder, sha, "biuf", count) for sha in files]
-                read[files] = detection.joined(*parts) if detections else parts[0]
-            except ResultsError as error:
+                parts = {n: arrays.kept(folder, named[n], "biuf", count) for n in wanted}
+                usable.check(parts, spec, labels)
+                one, *others = parts.values()
+                read[files] = detection.joined(one, *others) if others else one
+            except (DataError, ResultsError) as error:
                 read[files] = None
                 told = error.message.removeprefix(f"{folder}/")
                 faults.append(f"predictions of {trial}: {told}")
@@ -96,10 +97,11 @@ def judged(
     """
     assert study.data is not None
 
-    count, labels = arrays.count(folder, evaluation), arrays.labels(folder, evaluation)
+    spec = study.data
+    count, labels = arrays.count(folder, evaluation), arrays.labels(folder, evaluation, spec)
 
     def cut(sha: str, kinds: str) -> Array:
-        return arrays.kept(folder, sha, kinds, count)[part]
+        return arrays.column(folder, sha, kinds, count)[part]
 
     return Accuracy(
         outputs=once(outputs, lambda output: output[part]),
@@ -109,8 +111,8 @@ def judged(
         numbers=cut(evaluation.numbers, "iu"),
         slices={name: cut(sha, "biufUS") for name, sha in evaluation.slices.items()},
         pairs={name: cut(sha, "biufUS") for name, sha in evaluation.pairs.items()},
-        spec=study.data,
-        own=own if study.data.metric else None,
+        spec=spec,
+        own=own if spec.metric else None,
         margin=study.measure.margin,
         seed=study.seed,
     )

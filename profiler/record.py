@@ -83,12 +83,18 @@ def planned(store: Store, study: Study, targets: Collection[str]) -> Plan:
     return plan
 
 
-def prepared(store: Store) -> Prepared:
-    """What was made from what. Raises ResultsError."""
+def prepared(store: Store, study: Study) -> Prepared:
+    """What was made from what, checked against the study of meta.json. Raises ResultsError."""
     held, where = store.read_json(ARTIFACTS), store.folder / ARTIFACTS
     if held is None:
         raise ResultsError(f"{where}: is missing", hint=reading.DAMAGED)
-    return recall(held, where)
+    found = recall(held, where)
+    task = None if study.data is None else study.data.task
+    told = None if found.evaluation is None else found.evaluation.task
+    if task != told:
+        text = f"{where}: evaluation.task: expected {show(task)} of meta.json, got {show(told)}"
+        raise ResultsError(text, hint=reading.DAMAGED)
+    return found
 
 
 def wrong_files(folder: Path, prepared: Prepared) -> list[str]:

@@ -61,7 +61,7 @@ class Results:
         self.plan = record.planned(store, self.study, self.targets)
         self.wall_meter: dict[str, float] = {}
         """trial -> joules a query from the user's own meter; set before anything is read"""
-        self.prepared: Prepared = record.prepared(store)
+        self.prepared: Prepared = record.prepared(store, self.study)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -199,9 +199,7 @@ class Results:
         asked, evaluation = self.study.data, self.prepared.evaluation
         if evaluation is None or asked is None:
             return {}, ()
-        return predictions.of_trials(
-            self.samples, self.folder, evaluation, asked.output, asked.detections
-        )
+        return predictions.of_trials(self.samples, self.folder, evaluation, asked)
 
     @property
     def outputs(self) -> dict[str, Any]:

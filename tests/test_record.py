@@ -261,7 +261,7 @@ def test_arrays_that_do_not_fit_are_named(folder: Path) -> None:
     assert told
     assert all(f"outputs/{new}.npy: expected {made['rows']} rows, got 3" in one for one in told)
     new = renamed(folder, made["labels"], np.full(made["rows"], 10**9))
-    with pytest.raises(ResultsError, match=rf"outputs/{new}.npy: expected a class below 1000000 a"):
+    with pytest.raises(ResultsError, match=rf"outputs/{new}.npy: labels: expected at most 999999"):
         _ = Results.load(folder).rows
 
 
@@ -312,3 +312,25 @@ def test_model_files_are_hashed_once(folder: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("profiler.record.sha_of", again)
     assert said_by(capsys, "check", str(folder)) == first_words
+
+
+def test_predictions_that_labels_cannot_judge_are_left_out(folder: Path) -> None:
+    made = json.loads((folder / "artifacts.json").read_text())["evaluation"]
+    trial, outputs = first(rows(folder)[0])["trial"], first(rows(folder)[0])["outputs"]
+    renamed(folder, outputs["scores"], np.zeros((made["rows"], 2, 2, 2), np.float32))
+    found = Results.load(folder)
+    (fault,) = found.faults
+    assert fault.startswith(f"predictions of {trial}: data.task: ")
+    assert trial not in found.outputs
+    assert all(row["p50_ns"] for row in found.rows)
+
+
+@pytest.mark.parametrize("data", [{"task": "detection"}, None])
+def test_the_task_is_the_one_of_the_study(folder: Path, data: dict[str, Any] | None) -> None:
+    path = folder / "meta.json"
+    held = json.loads(path.read_text())
+    held["study"]["data"] = None if data is None else {**held["study"]["data"], **data}
+    held["study"]["stress"] = None
+    path.write_text(json.dumps(held))
+    with pytest.raises(ResultsError, match=r"artifacts.json: evaluation.task: expected .* of meta"):
+        Results.load(folder)

@@ -20,6 +20,15 @@ def check(outputs: Mapping[str, Array], spec: DataSpec, labels: Array | None) ->
 
     outputs: name -> (rows, ...), the judged ones among them; labels: those of these rows.
     """
+    try:
+        _judge(outputs, spec, labels)
+    except (ValueError, TypeError, IndexError) as error:
+        raise DataError(
+            f"data.task: {spec.task} can't be judged by these outputs: {error}"
+        ) from None
+
+
+def _judge(outputs: Mapping[str, Array], spec: DataSpec, labels: Array | None) -> None:
     named = spec.detections or (spec.output or next(iter(outputs)),)
     first = [outputs[name][:1] for name in named]
     output = detection.joined(*first) if spec.detections else first[0]

@@ -1,4 +1,4 @@
-"""Labels that are many to a row, and whether labels fit the scores of a model."""
+"""Labels: whether they are what their task takes, and whether they fit the scores of a model."""
 
 from __future__ import annotations
 
@@ -9,12 +9,86 @@ import numpy as np
 from profiler.data.mapped import chunks
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor
+from profiler.schema.codec import show
 from profiler.schema.data import IGNORED, MOST_CLASSES, DataSpec
 
 Array = np.ndarray[Any, Any]
+_SHOWN_ROWS = 5
 
 
-def check_each(spec: DataSpec, column: Array, where: str) -> Array:
+def _some(rows: Array) -> str:
+    """'row 3' or 'rows 3, 8, 9 (and 4 more)'."""
+    listed = ", ".join(str(row) for row in rows[:_SHOWN_ROWS])
+    more = len(rows) - _SHOWN_ROWS
+    tail = f" (and {more} more)" if more > 0 else ""
+    return f"row{'s' if len(rows) > 1 else ''} {listed}{tail}"
+
+
+def check_finite(value: Array, where: str) -> None:
+    """Raise DataError naming the rows that hold NaN or infinity."""
+    if value.dtype.kind != "f":
+        return
+    fine = np.ones(len(value), dtype=bool)
+    for piece in chunks(value):
+        fine[piece] = np.isfinite(value[piece]).reshape(len(value[piece]), -1).all(axis=1)
+    bad = np.flatnonzero(~fine)
+    if len(bad):
+        raise DataError(
+            f"{where}: expected finite numbers, got NaN or Inf in {_some(bad)}",
+            hint="rows count from 0; repair or drop them before saving",
+        )
+
+
+def check_labels(spec: DataSpec, column: Array, where: str) -> Array:
+    """What is right for each row, as the task has it. Raises DataError.
+
+    int64 (rows,) for classification and embedding, float64 for regression and custom, several a row
+    as `_check_each` says.
+    """
+    if spec.task == "embedding":
+        if column.ndim != 1:
+            raise DataError(f"{where}: expected one label per row, got {list(column.shape)}")
+        return np.unique(column, return_inverse=True)[1].astype(np.int64)
+    if column.dtype.kind not in "biuf":
+        what = "numbers" if spec.task in ("regression", "custom") else "whole numbers"
+        raise DataError(
+            f"{where}: expected {what}, got text in row 0: {show(str(column.reshape(-1)[0]))}",
+            hint="number the classes from 0, in the order of the model's scores",
+        )
+    check_finite(column, where)
+    if spec.task in ("regression", "custom"):
+        return column.astype(np.float64)
+    if spec.task in IGNORED:
+        return _check_each(spec, column, where)
+    if column.ndim == 2 and column.shape[1] == 1:
+        column = column[:, 0]
+    if column.ndim != 1:
+        raise DataError(
+            f"{where}: expected one class number per row, got shape {list(column.shape)}",
+            hint="turn one-hot rows into numbers with argmax(axis=1)",
+        )
+    top = MOST_CLASSES if spec.classes is None else spec.classes
+    if column.dtype.kind == "f":  # a float16 can't hold `top`
+        column = column.astype(np.float64)
+    for bad, expected in (
+        (column != np.floor(column), "whole numbers"),
+        (column < 0, _allowed(spec.classes, "0 or more")),
+        (column >= top, _allowed(spec.classes, f"at most {MOST_CLASSES - 1}")),
+    ):
+        rows = np.flatnonzero(bad)
+        if len(rows):
+            raise DataError(
+                f"{where}: expected {expected}, got {column[rows[0]]} in {_some(rows)}",
+                hint="rows count from 0; classes are numbered from 0, as the model's scores are",
+            )
+    return column.astype(np.int64)
+
+
+def _allowed(classes: int | None, otherwise: str) -> str:
+    return otherwise if classes is None else f"0 to {classes - 1} (classes = {classes})"
+
+
+def _check_each(spec: DataSpec, column: Array, where: str) -> Array:
     """Labels as int64 (rows, tokens): tags from 0, or the label that is ignored.
 
     For segmentation (rows, height, width), whole numbers in the file's own type: they are many.
@@ -42,12 +116,20 @@ def check_each(spec: DataSpec, column: Array, where: str) -> Array:
             f"numbers of {least}, or {spec.ignored} for tokens that don't count",
             hint="rows and tokens count from 0; [data] ignore = ... names another label to ignore",
         )
-    labels = column.astype(np.int64)
-    outside = spec.tags.index("O") if spec.entities else -1
-    if not counted.any() or (spec.entities and (labels[counted] == outside).all()):
-        what = "an entity" if spec.entities else f"a label other than {spec.ignored}"
+    return column.astype(np.int64)
+
+
+def check_some(spec: DataSpec, labels: Array, where: str) -> None:
+    """Raise DataError where no row has a label that counts: there would be nothing to judge."""
+    if spec.task not in IGNORED:
+        return
+    empty, what = [spec.ignored], f"a label other than {spec.ignored}"
+    if spec.task == "detection":
+        labels, what = labels[..., 4], "a box"
+    elif spec.entities:
+        empty, what = [*empty, spec.tags.index("O")], "an entity"
+    if not any(~np.isin(labels[piece], empty).all() for piece in chunks(labels)):
         raise DataError(f"{where}: expected {what} in some row, got none")
-    return labels
 
 
 def _check_masks(spec: DataSpec, column: Array, where: str) -> Array:
@@ -57,11 +139,10 @@ def _check_masks(spec: DataSpec, column: Array, where: str) -> Array:
             f"{column.dtype} {list(column.shape)}",
             hint="save the masks as integers, one class number a pixel",
         )
-    top, some = spec.classes or MOST_CLASSES, False
+    top = spec.classes or MOST_CLASSES
     for piece in chunks(column):
         part = column[piece]
         counted = part != spec.ignored
-        some = some or bool(counted.any())
         bad = counted & ((part < 0) | (part >= top))
         if bad.any():
             row, y, x = np.argwhere(bad)[0]
@@ -71,8 +152,6 @@ def _check_masks(spec: DataSpec, column: Array, where: str) -> Array:
                 f"{least}, or {spec.ignored} for pixels that don't count",
                 hint="[data] ignore = ... names another label to ignore",
             )
-    if not some:
-        raise DataError(f"{where}: expected a label other than {spec.ignored}, got none")
     return column
 
 
@@ -99,8 +178,6 @@ def _check_boxes(spec: DataSpec, column: Array, where: str) -> Array:
                 f"{', '.join(f'{value:g}' for value in labels[row, box])}",
                 hint="corners, not width and height; rows and boxes count from 0",
             )
-    if not counted.any():
-        raise DataError(f"{where}: expected a box in some row, got none")
     return labels
 
 

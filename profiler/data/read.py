@@ -12,17 +12,16 @@ from profiler.data import leakage
 from profiler.data.bounds import check_seen, words
 from profiler.data.evaluation import Column, EvaluationSet, content_sha
 from profiler.data.images import completed
-from profiler.data.labels import check_each
+from profiler.data.labels import check_finite, check_labels, check_some
 from profiler.data.load import load_columns
 from profiler.data.mapped import chunks, room_for
 from profiler.data.split import split
 from profiler.data.text import Tokenizer, texts
 from profiler.errors import DataError
 from profiler.schema.codec import show
-from profiler.schema.data import IGNORED, MOST_CLASSES, DataSpec
+from profiler.schema.data import DataSpec
 
 Array = np.ndarray[Any, Any]
-_SHOWN_ROWS = 5
 _MOST_SLICES = 100
 
 
@@ -47,8 +46,12 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
             hint="add the model's inputs as columns",
         )
     for name, value in inputs.items():
-        _finite(value, f"{path}: data.inputs.{name}")
-    labels = None if spec.labels is None else _labels(spec, columns[spec.labels], path)
+        check_finite(value, f"{path}: data.inputs.{name}")
+    labels = None
+    if spec.labels is not None:
+        where = f"{path}: data.labels"
+        labels = check_labels(spec, columns[spec.labels], where)
+        check_some(spec, labels, where)
     rows = len(next(iter(inputs.values())))
     column = None if spec.split is None else words(columns[spec.split], f"{path}: data.split")
     grouped = spec.groups or spec.pairs  # the two rows of a pair belong together
@@ -128,7 +131,7 @@ def _pairs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, A
             )
     if scores.dtype.kind not in "biuf":
         raise DataError(f"{path}: data.similarity: expected numbers, got text")
-    _finite(scores, f"{path}: data.similarity")
+    check_finite(scores, f"{path}: data.similarity")
     names, numbers, count = np.unique(pairs, return_inverse=True, return_counts=True)
     if (count != 2).any():
         name, times = names[count != 2][0], count[count != 2][0]
@@ -185,71 +188,3 @@ def _inputs(spec: DataSpec, columns: dict[str, Array], path: Path) -> dict[str, 
             np.stack([part[piece] for part in parts], axis=1, out=stacked[piece])
         inputs[name] = stacked
     return inputs
-
-
-def _some(rows: Array) -> str:
-    """'row 3' or 'rows 3, 8, 9 (and 4 more)'."""
-    listed = ", ".join(str(row) for row in rows[:_SHOWN_ROWS])
-    more = len(rows) - _SHOWN_ROWS
-    tail = f" (and {more} more)" if more > 0 else ""
-    return f"row{'s' if len(rows) > 1 else ''} {listed}{tail}"
-
-
-def _finite(value: Array, where: str) -> None:
-    if value.dtype.kind != "f":
-        return
-    fine = np.ones(len(value), dtype=bool)
-    for piece in chunks(value):
-        fine[piece] = np.isfinite(value[piece]).reshape(len(value[piece]), -1).all(axis=1)
-    bad = np.flatnonzero(~fine)
-    if len(bad):
-        raise DataError(
-            f"{where}: expected finite numbers, got NaN or Inf in {_some(bad)}",
-            hint="rows count from 0; repair or drop them before saving",
-        )
-
-
-def _labels(spec: DataSpec, column: Array, path: Path) -> Array:
-    """Labels as int64 [rows] (classification) or float64 (regression)."""
-    where = f"{path}: data.labels"
-    if spec.task == "embedding":
-        if column.ndim != 1:
-            raise DataError(f"{where}: expected one label per row, got {list(column.shape)}")
-        return np.unique(column, return_inverse=True)[1].astype(np.int64)
-    if column.dtype.kind not in "biuf":
-        what = "numbers" if spec.task in ("regression", "custom") else "whole numbers"
-        raise DataError(
-            f"{where}: expected {what}, got text in row 0: {show(str(column.reshape(-1)[0]))}",
-            hint="number the classes from 0, in the order of the model's scores",
-        )
-    _finite(column, where)
-    if spec.task in ("regression", "custom"):
-        return column.astype(np.float64)
-    if spec.task in IGNORED:
-        return check_each(spec, column, where)
-    if column.ndim == 2 and column.shape[1] == 1:
-        column = column[:, 0]
-    if column.ndim != 1:
-        raise DataError(
-            f"{where}: expected one class number per row, got shape {list(column.shape)}",
-            hint="turn one-hot rows into numbers with argmax(axis=1)",
-        )
-    top = MOST_CLASSES if spec.classes is None else spec.classes
-    if column.dtype.kind == "f":  # a float16 can't hold `top`
-        column = column.astype(np.float64)
-    for bad, expected in (
-        (column != np.floor(column), "whole numbers"),
-        (column < 0, _allowed(spec.classes, "0 or more")),
-        (column >= top, _allowed(spec.classes, f"at most {MOST_CLASSES - 1}")),
-    ):
-        rows = np.flatnonzero(bad)
-        if len(rows):
-            raise DataError(
-                f"{where}: expected {expected}, got {column[rows[0]]} in {_some(rows)}",
-                hint="rows count from 0; classes are numbered from 0, as the model's scores are",
-            )
-    return column.astype(np.int64)
-
-
-def _allowed(classes: int | None, otherwise: str) -> str:
-    return otherwise if classes is None else f"0 to {classes - 1} (classes = {classes})"

@@ -102,9 +102,9 @@ def read(
     cells = [r for r in rows if r["kind"] == "stress" and r["trial"] in baselines]
     answers: dict[analysis.Cell, Any] = {}
     labels, left_out = None, []
-    if cells and evaluation is not None:
+    if cells and evaluation is not None and study.data is not None:
         chosen = _numbers(folder, cells[0]["numbers"], evaluation.rows)
-        judged = arrays.labels(folder, evaluation)
+        judged = arrays.labels(folder, evaluation, study.data)
         labels = None if judged is None else judged[: evaluation.rows][chosen]
         for trial, name in dict.fromkeys((r["trial"], r["perturbation"]) for r in cells):
             if trial in outputs:
@@ -142,8 +142,8 @@ def read(
 
 def _numbers(folder: Path, sha: str, rows: int) -> Any:
     """Which of the evaluated rows were perturbed. Raises ResultsError."""
-    found = arrays.kept(folder, sha, "iu")
-    if found.ndim != 1 or not 0 <= found.min() <= found.max() < rows:
+    found = arrays.column(folder, sha, "iu")
+    if not 0 <= found.min() <= found.max() < rows:
         got = f"{found.min()} to {found.max()}"
         raise arrays.refused(folder, sha, f"numbers of rows below {rows}", got)
     return found
@@ -153,7 +153,4 @@ def _answers(folder: Path, row: Mapping[str, Any], numbers: str, count: int) -> 
     """A trial's answers on perturbed rows, one a row. Raises ResultsError."""
     if row["numbers"] != numbers:
         raise ResultsError("answers other rows than the first set", hint=DAMAGED)
-    found = arrays.kept(folder, row["answers"], "iuf", count)
-    if found.ndim != 1:
-        raise arrays.refused(folder, row["answers"], "one answer a row", str(list(found.shape)))
-    return found
+    return arrays.column(folder, row["answers"], "iuf", count)
