@@ -30,10 +30,11 @@ from profiler.errors import (
 )
 from profiler.fleet import Fleet
 from profiler.group_state import GroupState, recorded
+from profiler.input_hashes import input_hashes
 from profiler.jobs import make_job
 from profiler.places import cache_folder
 from profiler.planning import Known, go_on, make_plan, recipes
-from profiler.prepare import Prepared, input_hashes, prepare
+from profiler.prepare import Prepared, prepare
 from profiler.progress import Progress, Silent
 from profiler.results import Results
 from profiler.schema import shareable
@@ -145,6 +146,7 @@ class Campaign:
             found = find_facts(tuple(self.targets.values()))
             self.study = recipes.resolve(self.study, self.targets, found)
         prepared = prepare(self.study, self.store, cache_folder() / "variants", self.progress)
+        self.study = prepared.named(self.study)
         visit.check(self.study, prepared, self.store.folder)
         self.progress.stage(f"connecting to {', '.join(self.targets)}")
         with Fleet(self.targets, lambda t: open_session(t, self.progress.stage)) as fleet:

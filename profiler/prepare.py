@@ -5,9 +5,6 @@ What was made is recorded in the results folder, so that a resumed run makes not
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -16,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from profiler import reading
 from profiler.errors import ProfilerError, ResultsError
+from profiler.planning.baselines import called, called_after
 from profiler.planning.dimensions import check_axes, check_dimensions
 from profiler.progress import Progress
 from profiler.schema.artifact import Artifact
 from profiler.schema.axes import Batch, find_batch, open_names
 from profiler.schema.codec import encode
 from profiler.schema.recorded import Evaluation, Recorded
-from profiler.schema.study import ModelSpec, Study
+from profiler.schema.study import BASELINE, ModelSpec, Study
 from profiler.schema.wire import Job
-from profiler.sources.keep import sha_of
 from profiler.store import ARTIFACTS, Store, keep_array
 
 if TYPE_CHECKING:
@@ -56,8 +53,17 @@ class Prepared:
 
     def baseline_of(self, model: str, artifact: Artifact) -> Artifact:
         """What `artifact` was made of; itself where that is not measured."""
-        of_model = (a for (name, _), a in self.artifacts.items() if name == model)
-        return next((a for a in of_model if a.made_by.get("recipe") == "fp32"), artifact)
+        return self.baselines.get(model, artifact)
+
+    @property
+    def baselines(self) -> dict[str, Artifact]:
+        """Model -> its untransformed artifact."""
+        every = self.artifacts.items()
+        return {m: a for (m, _), a in every if a.made_by.get("recipe") == BASELINE.recipe}
+
+    def named(self, study: Study) -> Study:
+        """`study` with the baselines that nobody named called as they are here."""
+        return called(study, {model: made.variant for model, made in self.baselines.items()})
 
     @property
     def symbolic(self) -> dict[str, set[str]]:
@@ -96,56 +102,6 @@ class Prepared:
             for sha in (job.artifact, *self.data_of(job.artifact), *job.inputs.values())
             if sha is not None
         ]  # fmt: skip
-
-
-def input_hashes(study: Study) -> dict[str, str]:
-    """Content of the files a study names: a changed file is a changed study.
-
-    Files that can't be read are left out here; reading them for use gives the clear message.
-    """
-    data = (study.data.file, study.data.train) if study.data is not None else ()
-    names = [*(m.onnx or m.hf for m in study.models), *data]
-    if study.data is not None and study.data.metric is not None:
-        names.append(study.data.metric.partition(":")[0].removesuffix(".py") + ".py")
-    if study.data is not None and study.data.text is not None:
-        from profiler.data.text import files
-
-        found = files(study.data.text, study.folder)
-        names += [os.path.relpath(file, study.folder) for file in found]
-    if study.stress is not None:
-        names.append(study.stress.synonyms)
-    names += [v.file for v in study.variants] + [v.file for m in study.models for v in m.variants]
-    hashes: dict[str, str] = {}
-    for name in filter(None, names):
-        path = study.folder / name
-        with contextlib.suppress(OSError):
-            if name in data and path.is_dir():
-                hashes[name] = _folder_sha(path)
-                continue
-            for file in _files(path):
-                if file.is_file():
-                    shown = name if file == path else f"{name}: {file.name}"
-                    hashes[shown] = sha_of(file)
-    return hashes
-
-
-def _folder_sha(folder: Path) -> str:
-    """One hash over the names and contents of all files below a folder of data."""
-    digest = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{file.relative_to(folder)}\0{sha_of(file)}\n".encode())
-    return digest.hexdigest()
-
-
-def _files(path: Path) -> list[Path]:
-    """A file with the external weights it names; the files directly in a folder."""
-    if path.is_dir():
-        return sorted(path.iterdir())
-    if path.suffix == ".onnx":
-        from profiler.sources.inspect import data_files
-
-        return [path, *data_files(path)]
-    return [path]
 
 
 def prepare(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
@@ -205,6 +161,7 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
     inputs: dict[str, dict[str, str]] = {}
     fixed: dict[str, int] = {}
     baselines = {m.name: _baseline(m, study, store, evaluation_set, progress) for m in study.models}
+    study = called_after(study, {n: made.made_by["computes"] for n, made in baselines.items()})
     batches = {m.name: batch_of(study, m, baselines[m.name]) for m in study.models}
     check_dimensions(
         study, {n: open_names(made.inputs, batches[n].names) for n, made in baselines.items()}
@@ -354,6 +311,7 @@ def _add(before: Prepared, study: Study, store: Store, cache: Path, progress: Pr
     from profiler import data
     from profiler.variants import build_all, query_of
 
+    study = before.named(study)
     known = {*before.artifacts, *before.failed}
     wanted = {
         model.name: [v for v in study.variants_of(model) if (model.name, v.name) not in known]
@@ -364,7 +322,7 @@ def _add(before: Prepared, study: Study, store: Store, cache: Path, progress: Pr
     rows = None if study.data is None else data.read(study.data, study.folder, study.seed)
     made, failed = dict(before.artifacts), dict(before.failed)
     for model in study.models:
-        baseline = before.artifacts[(model.name, study.variants_of(model)[0].name)]
+        baseline = before.baselines[model.name]
         calibration = None
         if rows is not None and wanted[model.name]:
             samples = before.samples[model.name]

@@ -1,6 +1,15 @@
 """A study with many recipes from end to end: rows for all, reasons for what can't be made."""
 
+import json
+
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from profiler import prepare
 from profiler.campaign import run
+from profiler.commands import look
+from profiler.report.tables import FORMATS, render
 
 
 def test_auto_is_resolved_on_the_target_and_a_variant_that_fails_is_a_row(make_study, tmp_path):
@@ -21,7 +30,7 @@ def test_auto_is_resolved_on_the_target_and_a_variant_that_fails_is_a_row(make_s
 
 
 def test_a_changed_ready_file_is_a_changed_study(make_study, make_model, tmp_path):
-    from profiler.prepare import input_hashes
+    from profiler.input_hashes import input_hashes
     from profiler.schema.study import Study
 
     path = make_study('variants = ["fp32", {name = "mine", file = "mine.onnx"}]')
@@ -33,3 +42,43 @@ def test_a_changed_ready_file_is_a_changed_study(make_study, make_model, tmp_pat
     rows = {row["variant"]: row for row in run(path, tmp_path / "out").rows}
     assert rows["mine"]["status"] == "ok"
     assert rows["mine"]["agreement"] < 1
+
+
+def halve(path):
+    """Hold a model's weights, and compute, in half precision."""
+    model = onnx.load(path)
+    for weights in model.graph.initializer:
+        half = numpy_helper.to_array(weights).astype("float16")
+        weights.CopyFrom(numpy_helper.from_array(half, weights.name))
+    nodes = model.graph.node
+    nodes[0].input[0], nodes[-1].output[0] = "half", "last"
+    nodes.insert(0, helper.make_node("Cast", ["x"], ["half"], to=TensorProto.FLOAT16))
+    nodes.append(helper.make_node("Cast", ["last"], ["scores"], to=TensorProto.FLOAT))
+    onnx.save(model, path)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_half_a_model_is_called_so_everywhere(
+    make_study, tmp_path, monkeypatch, capsys, older
+) -> None:
+    path = make_study('variants = ["fp32", "int8-dynamic"]', data=False)
+    halve(tmp_path / "model.onnx")
+    with monkeypatch.context() as before:
+        if older:  # names as earlier versions gave them
+            before.setattr(prepare, "called_after", lambda study, types: study)
+        first = run(path, tmp_path / "out")
+    results = run(path, tmp_path / "out")
+    assert len(results.rounds) == len(first.rounds)
+    name = "fp32" if older else "float16"
+    base, other = results.rows  # a row even though 8 bits take no half precision
+    assert (base["variant"], other["variant"]) == (name, "int8-dynamic")
+    assert base["trial"].startswith(f"m/{name}@")
+    assert results.plan.exclusions[0].trial.baseline == base["trial"]
+    assert base["file_bytes"]
+    for form in FORMATS:
+        assert name in render(results.table(), form)
+    assert ("/fp32@" in render(results.table(), "csv")) == older
+    if not older:
+        look.plan(path, json=True)
+        planned = json.loads(capsys.readouterr().out)["trials"]
+        assert planned[0]["id"] == base["trial"]

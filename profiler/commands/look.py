@@ -32,17 +32,19 @@ def plan(what: Path, *, json: bool) -> None:
     """Print the plan of a study. A mistake in its data or model files shows now, not in the run."""
     from profiler import data
     from profiler.campaign import find_facts, study_targets
-    from profiler.planning import Known, make_plan, recipes
+    from profiler.planning import Known, baselines, make_plan, recipes
     from profiler.planning.dimensions import check_axes, check_dimensions
     from profiler.schema.axes import find_batch, open_names
     from profiler.schema.study import Study
     from profiler.sources import inspect
 
     study = Study.read(what)
-    dimensions = {}
+    dimensions, types = {}, {}
     for model in study.models:
         if model.onnx is not None:
-            inputs, outputs = inspect.tensors(inspect.load(study.folder / model.onnx))
+            loaded = inspect.load(study.folder / model.onnx)
+            inputs, outputs = inspect.tensors(loaded)
+            types[model.name] = inspect.computes(loaded)
             check_axes(model, inputs)
             given = {*model.shapes, *(name for sizes in study.sweep.shapes for name in sizes)}
             counts = find_batch(inputs, outputs, axes=model.batch, given=given)
@@ -53,6 +55,7 @@ def plan(what: Path, *, json: bool) -> None:
     targets = study_targets(study)
     facts = find_facts(targets)
     study = recipes.resolve(study, {t.name: t for t in targets}, facts)
+    study = baselines.called_after(study, types)
     made = make_plan(study, targets, Known(facts=facts, symbolic=dimensions))
     if json:
         print_json({**encode(made), "trials": encode(made.trials)})

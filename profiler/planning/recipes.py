@@ -196,16 +196,6 @@ def advice(
     return "; ".join(said) or None
 
 
-def shown(trial: Trial, made_by: Mapping[str, str]) -> str:
-    """What a row calls its variant: a baseline that nobody named, after the types of its weights.
-
-    'fp32' of a model whose weights are half precision would be something else than it says.
-    """
-    types = made_by.get("computes", "float32")
-    named = trial.recipe == trial.variant == "fp32" and types != "float32"
-    return types if named else trial.variant
-
-
 _QUIETER = {
     "fp16": "numbers beyond 65504 or below 6e-8 may be inside: keep nodes float (keep_float)",
     "bf16": "use fp16, or keep nodes float (keep_float)",
@@ -234,17 +224,13 @@ def damage(made_by: Mapping[str, str], sqnr_db: Optional[float]) -> Optional[str
 def advised(
     artifact: Artifact, trial: Trial, target: Target, facts: Mapping[str, Any], sqnr_db: Any
 ) -> dict[str, Any]:
-    """A row's columns `saturable` and `advice`, what processor and outputs say against it.
-
-    And `variant`, as the row calls it.
-    """
+    """A row's columns `saturable` and `advice`: what processor and outputs say against it."""
     options = {**target.session_options, **trial.session_options}
     said = (
         advice(artifact.made_by, target, facts, artifact.saturable, options),
         damage(artifact.made_by, sqnr_db),
     )
     return {
-        "variant": shown(trial, artifact.made_by),
         "saturable": at_risk(artifact.saturable, target, facts, options),
         "advice": "; ".join(text for text in said if text) or None,
     }

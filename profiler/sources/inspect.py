@@ -71,21 +71,23 @@ def tensors(model: Any) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
 
 
 def computes(model: Any) -> str:
-    """Types that a ModelProto's weights are held in, e.g. 'float16' or 'float32+int8'.
+    """Types that a ModelProto's weights are held in, e.g. 'float16' or 'float32-int8'.
 
-    Vectors don't count: they are scales and biases.
+    Vectors don't count: they are scales and biases. Branches, loops and functions do.
     """
     floats = ("float32", "float16", "bfloat16", "float64")
     found, scales = set(), set()
-    for node in model.graph.node:
+    every = list(graphs(model.graph))
+    nodes = [node for part in (*every, *model.functions) for node in part.node]
+    for node in nodes:
         if node.op_type in QUANTIZED:
             found.add("int4" if node.op_type == "MatMulNBits" else "int8")
             scales.update(node.input)
-    tensors = [t for t in model.graph.initializer if t.name not in scales]
-    constants = (n for n in model.graph.node if n.op_type == "Constant")
-    tensors += [a.t for n in constants for a in n.attribute if a.name == "value"]
-    found.update(_dtype(t.data_type) for t in tensors if len(t.dims) > 1)
-    return "+".join(sorted(found & {*floats, "int4", "int8"})) or "float32"
+    weights = [t for graph in every for t in graph.initializer if t.name not in scales]
+    constants = (n for n in nodes if n.op_type == "Constant")
+    weights += [a.t for n in constants for a in n.attribute if a.name == "value"]
+    found.update(_dtype(t.data_type) for t in weights if len(t.dims) > 1)
+    return "-".join(sorted(found & {*floats, "int4", "int8"})) or "float32"
 
 
 def open_sizes(model: Any) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from profiler.errors import ModelError
 from profiler.schema.artifact import Artifact, Parity
 from profiler.schema.study import ModelSpec
-from profiler.sources.inspect import tensors
+from profiler.sources.inspect import computes, tensors
 from profiler.sources.keep import keep
 from profiler.sources.ranges import ranges
 
@@ -56,7 +56,7 @@ def exported(
         bytes=kept.stat().st_size,
         inputs=inputs,
         outputs=outputs,
-        made_by={"recipe": "fp32", **made_by},
+        made_by={"recipe": "fp32", **made_by, "computes": computes(model)},
         parity=parity,
         takes=ranges(model),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def build_all(
     for spec in wanted:
         key = (baseline.model, spec.name)
         if spec.recipe == "fp32":
-            made[key] = baseline
+            made[key] = replace(baseline, variant=spec.name)
             continue
         progress.stage(f"making {baseline.model} {spec.name}")
         try:

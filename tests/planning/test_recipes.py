@@ -126,24 +126,6 @@ def test_a_row_says_both_what_its_processor_and_what_its_outputs_say():
     assert advised(VNNI)["advice"] is None
 
 
-@pytest.mark.parametrize(
-    ("variant", "computes", "shown"),
-    [
-        ("fp32", "float32", "fp32"),
-        ("fp32", "float16", "float16"),
-        ("fp32", "float32+int8", "float32+int8"),
-        ("mine", "float16", "mine"),
-    ],
-)
-def test_a_baseline_is_called_what_its_weights_are(variant, computes, shown):
-    trial = Trial(
-        id="t", model="m", variant=variant, recipe="fp32", target="a", provider=CPU.provider,
-        threads=1, scenario="single_stream", batch=1, baseline="t",
-    )  # fmt: skip
-    assert recipes.shown(trial, {"recipe": "fp32", "computes": computes}) == shown
-    assert recipes.shown(trial, {"recipe": "fp32"}) == variant
-
-
 def advised(facts, saturable=None, sqnr_db=None, options=(), recipe="int8-static"):
     mixed = {"recipe": recipe, "activations": "uint8", "weights": "int8"}
     trial = Trial(
@@ -168,15 +150,11 @@ def test_what_a_look_at_the_weights_found_is_said_where_the_processor_saturates(
     for facts in (VNNI, ARM | {"int8_saturates": False}):
         assert advised(facts, ONE)["saturable"] == 0
         assert "saturate" not in str(advised(facts, ONE)["advice"])
-    assert advised(OLD, ONE, options={recipes.EXACT: "1"}) == {
-        "variant": "v",
-        "saturable": 0,
-        "advice": None,
-    }
+    assert advised(OLD, ONE, options={recipes.EXACT: "1"}) == {"saturable": 0, "advice": None}
 
 
 def test_weights_that_can_not_saturate_need_no_advice():
-    assert advised(OLD, ()) == {"variant": "v", "saturable": 0, "advice": None}
+    assert advised(OLD, ()) == {"saturable": 0, "advice": None}
     old_folder = advised(OLD)
     assert old_folder["saturable"] is None
     assert "saturate" in old_folder["advice"], "nobody looked: the recipe decides"

@@ -9,7 +9,7 @@ import pytest
 
 from profiler.campaign import run
 from profiler.errors import ModelError
-from profiler.prepare import input_hashes
+from profiler.input_hashes import input_hashes
 from profiler.schema.study import ModelSpec, Study
 from profiler.sources import load_baseline
 from profiler.sources.keep import sha_of

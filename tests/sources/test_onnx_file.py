@@ -155,9 +155,9 @@ def test_a_size_of_zero_or_less_is_open(tmp_path, size):
         (["float32"], False, "float32"),
         ([], False, "float32"),
         (["float16"], False, "float16"),
-        (["float64", "float16"], False, "float16+float64"),
+        (["float64", "float16"], False, "float16-float64"),
         (["int8"], True, "int8"),
-        (["int8", "float32"], True, "float32+int8"),
+        (["int8", "float32"], True, "float32-int8"),
     ],
 )
 def test_the_types_of_weights_are_recorded(tmp_path, weights, quantized, expected):

@@ -66,6 +66,15 @@ def net():
     return Net()
 
 
+class Half(Net):
+    def forward(self, x):
+        return self.layer(x.half()).float()
+
+
+def half():
+    return Half().half()
+
+
 def pair():
     return Pair()
 
@@ -139,6 +148,11 @@ def test_export_has_a_symbolic_batch_and_parity(folder, capfd):
         assert run(got, folder, x=np.ones((rows, 3), np.float32))[0].shape == (rows, 2)
     # What the user's own function prints is theirs; the exporter adds nothing.
     assert capfd.readouterr() == ("chatter\n", "")
+
+
+def test_half_a_module_is_recorded_as_such(folder):
+    rows = {"x": np.ones((4, 3), np.float32)}
+    assert loaded(folder, "half", rows).made_by["computes"] == "float16"
 
 
 def test_modules_beside_the_study_are_forgotten(folder):

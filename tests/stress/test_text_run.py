@@ -12,7 +12,7 @@ from profiler.campaign import run
 from profiler.cli import app
 from profiler.commands import look
 from profiler.errors import InputError, ProfilerError, StudyError
-from profiler.prepare import input_hashes
+from profiler.input_hashes import input_hashes
 from profiler.results import Results
 from profiler.schema.study import Study
 from profiler.store import read_array
