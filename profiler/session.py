@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Optional, TypeVar
 
 from profiler import replies
-from profiler.errors import TransientError, TransportError, WorkerError
+from profiler.errors import ProfilerError, TransientError, TransportError, WorkerError
 from profiler.places import cache_folder
 from profiler.replies import Ended, Listener, Reply
 from profiler.schema import facts
@@ -23,6 +23,7 @@ from profiler.schema.lines import EndOfStream, Garbled, Silence, pack
 from profiler.schema.outside import sha_name, tidy
 from profiler.schema.target import Target
 from profiler.schema.wire import (
+    GONE,
     PING_S,
     SILENCE_S,
     Answer,
@@ -72,7 +73,7 @@ class Session:
         None leaves the device as it is. `note` is told when the first connection is tried again.
         """
         self._transport, self._plugin = transport, plugin
-        self._wheels, self._provided = wheels, False
+        self._wheels = wheels
         self._shipped: dict[str, str] = {}
         self._backoff_s = BACKOFF_S if backoff_s is None else backoff_s
         self._note = note
@@ -120,7 +121,7 @@ class Session:
             finally:
                 self._writing.release()
 
-    def _open(self) -> None:
+    def _open(self, provide: bool = True) -> None:
         data, sha = payload.build()
         try:
             self._begin(sha)
@@ -135,11 +136,10 @@ class Session:
                 self._transport.stage(archive, sha)
             self._begin(sha)
         bare = not (self.facts["numpy"] and self.facts["onnxruntime"])
-        if self._wheels is not None and bare and not self._provided:
-            self._provided = True
+        if self._wheels is not None and bare and provide:
             self._let_go()
             self._shipped = self._transport.provide(self._wheels)
-            self._open()
+            self._open(provide=False)
 
     def _begin(self, sha: str) -> None:
         """Start the worker that lies on the device and get to know it.
@@ -384,7 +384,9 @@ def _ended(status: int, pipe: Pipe) -> TransportError:
     return TransportError(f"the worker ended with status {status}: {pipe.failure().message}")
 
 
-def _failed(operation: str, error: str) -> WorkerError:
+def _failed(operation: str, error: str) -> ProfilerError:
+    if error == GONE:
+        return TransientError(f"{operation}: {GONE}")
     full = os.strerror(errno.ENOSPC) in error
     hint = "free some space there, then give the same command: it goes on from there"
     return WorkerError(f"{operation}: {error[:_ERROR_CHARACTERS]}", hint=hint if full else None)

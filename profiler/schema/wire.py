@@ -31,6 +31,8 @@ PING_S = 10.0
 """how often the host says that it is still there"""
 SILENCE_S = 60.0
 """a worker which hears nothing for so long ends with everything it started"""
+GONE = "files of ours were removed on the device"
+"""What a worker answers then, whatever came of it: they are sent again, and it is asked again."""
 
 
 @dataclass(frozen=True)

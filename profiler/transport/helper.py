@@ -4,6 +4,7 @@ Sent as text, so: one file, standard library only, Python 3.9 source. Operations
 unpack, clean. Answers are marked lines, so that a noisy login shell can't disturb them.
 """
 
+import errno
 import fcntl
 import hashlib
 import io
@@ -12,12 +13,14 @@ import os
 import select
 import struct
 import sys
+import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from queue import Queue, SimpleQueue
 from threading import Thread
-from typing import Optional
+from typing import Any, Optional
 
 MARKER = "\x1eprofiler1 "
 PIECE = 1 << 18
@@ -27,6 +30,11 @@ SQUEEZED, END, CUT = 1, 2, 3
 F_SETPIPE_SZ = 1031
 NAMEPLATE = "profiler-device"
 """A folder without this file is not ours and is never removed."""
+IN_USE, CARD = "in-use", "session.json"
+"""as `worker.presence` has them"""
+RESERVE_BYTES = 1 << 24
+"""A board whose disk is full to the last byte does strange things: so much stays free."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def say(**message: object) -> None:
@@ -44,10 +52,29 @@ def digest(path: Path) -> "hashlib._Hash":
     return found
 
 
-def receive(folder: str, sha: str) -> None:
+@contextmanager
+def used(folder: str) -> Iterator[None]:
+    """Nobody removes the folder meanwhile."""
+    with (Path(folder) / IN_USE).open("a") as lock:
+        with suppress(OSError):  # a file system that knows no locks
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+def make_room(folder: str, count: int) -> None:
+    """Refuse what can't fit, before a byte of it is written."""
+    there = os.statvfs(folder)
+    free = there.f_bavail * there.f_frsize
+    if count + RESERVE_BYTES > free:
+        words = f"{count / 1e6:.1f} MB are to come, {free / 1e6:.1f} MB are free"
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {words}")
+
+
+def receive(folder: str, sha: str, size: str) -> None:
     """Take in a blob from stdin; what an earlier, cut transfer left is kept and gone on with.
 
     Nothing is synced to disk: sessions ask for blobs by content, so a power cut costs a resend.
+    A blob that does not fit leaves nothing behind.
     """
     whole = Path(folder) / "blobs" / sha
     partial = whole.with_suffix(".part")
@@ -59,13 +86,19 @@ def receive(folder: str, sha: str) -> None:
         if not same(file, partial):
             # Another host's transfer was faster: what we opened is the whole file now, or gone.
             file.close()
-            return receive(folder, sha)
+            return receive(folder, sha, size)
         offset = file.tell()
         found = digest(partial)
-        say(offset=offset)
-        widen(0)
-        if not take(file, found):
-            return None  # cut: the partial file stays
+        try:
+            make_room(folder, int(size) - offset)
+            say(offset=offset)
+            widen(0)
+            if not take(file, found):
+                return None  # cut: the partial file stays
+        except OSError as error:
+            if error.errno in FULL:
+                partial.unlink()
+            raise
         if found.hexdigest() != sha:
             partial.unlink()
             say(damaged=True)
@@ -198,6 +231,7 @@ def unpack(folder: str, sha: str) -> None:
             shutil.rmtree(str(partial), ignore_errors=True)
             try:
                 with zipfile.ZipFile(str(Path(folder) / "blobs" / sha)) as archive:
+                    make_room(folder, sum(member.file_size for member in archive.infolist()))
                     for member in archive.infolist():
                         if asked_no_more():
                             return
@@ -213,15 +247,44 @@ def asked_no_more() -> bool:
     return bool(select.select([0], [], [], 0)[0])
 
 
-def clean(folder: str) -> None:
-    """Remove everything of ours."""
+def remove(folder: str) -> "Optional[dict[str, Any]]":
+    """Remove the folder; where somebody works in it, it stays and this says who: pid and for_s."""
     import shutil
 
-    if (Path(folder) / NAMEPLATE).is_file():
+    if not Path(folder).is_dir():
+        return None
+    with (Path(folder) / IN_USE).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return eldest(folder)
+        except OSError:  # a file system that knows no locks
+            pass
         shutil.rmtree(folder)
-        say(done=True)
-    else:
-        say(error="this folder is not ours")
+    return None
+
+
+def eldest(folder: str) -> "dict[str, Any]":
+    """The session in this folder that is at work for the longest time, as it says itself."""
+    found: dict[str, Any] = {"pid": None, "for_s": None}
+    for path in Path(folder).glob("out-*/" + CARD):
+        try:
+            card = json.loads(path.read_bytes())
+            os.kill(card["pid"], 0)
+            age_s = max(0.0, time.time() - card["since"])
+        except (OSError, ValueError, KeyError, TypeError):  # it ended, or is just beginning
+            continue
+        if age_s >= (found["for_s"] or 0.0):
+            found = {"pid": card["pid"], "for_s": age_s}
+    return found
+
+
+def clean(folder: str) -> None:
+    """Remove everything of ours, unless somebody uses it."""
+    if not (Path(folder) / NAMEPLATE).is_file():
+        return say(error="this folder is not ours")
+    busy = remove(folder)
+    return say(done=True) if busy is None else say(busy=busy)
 
 
 OPERATIONS: "dict[str, Callable[..., None]]" = {
@@ -235,7 +298,8 @@ OPERATIONS: "dict[str, Callable[..., None]]" = {
 def main(operation: str, *arguments: str) -> None:
     """Do one operation; a failure of the operating system is an answer, too."""
     try:
-        OPERATIONS[operation](*arguments)
+        with used(arguments[0]) if operation in ("receive", "unpack") else nullcontext():
+            OPERATIONS[operation](*arguments)
     except OSError as error:
         say(error=error.strerror or str(error), errno=error.errno)
 

@@ -15,8 +15,11 @@ from typing import Optional
 from profiler.errors import TransientError, TransportError
 from profiler.places import cache_folder
 from profiler.schema.outside import sha_name
+from profiler.schema.wire import GONE
+from profiler.transport import helper
 from profiler.transport.children import Children
 from profiler.transport.process import ProcessPipe, last_lines
+from profiler.transport.said import Busy, refuse_while
 
 _OUR_DISK = (errno.ENOSPC, errno.EDQUOT)
 """The device's files are whole; it is the results folder's disk that takes no more."""
@@ -61,13 +64,17 @@ class LocalTransport:
 
     def stage(self, path: Path, sha: str) -> None:
         """Copy (copy-on-write where the file system can) and rename, so no half blob is seen."""
-        handle, name = tempfile.mkstemp(dir=self._home / "blobs")
-        os.close(handle)
+        name = ""
         try:
+            (self._home / "blobs").mkdir(parents=True, exist_ok=True, mode=0o700)
+            helper.make_room(str(self._home), path.stat().st_size)
+            handle, name = tempfile.mkstemp(dir=self._home / "blobs")
+            os.close(handle)
             shutil.copyfile(path, name)
             Path(name).replace(self._home / "blobs" / sha)
         except OSError as error:
-            Path(name).unlink(missing_ok=True)
+            if name:
+                Path(name).unlink(missing_ok=True)
             raise TransportError(
                 f"{self._home}: {error.strerror} while staging {path.name}"
             ) from None
@@ -101,6 +108,8 @@ class LocalTransport:
         except OSError as error:
             if error.errno in _OUR_DISK or not to.parent.exists():
                 raise
+            if not place.exists():
+                raise TransientError(GONE) from None
             raise TransportError(f"{to}: {error.strerror} while fetching results") from None
 
     def provide(self, cache: Path) -> dict[str, str]:
@@ -108,8 +117,12 @@ class LocalTransport:
         return {}
 
     def clean(self) -> None:
-        """Remove our folder."""
-        shutil.rmtree(self._home, ignore_errors=True)
+        """Remove our folder. Raises TransportError while a worker is in it."""
+        try:
+            busy = helper.remove(str(self._home))
+            refuse_while(None if busy is None else Busy(**busy), "this machine")
+        except OSError as error:
+            raise TransportError(f"{self._home}: {error.strerror} while it was removed") from None
 
     def stop(self) -> None:
         """End what installs."""

@@ -9,6 +9,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Optional
 
+from profiler.errors import TransportError
 from profiler.schema.codec import DecodeError
 from profiler.schema.outside import TEXT_LIMIT, one_line
 
@@ -45,6 +46,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """Who works in our folder on the device, as far as it is known there."""
+
+    pid: Optional[int] = None
+    for_s: Optional[float] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """One message of the helper; which keys it has depends on the operation."""
 
@@ -56,6 +65,8 @@ class Said:
     data: Optional[str] = None
     """send: a piece, squeezed, in base64"""
     done: bool = False
+    busy: Optional[Busy] = None
+    """clean: nothing was removed, somebody uses it"""
     failed: Optional[str] = None
     """probe: python, foreign or folder"""
     error: Optional[str] = field(default=None, metadata={"parse": _words})
@@ -64,6 +75,21 @@ class Said:
     def __post_init__(self) -> None:
         if self.offset is not None and not 0 <= self.offset <= _MOST_BYTES:
             raise DecodeError("offset", "a number of bytes", self.offset)
+
+
+def refuse_while(busy: Optional[Busy], where: str) -> None:
+    """Raise TransportError where our folder is in use."""
+    if busy is None:
+        return
+    who = "" if busy.pid is None else f" (pid {busy.pid} there"
+    if who and busy.for_s is not None:
+        who += (
+            f", for {busy.for_s / 60:.0f} min" if busy.for_s > 90 else f", for {busy.for_s:.0f} s"
+        )
+    raise TransportError(
+        f"{where}: a profiler run is at work there{who and who + ')'}; nothing was removed",
+        hint="let it end, or stop it with Ctrl-C (what it recorded stays); then clean",
+    )
 
 
 def piece(data: str, limit_bytes: int) -> bytes:

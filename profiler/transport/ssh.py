@@ -7,6 +7,7 @@ constant text, data are its arguments.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shlex
@@ -21,10 +22,11 @@ from profiler.schema.codec import DecodeError, decode, encode
 from profiler.schema.lines import EndOfStream, Garbled, Silence
 from profiler.schema.outside import sha_name
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
+from profiler.schema.wire import GONE
 from profiler.transport import frames, ssh_errors
 from profiler.transport.children import Children
 from profiler.transport.process import ProcessPipe
-from profiler.transport.said import Found, Said, piece
+from profiler.transport.said import Found, Said, piece, refuse_while
 
 T = TypeVar("T")
 
@@ -176,6 +178,8 @@ class SshTransport:
 
     def _answer(self, pipe: ProcessPipe, timeout_s: float = _ANSWER_S) -> Said:
         reply = self._understood(Said, self._read(pipe, timeout_s))
+        if reply.errno == errno.ENOENT:
+            raise ssh_errors.LinkLost(f"{ssh_errors.address(self.spec)}: {GONE}")
         if reply.error is not None:
             raise self._refused(reply.error)
         return reply
@@ -239,7 +243,7 @@ class SshTransport:
     def stage(self, path: Path, sha: str) -> None:
         """Send a file: compressed where that pays, from where a cut transfer ended, verified."""
         size = path.stat().st_size
-        pipe = self._help("receive", self.spec.folder, sha)
+        pipe = self._help("receive", self.spec.folder, sha, str(size))
         try:
             reply = self._answer(pipe, _ANSWER_S + size / _SLOWEST_DISK_BYTES_PER_S)
             if reply.have:
@@ -311,7 +315,7 @@ class SshTransport:
         pipe = self._help("clean", self.spec.folder)
         try:
             pipe.finish()
-            self._answer(pipe)
+            refuse_while(self._answer(pipe).busy, ssh_errors.address(self.spec))
         finally:
             self._found = None
             pipe.close()

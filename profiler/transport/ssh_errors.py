@@ -127,7 +127,9 @@ def explain(spec: SshSpec, code: Optional[int], stderr: str) -> TransportError:
             f"is it on, in this network, and runs sshd? try {by_hand}",
         ),
         (
-            r"No space left on device|Disk quota exceeded", NoSpace, "no space left on the device",
+            r"No space left on device|Disk quota exceeded", NoSpace,
+            "no space left on the device"
+            + "".join(re.findall(r": [\d.]+ MB are .*free", stderr)[:1]),
             "free some there, or set folder under [ssh] to another disk;"
             " our own files go with: profiler targets clean NAME",
         ),

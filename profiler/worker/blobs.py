@@ -65,22 +65,30 @@ class Held:
     A mark is an empty file in the session's own output folder, so that it goes when that does.
     """
 
-    def __init__(self, home: Path, out: Path) -> None:
-        self._home, self._out = home, out
+    def __init__(self, blobs: BlobFolder, home: Path, out: Path) -> None:
+        self._blobs, self._home, self._out = blobs, home, out
+        self._shas: set[str] = set()
 
     def hold(self, shas: list[str]) -> None:
         """From now on no other session removes these; call it before looking whether they lie."""
         with self._alone():
             for sha in shas:
                 self._mark(self._out, sha).touch()
+        self._shas.update(shas)
 
     def let_go(self, shas: list[str]) -> Iterator[str]:
         """Those of `shas` that no session needs any more; remove each as it comes."""
+        self._shas.difference_update(shas)
         with self._alone():
             for sha in shas:
                 self._mark(self._out, sha).unlink(missing_ok=True)
                 if not any(self._mark(out, sha).exists() for out in self._home.glob("out-*")):
                     yield sha
+
+    def taken(self) -> bool:
+        """Whether somebody who asks nobody (a cleaner) removed one of these, or the folders."""
+        held = (self._blobs.path(sha) for sha in self._shas)
+        return not self._out.is_dir() or not all(path.is_file() for path in held)
 
     @staticmethod
     def _mark(out: Path, sha: str) -> Path:

@@ -20,8 +20,8 @@ from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream, Garbled, Silence
-from profiler.schema.wire import PROTOCOL, SILENCE_S, Job, RoundRequest, TraceRequest
-from profiler.worker import facts, tracing
+from profiler.schema.wire import GONE, PROTOCOL, SILENCE_S, Job, RoundRequest, TraceRequest
+from profiler.worker import facts, presence, tracing
 from profiler.worker.answers import Answers
 from profiler.worker.blobs import BlobFolder, Held, sha_of
 from profiler.worker.channel import Channel
@@ -31,7 +31,7 @@ from profiler.worker.turn import Turn
 OPERATIONS = (
     "hello", "facts", "have", "round", "trace", "predict", "probe", "forget", "release",
 )  # fmt: skip
-
+USING_FILES = ("round", "trace", "predict", "probe")
 
 LONGEST_SILENCE_S = 3600.0
 """A host may ask for more patience, but not for a worker that never ends."""
@@ -44,7 +44,8 @@ class Server:
         self.channel, self.home = channel, home
         self.blobs = BlobFolder(home / "blobs")
         self.out = BlobFolder(Path(tempfile.mkdtemp(prefix="out-", dir=str(home))))
-        self.held = Held(home, self.out.folder)
+        presence.introduce(self.out.folder)
+        self.held = Held(self.blobs, home, self.out.folder)
         self.answers = Answers(home, self.out)
         self.turn = Turn(home, lambda event: channel.send({"event": event}))
         self.inbox: queue.Queue[Optional[dict[str, Any]]] = queue.Queue()
@@ -161,6 +162,9 @@ class Server:
                 reply.update(ok=True, result=getattr(self, operation)(**arguments))
             except Exception as error:  # the host must learn of every failure
                 reply.update(ok=False, error=f"{type(error).__name__}: {error}")
+            if operation in USING_FILES and self.held.taken():
+                # Whatever came of it: the host sends them again and asks again.
+                reply = {"id": message.get("id"), "ok": False, "error": GONE}
             self.channel.send(reply)
 
 
@@ -181,7 +185,7 @@ def main(home: Path) -> None:
     channel = Channel.take_over_stdio()
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    presence.enter(home)
     remove_stale_outputs(home)
     server = Server(channel, home)
     signal.signal(signal.SIGTERM, server.end)

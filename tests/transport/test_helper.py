@@ -1,8 +1,10 @@
 """What the device does with files, when two hosts ask for the same at once."""
 
+import errno
 import fcntl
 import hashlib
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from profiler.transport import helper
+from profiler.worker import presence
 
 DATA = bytes(range(256)) * 40
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -53,7 +56,7 @@ def test_the_slower_of_two_hosts_finds_what_the_faster_one_sent(device: Path, fi
     partial = device / "blobs" / f"{SHA}.part"
     with partial.open("ab") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        slower = start("receive", str(device), SHA)
+        slower = start("receive", str(device), SHA, str(len(DATA)))
         while not waits_for_the_lock(slower):
             assert slower.poll() is None
         if first == "whole":
@@ -92,3 +95,20 @@ def test_a_host_that_is_gone_has_nothing_unpacked(device: Path) -> None:
     said, _ = alone.communicate(timeout=30)  # closes its stdin, as the end of a connection does
     assert (answers(said), alone.returncode) == ([], 0)
     assert [path.name for path in (device / "packages").iterdir()] == ["lock"]
+
+
+def test_a_disk_that_fills_up_on_the_way_keeps_no_part(
+    device: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> bool:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(helper, "take", full)
+    helper.main("receive", str(device), SHA, str(len(DATA)))
+    said = answers(capsys.readouterr().out.encode())
+    assert said[-1] == {"error": os.strerror(errno.EDQUOT), "errno": errno.EDQUOT}
+    assert list((device / "blobs").iterdir()) == []
+
+
+def test_worker_and_helper_call_things_the_same() -> None:
+    assert (helper.IN_USE, helper.CARD) == (presence.LOCK, presence.CARD)

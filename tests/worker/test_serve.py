@@ -39,3 +39,15 @@ def test_a_wrong_name_touches_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not a blob name"):
         session(tmp_path).forget(["../mine"])
     assert list(tmp_path.glob("**/*.held")) == []
+
+
+def test_what_somebody_else_removed_is_noticed(tmp_path: Path) -> None:
+    server = session(tmp_path)
+    kept, taken = (BlobFolder(tmp_path / "blobs").add(data) for data in (b"model", b"rows"))
+    server.have([kept, taken])
+    (tmp_path / "blobs" / taken).unlink()
+    assert server.held.taken()
+    server.forget([taken])
+    assert not server.held.taken(), "this session needs it no more"
+    server.clean()
+    assert server.held.taken(), "results have no place"
