@@ -7,6 +7,7 @@ import json
 import re
 import stat
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
@@ -99,6 +100,14 @@ def read_target(path: Path) -> Target:
             f"{path}: ssh: expected a table (required), got nothing",
             hint='add [ssh] with host = "..." to the file',
         )
+    if target.wheels is not None:
+        folder = path.resolve().parent / Path(target.wheels).expanduser()
+        if not folder.is_dir():
+            raise StudyError(
+                f"{path}: wheels: there is no folder {folder}",
+                hint="give the folder that holds the wheels, from where this file lies",
+            )
+        return replace(target, wheels=str(folder))
     return target
 
 
@@ -138,5 +147,7 @@ def find_target(name: str, folder: Path) -> Target:
 
 def study_hash(study: Study, targets: tuple[Target, ...]) -> str:
     """SHA-256 over what was asked for; results of another hash don't mix with these."""
-    text = json.dumps([encode(study), encode(targets)], sort_keys=True)
+    asked = [{key: value for key, value in encode(target).items() if key != "wheels"}
+             for target in targets]  # fmt: skip
+    text = json.dumps([encode(study), asked], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -60,7 +60,7 @@ def _shorten(tables: Iterable[dict[str, Any]], *keys: str) -> None:
 
 def target(given: Target) -> dict[str, Any]:
     """A target, encoded."""
-    shown: dict[str, Any] = encode(replace(given, ssh=None))
+    shown: dict[str, Any] = encode(replace(given, ssh=None, wheels=None))
     _shorten([shown], "python")
     for options in (shown["provider_options"], shown["session_options"]):
         _shorten([options], *options)

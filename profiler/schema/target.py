@@ -98,6 +98,8 @@ class Target:
     """interpreter of the worker; default: the one that runs profiler, over ssh `python3`"""
     emulated: bool = False
     """a made-up device: its answers count, its times mean nothing for a real one"""
+    wheels: Optional[str] = None
+    """folder of wheels, beside this file, that stands for the package index: no network is asked"""
     runtime: Optional[Runtime] = None
     """packages of its own; then `python` is what their environment is made with"""
     cost: Optional[Cost] = None
@@ -125,6 +127,9 @@ class Target:
             raise DecodeError("device", "a plugin beside it", self.device)
         if self.transport == "local" and self.ssh is not None:
             raise DecodeError("transport", '"ssh", as there is an [ssh] table', self.transport)
+        if self.wheels is not None and self.transport == "local" and self.runtime is None:
+            expected = "[runtime] packages beside it, or an ssh target"
+            raise DecodeError("wheels", expected, self.wheels)
         if self.transport == "ssh" and self.runtime is not None:
             expected = "nothing: packages of its own are for local targets"
             hint = "install them on the device and set `python` to the interpreter that has them"

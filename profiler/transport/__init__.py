@@ -22,7 +22,7 @@ def connect(target: Target, note: Callable[[str], None] = lambda text: None) -> 
                 f"{target.name}: the way to it is not known here",
                 hint=f"give the folder that holds targets/{target.name}.toml as working folder",
             )
-        return SshTransport(target.ssh, target.python)
+        return SshTransport(target.ssh, target.python, target.wheels)
     from profiler.places import cache_folder
     from profiler.transport.environment import environment_for
     from profiler.transport.local import LocalTransport

@@ -60,7 +60,8 @@ def environment_for(
         return python
     require_driver(target)
     packages = tuple(sorted(target.runtime.packages))
-    key = environment_key(packages, target.runtime.extra_index, _version(python, children))
+    version = _version(python, children)
+    key = environment_key(packages, target.runtime.extra_index, version, own_wheels(target.wheels))
     place = cache / key
     interpreter = place / "bin" / "python"
     if not _whole(place):
@@ -79,9 +80,19 @@ def environment_for(
     return str(interpreter)
 
 
-def environment_key(packages: tuple[str, ...], extra_index: Optional[str], version: str) -> str:
-    """Name of the environment's folder: what is in it, and for which Python."""
-    text = json.dumps([sorted(packages), extra_index, version])
+def own_wheels(folder: Optional[str]) -> tuple[str, ...]:
+    """Names of the wheels in a folder that stands for the package index."""
+    return () if folder is None else tuple(sorted(path.name for path in Path(folder).glob("*.whl")))
+
+
+def environment_key(
+    packages: tuple[str, ...],
+    extra_index: Optional[str],
+    version: str,
+    wheels: tuple[str, ...] = (),
+) -> str:
+    """Name of the environment's folder: what is in it, from where, and for which Python."""
+    text = json.dumps([sorted(packages), extra_index, version, *([wheels] if wheels else [])])
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
@@ -143,7 +154,13 @@ class _Maker:
         self, target: Target, python: str, packages: tuple[str, ...], children: Children
     ) -> None:
         self.target, self.python, self.packages = target, python, packages
-        self.index = target.runtime.extra_index if target.runtime else None
+        index = target.runtime.extra_index if target.runtime else None
+        self.sources: list[str] = []
+        """options of pip and uv: where packages come from, where not from the usual index"""
+        if target.wheels is not None:
+            self.sources = ["--no-index", "--find-links", target.wheels]
+        elif index is not None:
+            self.sources = ["--extra-index-url", index]
         self.children = children
 
     def make(self, place: Path) -> None:
@@ -168,7 +185,7 @@ class _Maker:
 
         Without this, uv would ask the public index where somebody has set another one.
         """
-        if any(os.environ.get(name) for name in _UV_SOURCES):
+        if self.target.wheels or any(os.environ.get(name) for name in _UV_SOURCES):
             return False
         try:
             done = self.children.run(
@@ -181,9 +198,8 @@ class _Maker:
 
     def _with_uv(self, uv: str, folder: Path) -> bool:
         """Whether uv did it. Where it can't, pip is tried, whose answer the user then sees."""
-        more = ["--extra-index-url", self.index] if self.index else []
         # pip's rule for several indexes, so that both tools install the same
-        more += ["--index-strategy", "unsafe-best-match"] if self.index else []
+        more = [*self.sources, "--index-strategy", "unsafe-best-match"] if self.sources else []
         commands = (
             [uv, "venv", "--quiet", "--allow-existing", "--python", self.python, str(folder)],
             [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"),
@@ -206,8 +222,7 @@ class _Maker:
             )
         command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet",
                    "--disable-pip-version-check", "--no-input"]  # fmt: skip
-        command += ["--extra-index-url", self.index] if self.index else []
-        done = self._run([*command, "--", *self.packages])
+        done = self._run([*command, *self.sources, "--", *self.packages])
         if done.returncode:
             raise explain(self.target, done.stdout)
 
@@ -243,7 +258,15 @@ def explain(target: Target, output: str) -> EnvironmentMissing:
     if offline:
         return EnvironmentMissing(
             f"{target.name}: its packages can't be fetched: no network",
-            hint=f"connect, or set `python` to an interpreter where this was done: {command}",
+            hint='connect, or set `wheels = "FOLDER"` to a folder that holds them'
+            f" ({command.replace('install', 'download', 1)}), or `python` to an interpreter where"
+            f" this was done: {command}",
+        )
+    if absent and target.wheels is not None:
+        return EnvironmentMissing(
+            f"{target.name}: {target.wheels} holds no {absent[1]} for this Python and system",
+            hint="on a machine like this one with a network, in that folder:"
+            f" {command.replace('install', 'download', 1)}",
         )
     if absent:
         return EnvironmentMissing(

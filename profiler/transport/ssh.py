@@ -111,7 +111,10 @@ class SshTransport:
 
     name = "ssh"
 
-    def __init__(self, spec: SshSpec, python: Optional[str] = None) -> None:
+    def __init__(
+        self, spec: SshSpec, python: Optional[str] = None, own_wheels: Optional[str] = None
+    ) -> None:
+        """`own_wheels` is a folder that stands for the package index."""
         if spec.host == PLACEHOLDER:
             raise TransportError(
                 "this target has no host yet: [ssh] host is a placeholder",
@@ -119,6 +122,7 @@ class SshTransport:
                 " the device itself: profiler targets add NAME --ssh USER@HOST",
             )
         self.spec, self.python = spec, python or "python3"
+        self._own_wheels = None if own_wheels is None else Path(own_wheels)
         self._packages = ""
         self._found: Optional[dict[str, Any]] = None
         self._choice = frames.Choice()
@@ -298,7 +302,7 @@ class SshTransport:
         """
         from profiler.transport import wheels
 
-        packages = wheels.archive(self.probe(), cache, self._children)
+        packages = wheels.archive(self.probe(), cache, self._children, self._own_wheels)
         with packages.open("rb") as file:
             sha = hashlib.file_digest(file, "sha256").hexdigest()
         self.stage(packages, sha)

@@ -2,7 +2,7 @@
 
 TransportError
 ├── PermissionDenied  HostKeyUnknown  HostKeyChanged  NameNotResolved  BadSshConfig
-├── NoPython  OldPython  NoSpace  WrongLibc  NoFolder
+├── NoPython  OldPython  NoSpace  WrongLibc  NoWheels  NoFolder
 └── TransientError
     ├── Unreachable
     └── LinkLost
@@ -54,6 +54,10 @@ class NoSpace(TransportError):
 
 class WrongLibc(TransportError):
     """No wheels exist for the device's C library."""
+
+
+class NoWheels(TransportError):
+    """No wheels exist for the device's processor or interpreter."""
 
 
 class NoFolder(TransportError):

@@ -1,11 +1,15 @@
 """The shipped target files, and what a target file may not say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from profiler.errors import StudyError
+from profiler.schema import shareable
 from profiler.schema.codec import DecodeError, decode
-from profiler.schema.files import read_target
+from profiler.schema.files import read_target, study_hash
+from profiler.schema.study import Study
 from profiler.schema.target import Target
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "targets").glob("*.toml"))
@@ -57,3 +61,21 @@ def test_devices_and_prices_that_nobody_checked_say_so() -> None:
 def test_wrong_keys_are_named(given: dict[str, object], says: str) -> None:
     with pytest.raises(DecodeError, match=says):
         decode(Target, {"name": "t", **given})
+
+
+def test_a_folder_of_wheels_lies_beside_the_target_file(tmp_path: Path) -> None:
+    path = tmp_path / "targets" / "pi5.toml"
+    path.parent.mkdir()
+    path.write_text('transport = "ssh"\nwheels = "../wheels"\n[ssh]\nhost = "pi"\n')
+    with pytest.raises(StudyError, match=r"pi5\.toml: wheels: there is no folder"):
+        read_target(path)
+    (tmp_path / "wheels").mkdir()
+    target = read_target(path)
+    assert Path(target.wheels or "").samefile(tmp_path / "wheels")
+    assert shareable.target(target)["wheels"] is None, "where it lies tells of the machine"
+    study = decode(
+        Study, {"name": "s", "targets": ["pi5"], "models": [{"name": "m", "onnx": "m.onnx"}]}
+    )
+    assert study_hash(study, (target,)) == study_hash(study, (replace(target, wheels=None),))
+    with pytest.raises(DecodeError, match="wheels"):
+        decode(Target, {"name": "t", "wheels": "w"})

@@ -148,3 +148,20 @@ def test_wrong_packages_are_refused_when_read(packages: list[str], says: str) ->
 def test_plug_ins_stand_beside_a_base() -> None:
     Runtime(packages=("onnxruntime==1.31.1", "onnxruntime-ep-openvino==1.8.1", "numpy>=2,<3"))
     Runtime(packages=("onnxruntime-gpu[cuda,cudnn]==1.31.1", "onnxruntime-qnn"))
+
+
+def test_a_folder_of_wheels_stands_for_the_index(
+    wheel: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel("thing", "1.0")
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    own, cache = str(tmp_path / "wheels"), tmp_path / "cache"
+    first = environment_for(target("thing", wheels=own), cache)
+    assert Path(first).exists()
+    wheel("thing", "1.1")
+    assert environment_for(target("thing", wheels=own), cache) != first, "other wheels"
+    with pytest.raises(EnvironmentMissing, match="wheels holds no other") as caught:
+        environment_for(target("other", wheels=own), cache)
+    assert "pip download other" in str(caught.value.hint)

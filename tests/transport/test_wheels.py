@@ -1,7 +1,9 @@
 """Packages for bare devices: which wheels, and one archive of them."""
 
+import re
 import subprocess
 import zipfile
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -13,17 +15,18 @@ from profiler.schema.outside import is_sha
 from profiler.transport import wheels
 from profiler.transport.children import Children
 from profiler.transport.pinned import PINNED
-from profiler.transport.ssh_errors import WrongLibc
-from profiler.transport.wheels import RECORD
+from profiler.transport.ssh_errors import NoWheels, WrongLibc
+from profiler.transport.wheels import RECORD, archive, shipped
 
-PI = {"python": [3, 11, 2], "architecture": "aarch64", "libc": ["glibc", "2.36"], "abi": "cpython"}
+PI = {"python": [3, 11, 2], "architecture": "aarch64", "libc": ["glibc", "2.36"], "abi": "cpython",
+      "implementation": "cpython"}  # fmt: skip
 
 
 def test_tags_go_from_the_devices_glibc_down() -> None:
     tags = wheels.platforms(PI)
     assert tags[0] == "manylinux_2_36_aarch64"
     assert "manylinux_2_28_aarch64" in tags
-    assert tags[-2:] == ["manylinux_2_17_aarch64", "manylinux2014_aarch64"]
+    assert tags[-3:] == ["manylinux_2_17_aarch64", "manylinux2014_aarch64", "linux_aarch64"]
     assert wheels.platforms({**PI, "libc": ["glibc", "2.17"]})[0] == "manylinux_2_17_aarch64"
 
 
@@ -31,10 +34,27 @@ def test_tags_go_from_the_devices_glibc_down() -> None:
     "other", [{"libc": ["", ""]}, {"libc": ["musl", "1.2.4"]},
               {"libc": ["glibc", "2.9"], "abi": "cpython-311-aarch64-linux-musl"}],
 )  # fmt: skip
-def test_musl_is_named(other: dict[str, object]) -> None:
+def test_musl_is_named(tmp_path: Path, other: dict[str, object]) -> None:
     with pytest.raises(WrongLibc, match="wheels for glibc only") as caught:
-        wheels.platforms({**PI, **other})
+        wheels.archive({**PI, **other}, tmp_path)
     assert "apk add" in (caught.value.hint or "")
+    assert 'wheels = "FOLDER"' in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ({"architecture": "armv7l"}, "is for armv7l; onnxruntime has wheels for x86_64 and"),
+        ({"abi": "cpython-311-arm-linux-gnueabihf"}, "for armv7l (a 32-bit system on a 64-bit"),
+        ({"architecture": "riscv64"}, "is for riscv64; onnxruntime"),
+        ({"implementation": "pypy"}, "is pypy; onnxruntime has wheels for CPython only"),
+    ],
+)
+def test_devices_without_wheels_are_named(
+    tmp_path: Path, other: dict[str, object], says: str
+) -> None:
+    with pytest.raises(NoWheels, match=re.escape(says)):
+        wheels.archive({**PI, **other}, tmp_path)
 
 
 def fake_pip(monkeypatch: pytest.MonkeyPatch, fail: int = 0, text: str = "") -> list[list[str]]:
@@ -131,3 +151,52 @@ def test_no_wheel_at_all_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         wheels.archive(PI, tmp_path)
     assert "python" in (caught.value.hint or "")
     assert not list(tmp_path.glob("*.zip"))
+
+
+NO_NETWORK = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, wheels: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Wheels of the user's own; pip knows of no other place that answers."""
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name)
+    for name, value in NO_NETWORK.items():
+        monkeypatch.setenv(name, value)
+    wheels("numpy", "2.1.0")
+    wheels("onnxruntime", "1.20.0")
+    return tmp_path / "wheels"
+
+
+@pytest.mark.parametrize(
+    "other", [{}, {"architecture": "armv7l"}, {"architecture": "riscv64"}, {"libc": ["musl", "1"]}]
+)
+def test_a_folder_of_wheels_stands_for_the_index(
+    tmp_path: Path, folder: Path, other: dict[str, object]
+) -> None:
+    found = archive({**PI, **other}, tmp_path / "cache", own=folder)
+    versions = {name: text.split()[0] for name, text in shipped(found).items()}
+    assert versions == {"numpy": "2.1.0", "onnxruntime": "1.20.0"}
+    with zipfile.ZipFile(found) as packed:
+        assert {"numpy.py", "onnxruntime.py"} <= set(packed.namelist())
+
+
+def test_what_a_folder_of_wheels_lacks_is_named(tmp_path: Path, folder: Path) -> None:
+    next(folder.glob("onnxruntime-*")).unlink()
+    with pytest.raises(
+        NoWheels, match=r"aarch64\); it holds numpy-2\.1\.0-py3-none-any\.whl"
+    ) as it:
+        archive(PI, tmp_path / "cache", own=folder)
+    assert "pip download" in (it.value.hint or "")
+    assert "manylinux_2_28_aarch64" in (it.value.hint or "")
+    with pytest.raises(NoWheels) as it:
+        archive({**PI, "architecture": "riscv64"}, tmp_path / "cache", own=folder)
+    assert "must be built" in (it.value.hint or "")
+
+
+def test_another_folder_gives_another_archive(
+    tmp_path: Path, folder: Path, wheels: Callable[..., None]
+) -> None:
+    first = archive(PI, tmp_path / "cache", own=folder)
+    wheels("numpy", "2.2.0")
+    assert archive(PI, tmp_path / "cache", own=folder) != first
