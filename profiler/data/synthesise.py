@@ -24,6 +24,8 @@ TOKENS = 10
 DRAWS = ("drawn", "ones", "least")
 _COPIES = 6
 """of a query that are in memory at once: two and both stacked, and a draw of 64 bits a value"""
+_MOST_DRAWN = 2**24
+"""values of one input; a larger one holds them again and again, or drawing would take minutes"""
 LARGEST_BYTES = 2 * 2**30
 """of one input of one query: beyond it a size is a mistake, or damage of the file"""
 
@@ -118,6 +120,8 @@ def _values(
 ) -> Array:
     name = tensor.name.lower()
     dtype = np.dtype(tensor.dtype)
+    if math.prod(shape) > _MOST_DRAWN and not ("position" in name and shape):
+        return np.resize(_values(tensor, (_MOST_DRAWN,), generator, span, draw), shape)
     if draw != "drawn" and "mask" not in name:
         low, high = span or (0, 1)
         if dtype.kind == "f" and draw == "least":

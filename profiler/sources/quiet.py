@@ -9,6 +9,8 @@ import sys
 import warnings
 from collections.abc import Iterator
 
+from profiler.schema.outside import one_line
+
 _NONE, _WARNINGS = 4, 2
 """ONNX Runtime's severities: nothing below a fatal error, and what it begins with"""
 
@@ -60,5 +62,6 @@ def cause(error: BaseException, limit: int = 300) -> str:
 
 
 def shortened(text: str, limit: int = 300) -> str:
-    """At most `limit` characters of a text."""
+    """At most `limit` characters of a text that came from a file, on one printable line."""
+    text = one_line(text)
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,15 @@ def test_more_than_the_free_memory_is_refused_before_it_is_made(monkeypatch):
     assert made(shape=("batch", 1000), rows=40).shape == (40, 1000)
     with pytest.raises(DataError, match="made-up inputs of 50 samples take 200 kB a query"):
         made(shape=("batch", 1000), rows=50)
+
+
+def test_a_huge_input_holds_its_first_values_again_and_again(monkeypatch):
+    """A draw of half a billion values took longer than anything else."""
+    monkeypatch.setattr(sys.modules["profiler.data.synthesise"], "_MOST_DRAWN", 64)
+    for dtype in ("float32", "int64", "bool"):
+        value = made(dtype=dtype, shape=("batch", 100), rows=2).ravel()
+        assert value.shape == (200,)
+        assert (value[64:128] == value[:64]).all()
+        assert len(set(value[:64].tolist())) > 1
+    positions = made(name="position_ids", dtype="int64", shape=("batch", 100), rows=2)
+    assert (positions == np.arange(100)).all()

@@ -2,7 +2,7 @@ import logging
 import sys
 import warnings
 
-from profiler.sources.quiet import cause, quiet
+from profiler.sources.quiet import cause, quiet, shortened
 
 
 def test_everything_said_is_collected_and_handlers_come_back(capsys):
@@ -28,3 +28,8 @@ def test_cause_is_one_short_line():
     assert cause(ValueError("\n first \n second")) == "ValueError: first"
     assert cause(KeyError()) == "KeyError"
     assert len(cause(ValueError("x" * 999))) == 300
+
+
+def test_names_in_a_file_do_not_act_on_the_terminal() -> None:
+    assert shortened("a\u202eb\x1b[2J\nc") == "a\\u202eb\\x1b[2J c"
+    assert len(shortened("\u202e" * 300)) == 300
