@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from profiler.analysis.pieces import Rows
 from profiler.errors import DataError, ResultsError
 from profiler.reading import DAMAGED
 from profiler.schema.data import DataSpec
@@ -16,13 +19,73 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
+T = TypeVar("T", bound=Rows)
+
+PREDICTED = "biuf"
+"""numpy's letters for the types of predictions"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """An array in a file, read when np.asarray asks for it; rows cut from it are not read either.
+
+    It holds no file open: there may be more of them than files a process may open.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    dtype: Any
+    offset: int
+    """bytes before the first row"""
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> Stored:
+        start, stop, step = rows.indices(len(self))
+        assert step == 1, "rows that follow one another"
+        row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
+        shape = (max(0, stop - start), *self.shape[1:])
+        return replace(self, shape=shape, offset=self.offset + start * row_bytes)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Raises ResultsError where the file is no longer what it was."""
+        import numpy as np
+
+        count = math.prod(self.shape)
+        try:
+            found = np.fromfile(self.path, self.dtype, count, offset=self.offset)
+        except OSError as error:
+            text = f"{self.path}: can't be read ({error.strerror or error})"
+            raise ResultsError(text, hint=DAMAGED) from None
+        if len(found) != count:
+            raise ResultsError(f"{self.path}: was cut off while it was read", hint=DAMAGED)
+        return np.asarray(found.reshape(self.shape), dtype)
+
+
+def predicted(folder: Path, sha: str, count: int) -> Rows:
+    """Predictions, one entry a row, which may be larger than memory. Raises ResultsError."""
+    mapped = read_array(folder, sha, mapped=True)
+    if mapped.ndim and mapped.size and not mapped.flags.c_contiguous:
+        return kept(folder, sha, PREDICTED, count)  # by columns: its rows lie in no one piece
+    path = folder / "outputs" / f"{sha}.npy"
+    found = Stored(path, mapped.shape, mapped.dtype, mapped.offset)
+    return _checked(found, folder, sha, PREDICTED, count)
+
 
 def kept(folder: Path, sha: str, kinds: str, count: int | None = None) -> Array:
     """An array with one entry a row. kinds: numpy's letters for types it may have; count: how many
     rows it must have. Raises ResultsError."""
-    values: Array = read_array(folder, sha)
+    return _checked(read_array(folder, sha), folder, sha, kinds, count)
+
+
+def _checked(values: T, folder: Path, sha: str, kinds: str, count: int | None) -> T:
     expected, got = "numbers, one entry a row", f"shape {list(values.shape)} of {values.dtype}"
-    if values.ndim > 0 and values.size and values.dtype.kind in kinds:
+    if values.ndim > 0 and 0 not in values.shape and values.dtype.kind in kinds:
         if count in (None, len(values)):
             return values
         expected, got = f"{count} rows", str(len(values))

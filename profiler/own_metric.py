@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from profiler import reading
 from profiler.analysis.accuracy import Accuracy
+from profiler.analysis.pieces import Rows
 from profiler.analysis.quality import by_mean, by_metric
 from profiler.errors import DataError
 from profiler.schema.study import Study
@@ -75,16 +76,16 @@ def judge(study: Study, accuracy: Accuracy) -> dict[str, dict[str, Any]]:
     return {trial: {**row, "accuracy_is": text} for trial, row in judged.items()}
 
 
-def _function(text: str) -> Callable[[Array, Array], Array]:
+def _function(text: str) -> Callable[[Rows, Array], Array]:
     """The user's function, its result checked: shape () or (rows,)."""
     where = f'data.metric = "{text}"'
     function = imported(where, text)
 
-    def score(output: Array, labels: Array) -> Array:
+    def score(output: Rows, labels: Array) -> Array:
         import numpy as np
 
         try:
-            found = np.asarray(function(output, labels), dtype=float)
+            found = np.asarray(function(np.asarray(output), labels), dtype=float)
         except (Exception, SystemExit) as error:
             raise DataError(
                 f"{where}: the function failed on outputs {output.shape} and labels "

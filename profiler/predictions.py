@@ -10,6 +10,7 @@ from profiler import arrays
 from profiler.analysis import detection, usable
 from profiler.analysis.accuracy import Accuracy
 from profiler.analysis.once import once
+from profiler.analysis.pieces import Rows
 from profiler.analysis.samples import Samples
 from profiler.errors import DataError, InputError, ResultsError
 from profiler.prepare import Prepared
@@ -28,17 +29,19 @@ def of_trials(
     folder: Path,
     evaluation: Evaluation,
     spec: DataSpec,
-) -> tuple[dict[str, Array], tuple[str, ...]]:
+) -> tuple[dict[str, Rows], tuple[str, ...]]:
     """Trial -> its predictions (rows, …): evaluation rows, then confirmation rows.
 
     Also tells which can't be read, or be judged by the labels, and are left out. Raises InputError
     for an output that the model does not have, ResultsError where it can't be read what was
     predicted.
     """
-    found: dict[str, Array] = {}
+    import numpy as np
+
+    found: dict[str, Rows] = {}
     faults: list[str] = []
     count, labels = arrays.count(folder, evaluation), arrays.labels(folder, evaluation, spec)
-    read: dict[tuple[str, ...], Array | None] = {}
+    read: dict[tuple[str, ...], Rows | None] = {}
     for trial, taken in samples.items():
         brought = (one.repetition.outputs for one in taken.taken.values())
         named = next((outputs for outputs in brought if outputs), None)
@@ -55,10 +58,10 @@ def of_trials(
         files = tuple(named[name] for name in wanted)
         if files not in read:  # trials that differ in threads alone send the same bytes
             try:
-                parts = {n: arrays.kept(folder, named[n], "biuf", count) for n in wanted}
+                parts = {n: arrays.predicted(folder, named[n], count) for n in wanted}
                 usable.check(parts, spec, labels)
                 one, *others = parts.values()
-                read[files] = detection.joined(one, *others) if others else one
+                read[files] = detection.joined(*map(np.asarray, (one, *others))) if others else one
             except (DataError, ResultsError) as error:
                 read[files] = None
                 told = error.message.removeprefix(f"{folder}/")
@@ -83,7 +86,7 @@ def named(prepared: Prepared, spec: DataSpec | None) -> dict[str, str]:
 
 
 def judged(
-    outputs: Mapping[str, Array],
+    outputs: Mapping[str, Rows],
     part: slice,
     baselines: Mapping[str, str],
     evaluation: Evaluation,

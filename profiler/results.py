@@ -24,6 +24,7 @@ from profiler.analysis.choose import Choice, choose
 from profiler.analysis.columns import COLUMNS
 from profiler.analysis.frontier import load_of, mark_frontier, usable_objectives
 from profiler.analysis.names import find_trial, identity
+from profiler.analysis.pieces import Rows
 from profiler.analysis.quality import majority_share
 from profiler.analysis.rate import Rates
 from profiler.analysis.reproducibility import Point, card
@@ -195,14 +196,14 @@ class Results:
         return self._rates.at(limits.p99, self._measured, self.trials)
 
     @cached_property
-    def _predicted(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+    def _predicted(self) -> tuple[dict[str, Rows], tuple[str, ...]]:
         asked, evaluation = self.study.data, self.prepared.evaluation
         if evaluation is None or asked is None:
             return {}, ()
         return predictions.of_trials(self.samples, self.folder, evaluation, asked)
 
     @property
-    def outputs(self) -> dict[str, Any]:
+    def outputs(self) -> dict[str, Rows]:
         """Trial id -> its predictions: evaluation rows, then confirmation rows."""
         return self._predicted[0]
 

@@ -152,13 +152,13 @@ def keep_array(folder: Path, values: Any, rows: Any = None) -> str:
     return sha
 
 
-def read_array(folder: Path, sha: str) -> Any:
-    """An array that was kept in a results folder. Raises ResultsError."""
+def read_array(folder: Path, sha: str, *, mapped: bool = False) -> Any:
+    """An array that was kept in a results folder; mapped: as numpy.memmap. Raises ResultsError."""
     import numpy as np
 
     path = _named(folder, "outputs", sha, ".npy")
     try:
-        return np.load(path, allow_pickle=False)
+        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except Exception as error:  # a header may hold anything, and numpy evaluates it
         raise ResultsError(f"{path}: can't be read ({error})", hint=reading.DAMAGED) from None
 

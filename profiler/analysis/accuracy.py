@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from profiler.analysis import (
 )
 from profiler.analysis.damage import Cell
 from profiler.analysis.once import Pairs, once
+from profiler.analysis.pieces import Rows, by_piece, pieces
 from profiler.errors import InputError
 from profiler.schema.data import DataSpec
 
@@ -34,7 +36,7 @@ LEAST_ROWS = 10
 class Accuracy:
     """Predictions of all trials on the same rows, in the same order."""
 
-    outputs: Mapping[str, Array]
+    outputs: Mapping[str, Rows]
     baselines: Mapping[str, str]
     """trial -> its baseline, which is itself for a baseline"""
     task: str
@@ -52,7 +54,8 @@ class Accuracy:
     seed: int = 0
     _cells: dict[tuple[int, int], list[Cell]] = field(default_factory=dict)
     _metrics: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """both by the `id` of outputs: trials with equal predictions share them"""
+    _rights: dict[int, Array | None] = field(default_factory=dict)
+    """all by the `id` of outputs: trials with equal predictions share them"""
 
     @property
     def _classes(self) -> bool:
@@ -78,32 +81,33 @@ class Accuracy:
         found = {}
 
         @Pairs
-        def flipped(base: Array, output: Array) -> int:
-            pairs = zip(base, output, strict=True)  # row by row: they may be large
-            return sum(int((one != other).sum()) for one, other in pairs)
+        def flipped(base: Rows, output: Rows) -> int:
+            return sum(int((one != other).sum()) for one, other in pieces(base, output))
 
         for trial, output in self.outputs.items():
             base = self._base(trial)
             if base is not None and base.shape == output.shape:
                 flips = flipped(base, output)
-                found[trial] = {"agreement": 1 - flips / output.size, "flips": flips}
+                found[trial] = {"agreement": 1 - flips / math.prod(output.shape), "flips": flips}
         return found
 
-    def _found(self, output: Array, labels: Array) -> Array:
-        return detection.judged(output, labels, self.spec.ignored)
+    def _found(self, output: Rows, labels: Array) -> Array:
+        import numpy as np
 
-    def _pixels(self, output: Array, labels: Array) -> Array:
-        spec = self.spec
-        classes = 1 + max(int(part[part != spec.ignored].max(initial=0)) for part in labels)
-        return masks.counts(output, labels, spec.ignored, classes)
+        return detection.judged(np.asarray(output), labels, self.spec.ignored)
 
-    def _scored(self, output: Array) -> Array:
-        """What agreement is asked of: rows, or tokens that count, with their scores."""
-        if not self._tokens:
-            return output
+    def _pixels(self, output: Rows, labels: Array) -> Array:
+        ignore = self.spec.ignored
+        classes = 1 + max(int(part[part != ignore].max(initial=0)) for part in labels)
+        return by_piece(
+            lambda said, true: masks.counts(said, true, ignore, classes), output, labels
+        )
+
+    def _tokens_that_count(self, output: Array, rows: slice) -> Array:
+        """Of a piece (rows, tokens, …): (tokens, …)."""
         if self.labels is None:
             return output.reshape(-1, *output.shape[2:])
-        return output[tokens.kept(self.labels, self.spec.ignored)[0]]
+        return output[tokens.kept(self.labels[rows], self.spec.ignored)[0]]
 
     def _near(self) -> dict[str, dict[str, Any]]:
         """Trial -> how near its outputs are to its baseline's, which needs no labels."""
@@ -112,9 +116,10 @@ class Accuracy:
         if self._masks:
             return self._same_pixels()
         return agreement.agreement(
-            once(self.outputs, self._scored),
+            self.outputs,
             self.baselines,
             self._classes or self._tokens,
+            self._tokens_that_count if self._tokens else None,
         )
 
     def rows(self) -> dict[str, dict[str, Any]]:
@@ -186,8 +191,13 @@ class Accuracy:
         judged = quality.by_sums(score, counts, self.baselines, self.margin, self.seed)
         return {t: {**row, "accuracy_is": name} for t, row in judged.items()}
 
-    def _right(self, output: Array) -> Array | None:
+    def _right(self, output: Rows) -> Array | None:
         """Whether each row is answered right, boolean (rows,); None where that has no meaning."""
+        if id(output) not in self._rights:
+            self._rights[id(output)] = self._right_of(output)
+        return self._rights[id(output)]
+
+    def _right_of(self, output: Rows) -> Array | None:
         if self.labels is None or self.task not in ("classification", "embedding"):
             return None
         if self._classes:
@@ -195,7 +205,7 @@ class Accuracy:
             return right
         return embedding.nearest_right(output, self.labels)
 
-    def _base(self, trial: str) -> Array | None:
+    def _base(self, trial: str) -> Rows | None:
         """The baseline's output; None for a baseline itself."""
         base = self.baselines[trial]
         return None if base == trial else self.outputs.get(base)
@@ -212,7 +222,7 @@ class Accuracy:
 
         labels = self.labels
 
-        def of(output: Array) -> Array:
+        def of(output: Rows) -> Array:
             predicted = quality.predicted_classes(output)
             return task_metrics.decision_costs(predicted, labels, costs)
 
@@ -237,7 +247,7 @@ class Accuracy:
             self._cells[key] = self._damage(base, output, self.labels)
         return self._cells[key]
 
-    def _damage(self, base: Array, output: Array, labels: Array) -> list[Cell]:
+    def _damage(self, base: Rows, output: Rows, labels: Array) -> list[Cell]:
         import numpy as np
 
         before, after = self._right(base), self._right(output)
@@ -259,7 +269,7 @@ class Accuracy:
             self._metrics[id(output)] = self._metrics_of(output)
         return self._metrics[id(output)]
 
-    def _metrics_of(self, output: Array) -> dict[str, Any]:
+    def _metrics_of(self, output: Rows) -> dict[str, Any]:
         if self.task == "embedding":
             found: dict[str, Any] = {}
             if self.labels is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from profiler.analysis.pieces import Rows, by_piece
 from profiler.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ BLOCK = 512
 NDCG_AT = 10
 
 
-def unit(output: Array) -> Array:
+def unit(output: Rows) -> Array:
     """Rows of length one, shape (rows, dimensions); what is not finite counts as zero.
 
     Raises DataError for another shape.
@@ -30,9 +31,13 @@ def unit(output: Array) -> Array:
             f"{output.shape}",
             hint="export the model with its pooling, or name another output: [data] output = …",
         )
-    wide = np.nan_to_num(output.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    norms = np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.asarray(wide / np.where(norms > 0, norms, 1.0))
+
+    def of(piece: Array) -> Array:
+        wide = np.nan_to_num(piece.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        norms = np.linalg.norm(wide, axis=1, keepdims=True)
+        return np.asarray(wide / np.where(norms > 0, norms, 1.0))
+
+    return by_piece(of, output)
 
 
 def queries(labels: Array) -> Array:
@@ -43,7 +48,7 @@ def queries(labels: Array) -> Array:
     return np.asarray(count[number] > 1)
 
 
-def _similar(output: Array) -> Iterator[tuple[slice, Array]]:
+def _similar(output: Rows) -> Iterator[tuple[slice, Array]]:
     """Blocks of rows with their cosine to every row; to themselves it is set to -2."""
     import numpy as np
 
@@ -55,7 +60,7 @@ def _similar(output: Array) -> Iterator[tuple[slice, Array]]:
         yield block, cosine
 
 
-def nearest_right(output: Array, labels: Array) -> Array:
+def nearest_right(output: Rows, labels: Array) -> Array:
     """Whether the nearest other row has the row's label, boolean (rows,)."""
     import numpy as np
 
@@ -63,7 +68,7 @@ def nearest_right(output: Array, labels: Array) -> Array:
     return np.concatenate(found)
 
 
-def retrieval(output: Array, labels: Array, at: Sequence[int]) -> dict[str, float]:
+def retrieval(output: Rows, labels: Array, at: Sequence[int]) -> dict[str, float]:
     """recall@k for each k of `at`, and ndcg@10: means over the rows that have others to find.
 
     Each row asks for all others; relevant are those with its label. recall@k is the share of them
@@ -108,7 +113,7 @@ def pair_rows(pairs: Array) -> Array:
     return np.stack([one, order[place[one] + 1]], axis=1)
 
 
-def pair_cosine(output: Array, pairs: Array) -> Array:
+def pair_cosine(output: Rows, pairs: Array) -> Array:
     """Cosine of the two rows of each pair, shape (pairs,)."""
     import numpy as np
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from profiler.analysis.once import Pairs
+from profiler.analysis.pieces import Rows, pieces
 from profiler.schema.plan import Trial
 from profiler.schema.wire import Placement
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 CPU = "CPUExecutionProvider"
 NOTICEABLE = 1e-3
@@ -51,7 +48,7 @@ def operators(counts: Mapping[str, int], most: int = 4) -> str:
 
 
 def output_errors(
-    outputs: Mapping[str, npt.NDArray[Any]], trials: Mapping[str, Trial], first: str
+    outputs: Mapping[str, Rows], trials: Mapping[str, Trial], first: str
 ) -> dict[str, dict[str, Any]]:
     """How far outputs are from those of the same variant on the study's first target.
 
@@ -79,17 +76,18 @@ def _what(trial: Trial) -> tuple[str, str, str, int]:
     return trial.model, trial.variant, trial.scenario, trial.batch
 
 
-def relative_rms(values: npt.NDArray[Any], reference: npt.NDArray[Any]) -> float | None:
+def relative_rms(values: Rows, reference: Rows) -> float | None:
     """sqrt(sum (a-b)² / sum b²); None for masks, other shapes, or a reference of zeros."""
     import numpy as np
 
     if values.shape != reference.shape or values.dtype.kind == "u":
         return None  # class numbers are no amounts
-    exact: npt.NDArray[np.float64] = reference.astype(np.float64)
-    size = float(np.sqrt(np.sum(exact**2)))
-    if not size:
-        return None
-    return float(np.sqrt(np.sum((values.astype(np.float64) - exact) ** 2))) / size
+    off = size = 0.0
+    for piece, reference_piece in pieces(values, reference):
+        exact = reference_piece.astype(np.float64)
+        size += float(np.sum(exact**2))
+        off += float(np.sum((piece.astype(np.float64) - exact) ** 2))
+    return float(np.sqrt(off)) / float(np.sqrt(size)) if size else None
 
 
 def warnings(rows: Iterable[Mapping[str, Any]], first: str) -> list[str]:

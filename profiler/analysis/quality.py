@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from profiler.analysis.once import Pairs, once
+from profiler.analysis.pieces import Rows, by_piece, equal
 from profiler.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 
-def predicted_classes(output: Array) -> Array:
+def predicted_classes(output: Rows) -> Array:
     """Class numbers from scores of shape (rows, classes), or from labels of shape (rows,)."""
     import numpy as np
 
     if output.ndim == 1 and np.issubdtype(output.dtype, np.integer):
-        return np.asarray(output, dtype=np.int64)
+        return np.asarray(output).astype(np.int64)
     if output.ndim == 2 and output.shape[1] > 1:
-        return np.asarray(output.argmax(axis=1), dtype=np.int64)
+        return by_piece(lambda scores: scores.argmax(axis=1), output).astype(np.int64)
     if output.ndim == 2 and output.shape[1] == 1:
-        return np.asarray(output[:, 0] > 0.5, dtype=np.int64)
+        return by_piece(lambda scores: scores[:, 0] > 0.5, output).astype(np.int64)
     raise DataError(
         f"data.task: classification needs scores of shape (rows, classes), got {output.shape}",
         hint='name the output that holds the scores: output = "logits" under [data]',
@@ -33,7 +34,7 @@ def predicted_classes(output: Array) -> Array:
 
 
 def classification(
-    outputs: Mapping[str, Array],
+    outputs: Mapping[str, Rows],
     baselines: Mapping[str, str],
     labels: Array,
     margin: float,
@@ -95,6 +96,11 @@ def majority_share(labels: Array) -> float:
     return float(counts.max() / len(labels))
 
 
+def first_values(output: Rows) -> Array:
+    """The first value of each row as float64, shape (rows,)."""
+    return by_piece(lambda values: values.reshape(len(values), -1)[:, 0].astype(float), output)
+
+
 def _r2(predicted: Array, truth: Array) -> float:
     """Coefficient of determination; 0 for a constant truth."""
     import numpy as np
@@ -105,23 +111,20 @@ def _r2(predicted: Array, truth: Array) -> float:
 
 
 def regression(
-    outputs: Mapping[str, Array],
+    outputs: Mapping[str, Rows],
     baselines: Mapping[str, str],
     labels: Array,
     margin: float,
     seed: int,
 ) -> dict[str, dict[str, Any]]:
     """Trial -> R² as `accuracy`, and its paired loss (`by_metric`)."""
-    import numpy as np
-
-    truth = labels.reshape(len(labels), -1)[:, 0].astype(float)
-    values = once(outputs, lambda o: np.asarray(o, dtype=float).reshape(len(truth), -1)[:, 0])
+    truth, values = first_values(labels), once(outputs, first_values)
     return by_metric(_r2, values, truth, baselines, margin, seed)
 
 
 def by_mean(
     scores: Mapping[str, Array],
-    outputs: Mapping[str, Array],
+    outputs: Mapping[str, Rows],
     baselines: Mapping[str, str],
     margin: float,
 ) -> dict[str, dict[str, Any]]:
@@ -139,7 +142,7 @@ def by_mean(
     best = max(floats, key=lambda trial: float(scores[trial].mean()), default=None)
 
     def loss(trial: str, against: str) -> tuple[float, float | None, float | None]:
-        if np.array_equal(outputs[trial], outputs[against], equal_nan=True):
+        if equal(outputs[trial], outputs[against]):
             return 0.0, 0.0, 0.0
         base, variant = scores[against], scores[trial]
         changed = min(int((base != variant).sum()), LEAST_CHANGED)
@@ -157,7 +160,7 @@ def by_mean(
 
 def by_metric(
     metric: Callable[[Array, Array], float],
-    values: Mapping[str, Array],
+    values: Mapping[str, Rows],
     truth: Array,
     baselines: Mapping[str, str],
     margin: float,
@@ -180,14 +183,17 @@ def by_metric(
     from profiler.statistics.rare import changed_rows, unseen
 
     floats = [trial for trial in values if baselines[trial] == trial]
-    scores = once({trial: values[trial] for trial in floats}, lambda value: metric(value, truth))
+    scores = once(
+        {trial: values[trial] for trial in floats}, lambda value: metric(np.asarray(value), truth)
+    )
     best = max(floats, key=scores.__getitem__, default=None)
 
     def loss(trial: str, against: str) -> tuple[float, float | None, float | None]:
         return (0.0, 0.0, 0.0) if trial == against else lost(values[against], values[trial])
 
     @Pairs
-    def lost(base: Array, variant: Array) -> tuple[float, float | None, float | None]:
+    def lost(one: Rows, other: Rows) -> tuple[float, float | None, float | None]:
+        base, variant = np.asarray(one), np.asarray(other)
         same = np.array_equal(base, variant, equal_nan=True)
         if same and not sums:
             return 0.0, 0.0, 0.0
@@ -208,7 +214,7 @@ def by_metric(
             max(found.high, found.value + more),
         )
 
-    own = once(values, lambda value: bca_interval(metric, [value, truth], seed=seed))
+    own = once(values, lambda value: bca_interval(metric, [np.asarray(value), truth], seed=seed))
     return _columns(own, loss, best, baselines, margin)
 
 

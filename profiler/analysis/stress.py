@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from profiler.analysis.quality import predicted_classes
+from profiler.analysis.pieces import Rows, by_piece
+from profiler.analysis.quality import first_values, predicted_classes
 from profiler.schema.plan import Trial
 
 if TYPE_CHECKING:
@@ -72,15 +73,15 @@ def representatives(trials: Iterable[Trial]) -> dict[str, str]:
     return {trial.id: first.setdefault(recipe(trial), trial.id) for trial in trials}
 
 
-def reduced(output: Array, task: str) -> Array:
+def reduced(output: Rows, task: str) -> Array:
     """What is kept of predictions: int32 classes, -1 for a row that is not finite; or values."""
     import numpy as np
 
     if task != "classification":
-        return np.asarray(output, dtype=np.float64).reshape(len(output), -1)[:, 0]
+        return first_values(output)
     classes = predicted_classes(output).astype(np.int32)
     if output.dtype.kind == "f":
-        finite = np.isfinite(output).reshape(len(output), -1).all(axis=1)
+        finite = by_piece(lambda x: np.isfinite(x).reshape(len(x), -1).all(axis=1), output)
         classes[~finite] = -1
     return classes
 

@@ -6,7 +6,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis.agreement import probabilities
+from profiler.analysis.agreement import are_shares, probabilities
+from profiler.analysis.pieces import Rows, by_piece, columns_at_once, pieces
+from profiler.analysis.quality import first_values, predicted_classes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -17,17 +19,15 @@ BINS = 15
 TOP = 5
 
 
-def classification(output: Array, labels: Array, top_k: Sequence[int] = (TOP,)) -> dict[str, Any]:
+def classification(output: Rows, labels: Array, top_k: Sequence[int] = (TOP,)) -> dict[str, Any]:
     """top1, f1_macro, f1_micro; with scores (rows, classes) also auc_pr, brier, ece, reliability
     and top<k>.
 
     auc_pr is the mean over classes of average precision, brier the mean squared distance to the
-    one-hot label. `per_class` maps class -> precision, recall, n; `confusion` has labels in rows.
+    one-hot label. `per_class` maps class -> precision, recall, n.
     """
     import numpy as np
     from sklearn import metrics
-
-    from profiler.analysis.quality import predicted_classes
 
     predicted = predicted_classes(output)
     present = np.unique(np.concatenate([labels, predicted]))
@@ -42,28 +42,56 @@ def classification(output: Array, labels: Array, top_k: Sequence[int] = (TOP,)) 
             int(c): {"precision": float(p), "recall": float(r), "n": int(n)}
             for c, p, r, n in zip(present, precision, recall, count, strict=True)
         },
-        "confusion": metrics.confusion_matrix(labels, predicted, labels=present).tolist(),
     }
-    if output.ndim != 2 or output.shape[1] < 2 or not np.isfinite(output).all():
-        return found
-    shares = probabilities(output)
-    classes = np.arange(shares.shape[1])
-    truth = labels[:, None] == classes
-    for k in top_k:
-        if 1 < k < len(classes):
-            share = metrics.top_k_accuracy_score(labels, shares, k=k, labels=classes)
-            found[f"top{k}"] = float(share)
-    there = truth.any(axis=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        precisions = metrics.average_precision_score(
-            truth[:, there], shares[:, there], average=None
-        )
-    found["auc_pr"] = float(np.mean(precisions))
-    found["brier"] = float(np.mean(np.sum((shares - truth) ** 2, axis=1)))
-    found["reliability"] = reliability(shares.max(axis=1), predicted == labels)
+    scored = output.ndim == 2 and output.shape[1] > 1
+    if scored and all(np.isfinite(scores).all() for (scores,) in pieces(output)):
+        found.update(_of_scores(output, labels, predicted == labels, top_k))
+    return found
+
+
+def _of_scores(output: Rows, labels: Array, right: Array, top_k: Sequence[int]) -> dict[str, Any]:
+    """What the scores (rows, classes) tell besides the class; ties are ranked as scikit-learn's."""
+    import numpy as np
+
+    ready = all(are_shares(scores) for (scores,) in pieces(output))
+    classes = np.arange(output.shape[1])
+    depths = [k for k in top_k if 1 < k < len(classes)]
+    hits, distances, confidences = dict.fromkeys(depths, 0), [], []
+    for scores, true in pieces(output, labels):
+        shares = probabilities(scores, ready)
+        if depths:
+            ranked = np.argsort(shares, axis=1, kind="stable")[:, ::-1]
+        for k in depths:
+            hits[k] += int((ranked[:, :k] == true[:, None]).sum())
+        distances.append(np.sum((shares - (true[:, None] == classes)) ** 2, axis=1))
+        confidences.append(shares.max(axis=1))
+    found: dict[str, Any] = {f"top{k}": count / len(labels) for k, count in hits.items()}
+    found["auc_pr"] = float(np.mean(_average_precisions(output, labels, ready)))
+    found["brier"] = float(np.mean(np.concatenate(distances)))
+    found["reliability"] = reliability(np.concatenate(confidences), right)
     found["ece"] = calibration_error(found["reliability"])
     return found
+
+
+def _average_precisions(output: Rows, labels: Array, ready: bool) -> Array:
+    """Average precision of each class that is a label, of some classes' columns at a time."""
+    import numpy as np
+    from sklearn import metrics
+
+    there = np.intersect1d(labels, np.arange(output.shape[1]))
+    width = columns_at_once(output)
+    found = []
+    for start in range(0, len(there), width):
+        some = there[start : start + width]
+        columns = by_piece(lambda scores, some=some: probabilities(scores, ready)[:, some], output)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.append(
+                np.atleast_1d(
+                    metrics.average_precision_score(labels[:, None] == some, columns, average=None)
+                )
+            )
+    return np.concatenate(found)
 
 
 def reliability(confidence: Array, right: Array, bins: int = BINS) -> list[dict[str, float]]:
@@ -88,13 +116,12 @@ def calibration_error(bins: Sequence[Mapping[str, float]]) -> float:
     return float(sum(gaps) / sum(b["n"] for b in bins))
 
 
-def regression(output: Array, labels: Array) -> dict[str, Any]:
+def regression(output: Rows, labels: Array) -> dict[str, Any]:
     """mae, rmse and r2 of the first value of each row."""
     import numpy as np
     from sklearn import metrics
 
-    truth = labels.reshape(len(labels), -1)[:, 0].astype(float)
-    predicted = output.reshape(len(truth), -1)[:, 0].astype(float)
+    truth, predicted = first_values(labels), first_values(output)
     if not np.isfinite(predicted).all():
         return {}
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from profiler.analysis.pieces import Rows, by_piece
 from profiler.errors import DataError
 from profiler.schema.data import DataSpec
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 
-def predicted_tags(output: Array) -> Array:
+def predicted_tags(output: Rows) -> Array:
     """Tag numbers (rows, tokens) from scores (rows, tokens, tags); -1 where one is not finite.
 
     Whole numbers of shape (rows, tokens) are tags already. Raises DataError for other shapes.
@@ -22,14 +23,16 @@ def predicted_tags(output: Array) -> Array:
     import numpy as np
 
     if output.ndim == 2 and np.issubdtype(output.dtype, np.integer):
-        return np.asarray(output, dtype=np.int64)
+        return np.asarray(output).astype(np.int64)
     if output.ndim != 3 or output.shape[2] < 2:
         raise DataError(
             "data.task: token-classification needs scores of shape (rows, tokens, tags), got "
             f"{output.shape}",
             hint='name the output that holds the scores: output = "logits" under [data]',
         )
-    return np.where(np.isfinite(output).all(axis=2), output.argmax(axis=2), -1)
+    return by_piece(
+        lambda scores: np.where(np.isfinite(scores).all(axis=2), scores.argmax(axis=2), -1), output
+    )
 
 
 def entities(flat: Array, row: Array, tags: Sequence[str]) -> tuple[Array, Array, Array]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from profiler.analysis import detection, embedding, masks, quality, tokens
+from profiler.analysis.pieces import Rows
 from profiler.errors import DataError
 from profiler.schema.data import DataSpec
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 
-def check(outputs: Mapping[str, Array], spec: DataSpec, labels: Array | None) -> None:
+def check(outputs: Mapping[str, Rows], spec: DataSpec, labels: Array | None) -> None:
     """Judge the first row, as all will be. Raises DataError where the shape does not allow it.
 
     outputs: name -> (rows, ...), the judged ones among them; labels: those of these rows.
@@ -28,9 +29,11 @@ def check(outputs: Mapping[str, Array], spec: DataSpec, labels: Array | None) ->
         ) from None
 
 
-def _judge(outputs: Mapping[str, Array], spec: DataSpec, labels: Array | None) -> None:
+def _judge(outputs: Mapping[str, Rows], spec: DataSpec, labels: Array | None) -> None:
+    import numpy as np
+
     named = spec.detections or (spec.output or next(iter(outputs)),)
-    first = [outputs[name][:1] for name in named]
+    first = [np.asarray(outputs[name][:1]) for name in named]
     output = detection.joined(*first) if spec.detections else first[0]
     label = None if labels is None else labels[:1]
     if spec.task == "classification":

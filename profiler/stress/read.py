@@ -9,6 +9,7 @@ from typing import Any
 
 from profiler import arrays
 from profiler.analysis import stress as analysis
+from profiler.analysis.pieces import Rows
 from profiler.errors import ResultsError
 from profiler.prepare import Prepared
 from profiler.reading import DAMAGED
@@ -85,7 +86,7 @@ def read(
     rows: Sequence[Mapping[str, Any]],
     trials: Mapping[str, Trial],
     timed: Sequence[str],
-    outputs: Mapping[str, Any],
+    outputs: Mapping[str, Rows],
     prepared: Prepared,
     study: Study,
     folder: Path,
@@ -108,8 +109,9 @@ def read(
         labels = None if judged is None else judged[: evaluation.rows][chosen]
         for trial, name in dict.fromkeys((r["trial"], r["perturbation"]) for r in cells):
             if trial in outputs:
-                plain = outputs[trial][: evaluation.rows][chosen]
-                answers[(trial, name, 0)] = analysis.reduced(plain, evaluation.task)
+                answers[(trial, name, 0)] = analysis.reduced(
+                    outputs[trial][: evaluation.rows], evaluation.task
+                )[chosen]
         for row in cells:
             if row["status"] == "ok":
                 key = (row["trial"], row["perturbation"], row["severity"])

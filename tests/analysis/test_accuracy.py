@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from profiler.analysis.accuracy import Accuracy
-from profiler.analysis.agreement import compare, divergence
+from profiler.analysis.agreement import compare, divergence, probabilities
 from profiler.analysis.choose import choose
 from profiler.analysis.damage import chance, damage
 from profiler.analysis.task_metrics import (
@@ -48,14 +48,16 @@ def test_agreement_survives_what_is_not_finite():
 def test_divergence_of_two_coins():
     p, q = np.array([[0.5, 0.5]]), np.array([[0.25, 0.75]])
     assert divergence(p, q)[0] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
-    assert divergence(np.log(p), np.log(q))[0] == pytest.approx(divergence(p, q)[0])
+    again = [probabilities(np.log(shares), ready=False) for shares in (p, q)]
+    assert divergence(*again)[0] == pytest.approx(divergence(p, q)[0])
+    whole = compare(p, np.log(q), True)["kl"]
+    assert whole == pytest.approx(divergence(p, q)[0]), "one side has probabilities, one scores"
 
 
 def test_metrics_of_a_known_confusion():
     labels = np.array([0, 0, 1, 1])
     found = classification(scores([0, 1, 1, 1], count=2), labels)
     assert found["top1"] == 0.75
-    assert found["confusion"] == [[1, 1], [0, 2]]
     assert found["per_class"][0] == {"precision": 1.0, "recall": 0.5, "n": 2}
     assert found["f1_macro"] == pytest.approx((2 / 3 + 0.8) / 2)
     assert "top5" not in found
