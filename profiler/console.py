@@ -14,6 +14,8 @@ from rich.segment import Segment
 from profiler.schema.outside import printable
 from profiler.units import format_elapsed
 
+REDRAWN_PER_S = 2
+"""On a terminal: each drawing takes 2 ms from the cores that are measured."""
 SAY_EVERY_S = 30.0
 """Where there is no terminal to draw on, a line this often."""
 
@@ -126,6 +128,7 @@ class Bar(Lane):
                 TextColumn("{task.fields[left]}", markup=False),
                 console=console,
                 transient=True,
+                refresh_per_second=REDRAWN_PER_S,
             ),
         )
 

@@ -12,6 +12,7 @@ from profiler import raw
 from profiler.planning import Known, make_plan
 from profiler.schema.artifact import Artifact, Tensor
 from profiler.schema.codec import decode, encode
+from profiler.schema.plan import Plan
 from profiler.schema.recorded import Evaluation
 from profiler.schema.study import Study
 from profiler.schema.target import Target
@@ -51,6 +52,27 @@ SHAPES = {
 }  # fmt: skip
 
 
+def planned(name: str, shape: Shape) -> tuple[Study, tuple[Target, ...], Plan]:
+    """A study of that shape, its targets and its plan."""
+    targets = tuple(
+        Target(name=f"host{n}") if n else Target(name="local-cpu") for n in range(shape.targets)
+    )
+    kinds = [{"kind": "single_stream"}]
+    if shape.batches > 1:
+        kinds.append({"kind": "offline", "batch": [2**n for n in range(1, shape.batches)]})
+    study = decode(Study, {
+        "name": name, "targets": [t.name for t in targets],
+        "variants": list(VARIANTS[: shape.variants]), "threads": list(THREADS[: shape.threads]),
+        "scenarios": kinds, "objectives": ["p50", "accuracy"],
+        "models": [{"name": f"m{n:02}", "onnx": f"m{n:02}.onnx"} for n in range(shape.models)],
+        "data": {"file": "rows.npz", "labels": "labels"},
+        "slo": {"p99": "200ms", "max_drop": "3pp"},
+    })  # fmt: skip
+    plan = make_plan(study, targets, Known(facts={t.name: FACTS for t in targets}))
+    assert len(plan.trials) == shape.trials, len(plan.trials)
+    return study, targets, plan
+
+
 def make(
     folder: Path, shape: Shape, *, rounds: int = 10, blocks: int = 5, queries: int = 40,
     rows: int = 500, classes: int = 10, seed: int = 0,
@@ -62,23 +84,8 @@ def make(
     rng = np.random.default_rng(seed)
     for name in ("facts", "raw", "outputs", "artifacts"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    models = [f"m{n:02}" for n in range(shape.models)]
-    targets = tuple(
-        Target(name=f"host{n}") if n else Target(name="local-cpu") for n in range(shape.targets)
-    )
-    kinds = [{"kind": "single_stream"}]
-    if shape.batches > 1:
-        kinds.append({"kind": "offline", "batch": [2**n for n in range(1, shape.batches)]})
-    study = decode(Study, {
-        "name": folder.name, "targets": [t.name for t in targets],
-        "variants": list(VARIANTS[: shape.variants]), "threads": list(THREADS[: shape.threads]),
-        "scenarios": kinds, "objectives": ["p50", "accuracy"],
-        "models": [{"name": m, "onnx": f"{m}.onnx"} for m in models],
-        "data": {"file": "rows.npz", "labels": "labels"},
-        "slo": {"p99": "200ms", "max_drop": "3pp"},
-    })  # fmt: skip
-    plan = make_plan(study, targets, Known(facts={t.name: FACTS for t in targets}))
-    assert len(plan.trials) == shape.trials, len(plan.trials)
+    study, targets, plan = planned(folder.name, shape)
+    models = [model.name for model in study.models]
     _json(folder / "meta.json", {
         "schema_version": SCHEMA_VERSION, "profiler": profiler.__version__, "study_hash": "0" * 64,
         "study": encode(study), "targets": encode(targets), "inputs": {},
