@@ -141,12 +141,13 @@ def _saturation(recipe: Optional[str], saturable: Sequence[Saturable]) -> str:
     """What can saturate, and what to type instead."""
     worst = max(saturable, key=lambda node: node.worst_sum)
     many = f"{len(saturable)} products" if len(saturable) > 1 else "1 product"
-    reduced = {"int8-static": "int8-static:reduce or ", "int8-dynamic": "int8-dynamic:reduce or "}
+    ways = [f"{recipe}:reduce"] if recipe in ("int8-static", "int8-dynamic") else []
+    if not any(node.shared for node in saturable):  # else ONNX Runtime does not open the file
+        ways.append(f'session_options {{ "{EXACT}" = "1" }}')
     return (
         f"{many} can saturate on this processor (x86 without VNNI adds pairs of u8 × s8 in 16"
         f" bits), worst {worst.operator} {worst.node} in {worst.channels} of {worst.of_channels}"
-        f" channels, and accuracy may collapse: use {reduced.get(recipe or '', '')}session_options"
-        f' {{ "{EXACT}" = "1" }}'
+        f" channels, and accuracy may collapse: use {' or '.join(ways) or '7-bit weights'}"
     )
 
 

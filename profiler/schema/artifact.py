@@ -41,7 +41,8 @@ class Saturable:
     """A node whose sums of two u8 × s8 products can leave 16 bits, where they are added in those.
 
     `worst_sum` is the largest such sum, for activations of 255 (16 bits hold 32,767); `channels`
-    of `of_channels` outputs can reach beyond.
+    of `of_channels` outputs can reach beyond. `shared` weights, or their zero point, are read by
+    another such node, too.
     """
 
     node: str
@@ -49,6 +50,7 @@ class Saturable:
     worst_sum: int
     channels: int
     of_channels: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,16 @@ def _operator(found: re.Match[str]) -> Refusal:
     )
 
 
+def _shared(found: re.Match[str]) -> Refusal:
+    return Refusal(
+        "ONNX Runtime does not open it with these session options: for"
+        ' "session.x64quantprecision" = "1" no two nodes may share 8-bit weights or zero points',
+        "leave the option out and use 7-bit weights, int8-static:reduce or int8-dynamic:reduce",
+    )
+
+
 _KNOWN = (
+    (re.compile("AddInitializedOrtValue Attempt to replace the existing tensor"), _shared),
     (re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)"), _ir),
     (
         re.compile(

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from profiler.planning import recipes
@@ -151,6 +153,15 @@ def test_what_a_look_at_the_weights_found_is_said_where_the_processor_saturates(
         assert advised(facts, ONE)["saturable"] == 0
         assert "saturate" not in str(advised(facts, ONE)["advice"])
     assert advised(OLD, ONE, options={recipes.EXACT: "1"}) == {"saturable": 0, "advice": None}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "way"), [("int8-static", "use int8-static:reduce"), ("fp32", "use 7-bit weights")]
+)
+def test_exact_sums_are_not_the_way_out_where_nodes_share_weights(recipe, way):
+    shared = tuple(dataclasses.replace(one, shared=True) for one in ONE)
+    said = advised(OLD, shared, recipe=recipe)["advice"]
+    assert said.endswith(way)
 
 
 def test_weights_that_can_not_saturate_need_no_advice():

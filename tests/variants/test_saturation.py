@@ -106,6 +106,26 @@ def test_products_between_quantize_and_dequantize_are_found(tmp_path):
     assert saturable(floats, tmp_path) == ()
 
 
+@pytest.mark.parametrize(
+    ("shared", "number", "expected"),
+    [
+        ((), 127, [False, False]),
+        (("w",), 127, [True, True]),
+        (("v",), 127, [True, True]),
+        (("w",), 60, []),
+    ],
+)
+def test_what_two_nodes_share_is_told(shared, number, expected, tmp_path):
+    """ONNX Runtime then does not open the file with session.x64quantprecision."""
+    weights, nodes = {"z": np.uint8(0)}, []
+    for one in "12":
+        names = {name: name if name in shared else name + one for name in "wv"}
+        weights |= {names["w"]: column(number, number), names["v"]: np.int8(0)}
+        product = ["x", names["w"], "z", names["v"]]
+        nodes.append(helper.make_node("MatMulInteger", product, ["y" if one == "2" else "h"]))
+    assert [found.shared for found in saturable(model(nodes, weights), tmp_path)] == expected
+
+
 def test_weights_in_another_file_and_in_a_branch_are_seen(tmp_path):
     inner = product(column(127, 127)).graph
     del inner.initializer[:], inner.input[:]

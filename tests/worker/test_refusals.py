@@ -40,6 +40,17 @@ def test_operators_and_names():
     assert refusal("out of memory") is None
 
 
+def test_shared_weights_and_exact_sums():
+    said = (
+        "onnxruntime::NodeArg& onnxruntime::graph_utils::AddInitializerWithOrtValue(onnxruntime::"
+        "Graph&, const onnx::TensorProto&, onnxruntime::Tensor&&) [ONNXRuntimeError] : 1 : FAIL : "
+        "graph.cc:4142 AddInitializedOrtValue Attempt to replace the existing tensor"
+    )
+    found = refusal(said)
+    assert "no two nodes may share 8-bit weights" in found.message
+    assert "int8-dynamic:reduce" in found.hint
+
+
 def test_a_device_says_it_in_the_same_words():
     detail = failure(RuntimeError(IR))["detail"]
     assert detail.startswith("its IR version is 15, this ONNX Runtime takes 13 at most (export")
