@@ -33,6 +33,8 @@ BYTES_PER_S = 20 * 2**20
 """a second more for so many bytes of model: the pace of a slow disk"""
 QUERY_S = 40.0
 """more for a query; what takes longer is for the runner to watch"""
+PREPROCESS_S = 1800.0
+"""more to infer shapes: symbolic ones of a deep graph take minutes"""
 _START_S = 60.0
 """more for the first answer: onnx and onnxruntime are imported before it"""
 _END_S = 0.5
@@ -181,6 +183,26 @@ def answers(
             return None, None if said is None or said.startswith(_OTHERS_MAY) else plain(said)
         with np.load(into) as found:
             return [found[key] for key in found.files], None
+
+
+def preprocessed(
+    source: Path, target: Path, *, symbolic: bool, fuse: bool, external: bool
+) -> str | None:
+    """Why `source`, made ready for the quantizers, is not at `target`; None when it is.
+
+    Shapes are inferred, `symbolic` ones too, and nodes folded and fused (`fuse`). What protobuf
+    can't hold goes into a file beside it (`external`).
+    """
+    try:
+        said = _opener.ask(
+            "preprocess", source, _patience_s(source) + PREPROCESS_S,
+            into=str(target.resolve()), symbolic=symbolic, fuse=fuse, external=external,
+        )  # fmt: skip
+    except Crashed as crashed:
+        return f"ONNX Runtime {crashed}"
+    if said is None and not target.is_file():
+        return "the memory here does not hold it"
+    return None if said is None else shortened(said)
 
 
 def forget() -> None:

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from profiler.schema.lines import EndOfStream
+from profiler.sources.quiet import quiet
 from profiler.worker.channel import Channel
 
 _CHARACTERS = 4000
@@ -79,6 +82,30 @@ def answer(path: str, names: Sequence[str], queries: str, into: str) -> None:
         np.savez(into, *outputs)
 
 
+def preprocess(path: str, into: str, symbolic: bool, fuse: bool, external: bool) -> None:
+    """Write the model with shapes inferred, and folded and fused where asked, to another file.
+
+    In its folder, too, lies what the symbolic inference leaves behind in the working folder.
+    """
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    target = Path(into)
+    with contextlib.chdir(target.parent), quiet() as said:
+        quant_pre_process(
+            path,
+            target,
+            skip_symbolic_shape=not symbolic,
+            skip_optimization=not fuse,
+            auto_merge=True,
+            save_as_external_data=external,
+            all_tensors_to_one_file=True,
+            external_data_location=f"{target.name}.data",
+        )
+    # A failed optimization is only logged and leaves an unoptimized graph behind.
+    if fuse and "Optimization Failed" in said.getvalue():
+        raise ValueError("ONNX Runtime can't optimize the graph")
+
+
 def forget(path: str) -> None:
     """Let go of the session that answers queries, as every step but `query` does."""
 
@@ -110,6 +137,7 @@ def _against_opset(path: str, version: int) -> str:
 
 STEPS: dict[str, Callable[..., object]] = {
     "check": check, "start": start, "query": query, "answer": answer, "forget": forget,
+    "preprocess": preprocess,
 }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 
 from profiler.errors import VariantError
 from profiler.schema.codec import nearest
+from profiler.sources import openable
 from profiler.sources.inspect import QUANTIZED, data_files, opset
-from profiler.sources.quiet import cause, quiet
+from profiler.sources.quiet import cause
 from profiler.variants.scope import LINEAR, all_nodes, scopes
 
 LOWEST_OPSET = 13
@@ -68,43 +68,26 @@ def prepared(
     stay float; where fusing would swallow one of them, nothing is fused. Raises VariantError.
     """
     import onnx
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
     target = scratch.resolve() / "prepared.onnx"
     source = raised(source, scratch, LOWEST_OPSET).resolve()
     if keep_float:
         float_nodes(onnx.load(source, load_external_data=False), keep_float)
-    reasons = []
-    for skip_symbolic, skip_fusing in ((False, False), (True, False), (True, True)):
+    reason = None
+    for symbolic, fuse in ((True, True), (False, True), (False, False)):
         target.unlink(missing_ok=True)
-        # Symbolic inference that fails leaves its sym_shape_infer_temp.onnx in the working folder.
-        with quiet() as said, contextlib.chdir(scratch):
-            try:
-                quant_pre_process(
-                    source,
-                    target,
-                    skip_symbolic_shape=skip_symbolic,
-                    skip_optimization=skip_fusing,
-                    auto_merge=True,
-                    save_as_external_data=large(source),
-                    all_tensors_to_one_file=True,
-                    external_data_location="prepared.data",
-                )
-            except Exception as error:  # symbolic inference asserts, raises Exception and others
-                reasons.append(cause(error))
-                continue
-        # A failed optimization is only logged and leaves an unoptimized graph behind.
-        if target.is_file() and (skip_fusing or "Optimization Failed" not in said.getvalue()):
-            if not keep_float:
-                return target, []
+        reason = openable.preprocessed(
+            source, target, symbolic=symbolic, fuse=fuse, external=large(source)
+        )
+        if reason is None and not keep_float:
+            return target, []
+        if reason is None:
             try:
                 made = onnx.load(target, load_external_data=False)
                 return target, float_nodes(made, keep_float)
             except VariantError as error:
-                reasons.append(error.message)
-                continue
-        reasons.append("ONNX Runtime can't optimize the graph")
-    raise VariantError(f"the model can't be prepared for quantization: {reasons[-1]}")
+                reason = error.message
+    raise VariantError(f"the model can't be prepared for quantization: {reason}")
 
 
 def counted(model: Any) -> int:
