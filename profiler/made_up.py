@@ -22,13 +22,10 @@ from profiler.progress import Progress
 from profiler.schema.artifact import Artifact, Tensor
 from profiler.schema.axes import Batch, all_sizes
 from profiler.sources import openable
+from profiler.sources.openable import ASKED, BYTES
 from profiler.sources.quiet import shortened
 
 QUERIES = 64
-BYTES = 64 * 2**20
-"""of all queries of one workload, where several of them fit"""
-ASKED = 8
-"""queries that ONNX Runtime answers before, one where they are large"""
 TRIES = 60
 TRIES_S = 60.0
 _VALUES = 8

@@ -146,9 +146,12 @@ def recall(held: dict[str, Any], where: object) -> Prepared:
 
 
 def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:
+    import numpy as np
 
     from profiler import data, own_metric
+    from profiler.fed import Fed
     from profiler.variants import build_all, query_of
+    from profiler.variants.rows import query_rows
 
     own_metric.check(study)
     evaluation_set: Optional[EvaluationSet] = None
@@ -182,6 +185,11 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             bound = data.bind(
                 evaluation_set, baseline.inputs, shapes=model.shapes, samples=counts.names
             )
+            fed = Fed(
+                baseline=baseline, file=store.folder / baseline.path, data=study.data,
+                columns=tuple(evaluation_set.inputs), bound=bound, size=query_rows(baseline.inputs),
+            )  # fmt: skip
+            fed.check(np.concatenate([evaluation_set.judged, evaluation_set.calibration]))
             inputs[model.name] = {
                 n: keep(store, v, evaluation_set.judged) for n, v in bound.items()
             }

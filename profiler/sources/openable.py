@@ -33,6 +33,10 @@ BYTES_PER_S = 20 * 2**20
 """a second more for so many bytes of model: the pace of a slow disk"""
 QUERY_S = 40.0
 """more for a query; what takes longer is for the runner to watch"""
+ASKED = 8
+"""queries that are asked before anything is planned, one where they are large"""
+BYTES = 64 * 2**20
+"""of all queries of one workload, where several of them fit"""
 PREPROCESS_S = 1800.0
 """more to infer shapes: symbolic ones of a deep graph take minutes"""
 _START_S = 60.0

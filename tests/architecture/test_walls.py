@@ -17,7 +17,7 @@ LEVELS = {
     "planning": 3, "sources": 3, "data": 3, "analysis": 3, "transport": 3, "demo": 3,
     "replies": 3,
     "variants": 4, "session": 4, "store": 4, "own_metric": 4,
-    "made_up": 4,
+    "made_up": 4, "fed": 4,
     "raw": 5, "input_hashes": 5, "prepare": 5, "report": 5, "fingerprint": 5, "single": 5,
     "fleet": 5, "wall_meter": 5,
     "derived": 5, "arrays": 5,
