@@ -26,9 +26,9 @@ def check_judged(spec: DataSpec, baseline: Artifact, labels: Array | None) -> li
     since it holds no array of numbers. Raises DataError.
     """
     outputs = {tensor.name: tensor for tensor in baseline.outputs}
-    judged = [_judged(spec, baseline.model, outputs, n) for n in spec.judged(baseline.outputs)]
+    judged = [_judged(spec, baseline, outputs, n) for n in spec.judged(baseline.outputs)]
     if not judged:
-        raise _no_numbers("none of the outputs", baseline.model, baseline.outputs[0])
+        raise _no_numbers("none of the outputs", baseline, baseline.outputs[0])
     if not spec.output and len(judged) == 1:
         better = _better(spec, baseline, judged[0], labels)
         if better is not None:
@@ -42,30 +42,38 @@ def check_judged(spec: DataSpec, baseline: Artifact, labels: Array | None) -> li
         check_scores(spec, baseline.model, judged[0], labels)
     return [
         f'{baseline.model}: its output "{t.name}" is {_kind(t)} and not judged, "{judged[0].name}"'
-        f" is ({NO_ZIPMAP})"
+        f" is (export {_without(baseline)})"
         for t in baseline.outputs
         if t.dtype in ("sequence_type", "map_type")
     ]
 
 
-def _judged(spec: DataSpec, model: str, outputs: dict[str, Tensor], name: str) -> Tensor:
+def _judged(spec: DataSpec, baseline: Artifact, outputs: dict[str, Tensor], name: str) -> Tensor:
     key = "detections" if spec.detections else "output"
     if name not in outputs:
         raise DataError(
-            f"data.{key}: {model} has no output {name!r}",
+            f"data.{key}: {baseline.model} has no output {name!r}",
             hint=nearest(name, outputs) or f"it has {', '.join(outputs)}",
         )
     if not outputs[name].numeric:
-        raise _no_numbers(f'the output "{name}"', model, outputs[name])
+        raise _no_numbers(f'the output "{name}"', baseline, outputs[name])
     return outputs[name]
 
 
-def _no_numbers(what: str, model: str, tensor: Tensor) -> DataError:
+def _no_numbers(what: str, baseline: Artifact, tensor: Tensor) -> DataError:
     """Only arrays of numbers can be judged."""
+    way = _without(baseline) if tensor.dtype in NO_TENSOR else "it with float32"
     return DataError(
-        f"data.output: {what} of {model} can be judged: {_kind(tensor)}, no array of numbers",
-        hint=f"export {NO_ZIPMAP}" if tensor.dtype in NO_TENSOR else "export it with float32",
+        f"data.output: {what} of {baseline.model} can be judged: {_kind(tensor)}, no array of"
+        " numbers",
+        hint=f"export {way}",
     )
+
+
+def _without(baseline: Artifact) -> str:
+    """How its maker exports the model with arrays only."""
+    made_by = f"{baseline.made_by.get('source')} {baseline.made_by.get('producer')}"
+    return NO_ZIPMAP if "skl" in made_by else "it with plain tensors as outputs"
 
 
 def _kind(tensor: Tensor) -> str:

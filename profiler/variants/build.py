@@ -113,9 +113,6 @@ def build(
     inputs, outputs = tensors(model)
     nodes = list(all_nodes(model.graph))
     convolutions = sum(node.op_type == "ConvInteger" for node in nodes)
-    four = [node for node in nodes if node.op_type == "MatMulNBits"]
-    # Read from the file, because the quantizer's fallback is not known when the cache has it.
-    symmetric = bool(four) and not any(len(node.input) > 3 and node.input[3] for node in four)
     count = {} if rows is None else {"calibration_rows": str(len(next(iter(rows.values()))))}
     return Artifact(
         model=baseline.model,
@@ -131,7 +128,6 @@ def build(
             "baseline": baseline.sha,
             **settings,
             **count,
-            **({"symmetric": "true"} if symmetric else {}),
             **operators.recorded(model),
             **({"convolutions": str(convolutions)} if convolutions else {}),
             **({"why": spec.why} if spec.why else {}),

@@ -61,13 +61,18 @@ def make(request: Request) -> Path:
 
 
 def _sixteen(model: Any) -> int:
-    """How many weights and casts are 16-bit."""
+    """How many nodes read 16-bit weights or what was cast to 16 bits, and compute."""
     import onnx
 
     kinds = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
-    weights = sum(t.data_type in kinds for s in scopes(model.graph) for t in s.graph.initializer)
-    return weights + sum(
-        a.i in kinds for n in all_nodes(model.graph) if n.op_type == "Cast" for a in n.attribute
+    half = {t.name for s in scopes(model.graph) for t in s.graph.initializer
+            if t.data_type in kinds}  # fmt: skip
+    for node in all_nodes(model.graph):
+        if node.op_type == "Cast" and any(a.i in kinds for a in node.attribute):
+            half.update(node.output)
+    return sum(
+        node.op_type != "Cast" and not half.isdisjoint(node.input)
+        for node in all_nodes(model.graph)
     )
 
 

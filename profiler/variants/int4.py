@@ -13,6 +13,7 @@ from typing import Any
 from profiler.errors import VariantError
 from profiler.schema.variant import VariantSpec
 from profiler.sources.quiet import cause, quiet
+from profiler.variants.gptq import round_again
 from profiler.variants.operators import name_nodes
 from profiler.variants.prepare import finished, float_nodes, raised, write
 from profiler.variants.products import as_products
@@ -20,7 +21,7 @@ from profiler.variants.recipe import Request
 from profiler.variants.rows import queries_of, reader
 from profiler.variants.scope import all_nodes
 
-VERSION = 2
+VERSION = 3
 OPSET = 17
 
 
@@ -40,48 +41,40 @@ def make(request: Request) -> Path:
     as_products(model)
     named = name_nodes(model)
     blocked = float_nodes(model, spec.keep_float)
-    if spec.algorithm == "hqq":
+    hqq = spec.algorithm == "hqq"
+    if hqq:
         _needs_torch()
     elif spec.algorithm == "gptq":
         queries_of(request, "int4:gptq")
-    reasons = []
-    # ONNX Runtime 1.31 packs GPTQ's zero points wrongly for an odd number of blocks in a column;
-    # symmetric scales have none.
-    for symmetric in (False, True) if spec.algorithm == "gptq" else (False,):
-        fresh = onnx.ModelProto()
-        fresh.CopyFrom(model)
-        with quiet():
-            try:
-                maker = nbits.MatMulNBitsQuantizer(
-                    fresh,
-                    block_size=spec.block_size,
-                    is_symmetric=symmetric,
-                    nodes_to_exclude=blocked,
-                    algo_config=_config(request, nbits),
-                )
-                maker.process()
-                break
-            except Exception as error:  # the quantizer raises ValueError, AssertionError and others
-                reasons.append(cause(error))
-    else:
-        raise VariantError(f"int4: the quantizer failed: {reasons[-1]}")
+    source = None
+    if spec.algorithm == "gptq":
+        source = onnx.ModelProto()
+        source.CopyFrom(model)
+    config = nbits.HQQWeightOnlyQuantConfig if hqq else nbits.DefaultWeightOnlyQuantConfig
+    with quiet():
+        try:
+            maker = nbits.MatMulNBitsQuantizer(
+                model,
+                block_size=spec.block_size,
+                nodes_to_exclude=blocked,
+                algo_config=config(block_size=spec.block_size, bits=4),
+            )
+            maker.process()
+        except Exception as error:  # the quantizer raises ValueError, AssertionError and others
+            raise VariantError(f"int4: the quantizer failed: {cause(error)}") from None
     target = request.scratch / "int4.onnx"
     made = maker.model.model
+    if source is not None:
+        rows = iter(reader(request.calibration or {}, request.inputs).get_next, None)
+        try:
+            round_again(made, source, rows, request.scratch)
+        except VariantError:
+            raise
+        except Exception as error:  # the runtime raises its own kinds
+            raise VariantError(f"int4:gptq: can't calibrate: {cause(error)}") from None
     _unnamed(made, named)
     write(made, target)
     return finished(target, "int4", changed=_four)
-
-
-def _config(request: Request, nbits: Any) -> Any:
-    spec = request.spec
-    if spec.algorithm == "hqq":
-        return nbits.HQQWeightOnlyQuantConfig(block_size=spec.block_size, bits=4)
-    if spec.algorithm == "gptq":
-        return nbits.GPTQWeightOnlyQuantConfig(
-            calibration_data_reader=reader(request.calibration or {}, request.inputs),
-            block_size=spec.block_size,
-        )
-    return nbits.DefaultWeightOnlyQuantConfig(block_size=spec.block_size, bits=4)
 
 
 def _four(model: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from profiler.sources.inspect import QUANTIZED, data_files, opset
 from profiler.sources.quiet import cause
 from profiler.variants.scope import LINEAR, all_nodes, scopes
 
+_NO_KERNEL = re.compile(r"Could not find an implementation for (\w+)\(\d+\) node with name '(.*?)'")
+_NO_TYPE = re.compile(
+    r"Type '(?:tensor\()?(\w+)\)?' of input parameter \(.*?\) of operator \((\w+)\)"
+    r" in node \((.*?)\)"
+)
 LOWEST_OPSET = 13
 """below it DequantizeLinear has no axis, and per-channel silently becomes per-tensor"""
 INLINE_BYTES = 1_900_000_000
@@ -158,9 +164,31 @@ def runs(path: Path, recipe: str) -> None:
     try:
         onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
+        why, hint = _plain(error, recipe)
         raise VariantError(
-            f"{recipe}: ONNX Runtime does not take the {recipe} model: {cause(error)}"
+            f"{recipe}: ONNX Runtime does not take the {recipe} model: {why}", hint=hint
         ) from None
+
+
+def _plain(error: Exception, recipe: str) -> tuple[str, str | None]:
+    """(what ONNX Runtime says against a variant, what to try), in plain words where known."""
+    text = str(error)
+    kernel, kind = _NO_KERNEL.search(text), _NO_TYPE.search(text)
+    if kernel is None and kind is None:
+        return openable.plain(cause(error)), None
+    if kernel is not None:
+        operator, node = kernel.groups()
+        why = f"its CPU provider has no {operator} for such numbers"
+    else:
+        assert kind is not None
+        number, operator, node = kind.groups()
+        why = f"the operator {operator} takes no {number}"
+    ways = ["try fp16"] if recipe == "bf16" else []
+    if operator in QUANTIZED:
+        ways = ["the model is quantized already: make it of the float32 model"]
+    if node:
+        ways.append(f'keep the node float: keep_float = ["{node}"]')
+    return why, ", or ".join(ways) or f'leave "{recipe}" out of this model\'s variants'
 
 
 def _strip(model: Any) -> None:

@@ -92,15 +92,54 @@ def test_a_variant_that_computes_as_before_is_none(tmp_path, outcome):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "text"),
+    ("kind", "name", "spec", "text"),
     [
-        (TensorProto.FLOAT16, "float16", "weights are float16 already"),
-        (TensorProto.DOUBLE, "float64", "weights are float64 and not float32"),
+        (TensorProto.FLOAT16, "float16", "fp16", "weights are float16 already"),
+        (TensorProto.DOUBLE, "float64", "fp16", "weights are float64 and not float32"),
+        (TensorProto.FLOAT16, "float16", "int8-dynamic", "are float16, it takes float32 (export"),
+        *(
+            (TensorProto.DOUBLE, "float64", spec, "the weights of its products are float64, it")
+            for spec in ("int8-dynamic", "int8-static", "int4", "int4:gptq")
+        ),
     ],
 )
-def test_weights_of_another_type_are_told(tmp_path, outcome, kind, name, text):
+def test_weights_of_another_type_are_told(tmp_path, outcome, kind, name, spec, text):
     saved(tmp_path / "m.onnx", *product(np.dtype(name)), kind)
-    assert text in outcome("fp16", {"x": QUERY["x"].astype(name)})
+    assert text in outcome(spec, {"x": QUERY["x"].astype(name)})
+
+
+def test_casts_alone_are_no_variant(tmp_path, outcome):
+    """An operator that has no 16 bits (of scikit-learn's) is left float by the converter."""
+    scaled = helper.make_node(
+        "Scaler", ["x"], ["y"], domain="ai.onnx.ml", offset=[0.1], scale=[0.3]
+    )
+    saved(tmp_path / "m.onnx", [scaled], {})
+    model = onnx.load(tmp_path / "m.onnx")
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    onnx.save(model, tmp_path / "m.onnx")
+    assert outcome("fp16").startswith("fp16: nothing to quantize")
+
+
+def test_what_the_runtime_has_no_kernel_for_is_told_in_plain_words(tmp_path, outcome):
+    nodes, held = product()
+    saved(tmp_path / "m.onnx", nodes, held)
+    assert outcome("bf16") == (
+        "bf16: ONNX Runtime does not take the bf16 model: its CPU provider has no MatMul for such"
+        " numbers (try fp16)"
+    )
+    quantized = helper.make_node("DequantizeLinear", ["q", "scale"], ["v"], name="back")
+    nodes[0].output[0] = "h"
+    nodes += [quantized, helper.make_node("Add", ["h", "v"], ["y"])]
+    held |= {"q": np.ones(4, np.int8), "scale": np.array(0.1, np.float32)}
+    saved(tmp_path / "m.onnx", nodes, held)
+    model = onnx.load(tmp_path / "m.onnx")
+    model.opset_import[0].version = 17
+    model.ir_version = 9
+    onnx.save(model, tmp_path / "m.onnx")
+    assert outcome("fp16").endswith(
+        "the operator DequantizeLinear takes no float16 (the model is quantized already: make it"
+        ' of the float32 model, or keep the node float: keep_float = ["back"])'
+    )
 
 
 def test_what_is_quantized_already_is_told(tmp_path, outcome):

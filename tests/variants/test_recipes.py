@@ -155,15 +155,3 @@ def test_a_ready_file_must_fit_the_model(tmp_path, baseline):
     assert 'input "x": expected float32' in text
     text = failure(tmp_path, artifact, {"name": "mine", "file": "none.onnx"})
     assert "no such file" in text
-
-
-def test_gptq_without_zero_points_is_recorded(tmp_path, baseline, rows):
-    """An odd number of blocks in a column makes the quantizer fall back, also from the cache."""
-    artifact = baseline()
-    for _ in range(2):
-        got = build(
-            artifact, decode(VariantSpec, "int4:gptq-16"), root=tmp_path / "results",
-            folder=tmp_path, calibration=rows(), cache=tmp_path / "cache",
-        )  # fmt: skip
-        assert got.made_by["symmetric"] == "true"
-    assert "symmetric" not in made(tmp_path, artifact, "int4:rtn-16").made_by
