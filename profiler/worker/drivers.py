@@ -128,7 +128,7 @@ class Concurrent:
         """Every lane issues its share of `count` queries back to back."""
         runner, share = self.runner, max(1, count // self.lanes)
         outs = [array("q", bytes(8 * share)) for _ in range(self.lanes)]
-        clock, run = time.perf_counter_ns, runner.backend.run
+        clock, ask = time.perf_counter_ns, runner.backend.asker()
         gate = threading.Barrier(self.lanes + 1)
 
         def lane_loop(lane: int) -> None:
@@ -136,7 +136,7 @@ class Concurrent:
             gate.wait()
             for i in range(share):
                 start = clock()
-                run(lane + i * self.lanes, 1)
+                ask(lane + i * self.lanes)
                 out[i] = clock() - start
 
         threads = [threading.Thread(target=lane_loop, args=(n,)) for n in range(self.lanes)]
@@ -171,8 +171,10 @@ class OpenLoop:
         warm = int(WARM_SHARE * count)
         due = poisson_arrivals(rate, count + warm, position)
 
+        ask = runner.backend.asker()
+
         def query(lane: int, ticket: int) -> None:
-            runner.backend.run(lane + lanes * ticket, 1)
+            ask(lane + lanes * ticket)
 
         before = begin(runner)
         served = serve(query, due, lanes)

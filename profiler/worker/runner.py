@@ -22,7 +22,7 @@ from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream
 from profiler.schema.wire import Job, Memory
 from profiler.worker import instruments, nvml
-from profiler.worker.backends import Backend, make
+from profiler.worker.backends import Backend, issue, make
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.channel import Channel
 from profiler.worker.child import NO_SPACE
@@ -77,7 +77,7 @@ class Runner:
         self.memory["loaded_bytes"] = instruments.resident_bytes()
         self.backend.bind(self._rows(), job.batch, job.stack, job.concurrency)
         start = time.perf_counter_ns()
-        self.backend.run(0, 1)
+        issue(self.backend, 0, 1)
         first_query_ns = time.perf_counter_ns() - start
         self.memory["first_query_bytes"] = instruments.resident_bytes()
         self.backend.prepare()
@@ -120,7 +120,7 @@ class Runner:
 
     def block(self, position: int, lead: int, count: int) -> dict[str, Any]:
         """One timed block: `lead` queries refill caches and wake threads, then `count` timed."""
-        self.backend.run(self.next_query, lead)
+        issue(self.backend, self.next_query, lead)
         self.next_query += lead
         reply = self.driver.block(position, count)
         if self.gpu is not None:
@@ -138,7 +138,7 @@ class Runner:
             job = replace(self.job, trace=traces)
             backend.load(job, self.blobs.path(job.artifact) if job.artifact else None)
             backend.bind(self._rows(), job.batch, job.stack, job.concurrency)
-            backend.run(0, warmup)
+            issue(backend, 0, warmup)
         plain.prepare()
         done, start = warmup, time.perf_counter_ns()
         latencies = array("q")
@@ -146,10 +146,10 @@ class Runner:
             enough = done - warmup >= least and time.perf_counter_ns() - start > most_ns
             if enough:
                 break
-            traced.run(done, TURN)
+            issue(traced, done, TURN)
             instruments.settle()
             out = array("q", bytes(8 * TURN))
-            plain.run(done, 1)
+            issue(plain, done, 1)
             plain.timed(done, out)
             instruments.settle()
             latencies.extend(out)
@@ -200,7 +200,7 @@ class Runner:
         """Issue queries for a fifth of the card's update interval; returns how many."""
         first, end = self.next_query, time.perf_counter_ns() + CARD_UPDATE_NS // 5
         while time.perf_counter_ns() < end:
-            self.backend.run(self.next_query, 1)
+            issue(self.backend, self.next_query, 1)
             self.next_query += 1
         return self.next_query - first
 

@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from profiler.schema.wire import Job
+from profiler.worker.backends import issue
 from profiler.worker.backends.ort import OrtBackend, _queries, feeds_to_bind
 
 X = np.arange(14, dtype=np.float32).reshape(7, 2)
@@ -47,9 +48,9 @@ def test_an_output_of_another_shape_than_declared_stays_unbound(tmp_path, declar
     backend = OrtBackend()
     backend.load(Job(trial="t", batch=2), tmp_path / "m.onnx")
     backend.bind({"x": X}, 2, True, 1)
-    backend.run(0, 8)
+    issue(backend, 0, 8)
     backend.prepare()
-    backend.run(0, 8)
+    issue(backend, 0, 8)
     times = array("q", bytes(8 * 8))
     backend.timed(8, times)
     assert all(times)
@@ -79,7 +80,7 @@ def test_outputs_that_are_no_array_of_numbers_are_timed_and_not_kept(tmp_path):
         made = OrtBackend()
         made.load(Job(trial="t", batch=2, judged=judged), tmp_path / "m.onnx")
         made.bind({"x": X}, 2, True, 1)
-        made.run(0, 8)
+        issue(made, 0, 8)
         made.prepare()
         times = array("q", bytes(8 * 8))
         made.timed(8, times)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Optional, Protocol
@@ -36,8 +37,12 @@ class Backend(Protocol):
     def prepare(self) -> None:
         """After the first query: whatever makes the later ones steady."""
 
-    def run(self, first: int, count: int) -> None:
-        """Issue queries first, first+1, … untimed."""
+    def asker(self) -> Callable[[int], object]:
+        """What answers the query of a number when it is called.
+
+        All that can be decided before is: whoever times the call times the query. One got before
+        `prepare` does what was right then.
+        """
 
     def timed(self, first: int, out: Any) -> None:
         """Issue len(out) queries and write each one's latency in ns into `out` (array 'q')."""
@@ -50,6 +55,13 @@ class Backend(Protocol):
 
     def call(self, feed: dict[str, Any]) -> dict[str, Any]:
         """One query with exactly these arrays, whatever they are; from several threads at once."""
+
+
+def issue(backend: Backend, first: int, count: int) -> None:
+    """Issue queries first, first+1, … untimed."""
+    ask = backend.asker()
+    for number in range(first, first + count):
+        ask(number)
 
 
 def make(name: str) -> Backend:

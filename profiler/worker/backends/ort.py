@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Optional
@@ -170,13 +170,19 @@ class OrtBackend:
         for name in self._loose:
             binding.bind_output(name, self._device_of(name), 0)
 
-    def run(self, first: int, count: int) -> None:
-        bindings, run = self._bindings, self._session._sess.run_with_iobinding
-        for i in range(first, first + count):
-            binding = bindings[i % len(bindings)]
-            if self._loose:
+    def asker(self) -> Callable[[int], object]:
+        run, options = self._session._sess.run_with_iobinding, self._run_options
+        bindings, count = self._bindings, len(self._bindings)
+        if self._loose:
+
+            def loosened(number: int) -> None:
+                binding = bindings[number % count]
                 self._loosen(binding)
-            run(binding._iobinding, self._run_options)
+                run(binding._iobinding, options)
+
+            return loosened
+        bound = [binding._iobinding for binding in bindings]
+        return lambda number: run(bound[number % count], options)
 
     def timed(self, first: int, out: Any) -> None:
         bindings, options = self._bindings, self._run_options

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -169,9 +169,8 @@ class CudaBackend(OrtBackend):
         if self._bindings and not self._gpu.cuda_graph:
             super().prepare()
 
-    def run(self, first: int, count: int) -> None:
-        for index in range(first, first + count):
-            self._query(index, time.perf_counter_ns)
+    def asker(self) -> Callable[[int], object]:
+        return lambda number: self._query(number, time.perf_counter_ns)
 
     def timed(self, first: int, out: Any) -> None:
         clock = time.perf_counter_ns

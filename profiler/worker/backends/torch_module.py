@@ -10,7 +10,7 @@ import importlib
 import inspect
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Optional
@@ -104,11 +104,15 @@ class TorchBackend:
     def prepare(self) -> None:
         return
 
-    def run(self, first: int, count: int) -> None:
-        with torch.inference_mode():
-            for i in range(first, first + count):
-                given, named = self._bound[i % len(self._bound)]
-                self._call(*given, **named)
+    def asker(self) -> Callable[[int], object]:
+        bound, call, count = self._bound, self._call, len(self._bound)
+
+        def ask(number: int) -> None:
+            given, named = bound[number % count]
+            with torch.inference_mode():
+                call(*given, **named)
+
+        return ask
 
     def timed(self, first: int, out: Any) -> None:
         bound, call, clock = self._bound, self._call, time.perf_counter_ns
