@@ -1,6 +1,7 @@
 """What the host is: hardware, versions and the state of the code, so a number can be placed.
 
-Nothing personal: no user, host or path names, no environment variables but PYTHONHASHSEED.
+Nothing personal: no user, host or path names, no environment variables but PYTHONHASHSEED, and of
+what is installed only that on which numbers depend.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from typing import Any, Optional
 import profiler
 
 PACKAGES = (
-    "numpy", "onnx", "onnxruntime", "onnxscript", "pandas", "psutil", "pyarrow", "scikit-learn",
-    "scipy", "torch",
+    "numpy", "onnx", "onnxruntime", "onnxscript", "pandas", "pillow", "psutil", "pyarrow",
+    "scikit-learn", "scipy", "skl2onnx", "tokenizers", "torch", "transformers",
 )  # fmt: skip
+"""What reads rows, makes models or computes numbers here. Whatever else is installed is nobody's
+business; a target's worker tells of its own libraries, see `schema.facts`."""
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that matter to a number; absent ones are left out."""
+    """Versions of Python, of this program and of PACKAGES; absent ones are left out."""
     found = {"python": platform.python_version(), "profiler": profiler.__version__}
     for name in PACKAGES:
         try:
@@ -29,12 +32,6 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def packages() -> dict[str, str]:
-    """Every installed distribution and its version."""
-    found = {d.metadata["Name"]: d.version for d in metadata.distributions() if d.metadata["Name"]}
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
 def gpus() -> list[dict[str, Any]]:
@@ -97,7 +94,6 @@ def take(folder: Path) -> dict[str, Any]:
         "os": platform.platform(),
         "gpus": gpus(),
         "versions": versions(),
-        "packages": packages(),
         # This one variable and no other: it decides the order of sets.
         "hash_seed": os.environ.get("PYTHONHASHSEED", "random"),
         "git": git_state(folder),

@@ -174,6 +174,8 @@ def test_explain_writes_no_trace_through_a_link(
         ("meta.json", lambda m: m["study"].update(seed="x"), "meta.json: study.seed: expected"),
         ("meta.json", lambda m: m.update(more=1), "meta.json: more: unknown key"),
         ("meta.json", lambda m: m.update(study_hash=None), "meta.json: study_hash: expected text"),
+        ("meta.json", lambda m: m["fingerprint"].update(git=7), "fingerprint.git: expected a ta"),
+        ("meta.json", lambda m: m["fingerprint"].update(gpus=[7]), "fingerprint.gpus[0]: expec"),
         ("plan.json", lambda p: p.pop("groups"), "plan.json: groups: expected a list"),
         ("plan.json", lambda p: p["groups"][0]["trials"][0].pop("batch"), "trials[0].batch"),
         ("artifacts.json", lambda a: a.pop("artifacts"), "artifacts.json: artifacts: expected"),

@@ -46,7 +46,7 @@ def card(
 
     gpus = taken.get("gpus") or []
     drivers = ", ".join(str(gpu["driver"]) for gpu in gpus) or "no GPU on this host"
-    packages, hash_seed = taken.get("packages") or {}, taken.get("hash_seed")
+    versions, hash_seed = taken.get("versions") or {}, taken.get("hash_seed")
     clean = git is not None and not git["dirty"]
     commit = "no git checkout" if git is None else git["commit"][:12]
     seeds = {row["seed"] for row in rounds}
@@ -73,9 +73,11 @@ def card(
             detail=commit + (" + changes" if git is not None and git["dirty"] else ""),
         ),
         Point(
-            name="installed packages",
-            holds=bool(packages),
-            detail=f"{len(packages)} with versions in meta.json" if packages else "not recorded",
+            name="versions of packages",
+            holds=bool(versions),
+            detail=f"{len(versions)} on which numbers depend, in meta.json"
+            if versions
+            else "not recorded",
         ),
         fact("temperatures", "temperatures_celsius"),
         fact("clocks", "governor", "turbo"),

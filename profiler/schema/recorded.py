@@ -19,6 +19,47 @@ _LARGEST = 10**15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Git:
+    """The state of a checkout."""
+
+    commit: str
+    dirty: bool
+    """whether tracked files differ from the commit"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostGpu:
+    """A card of the host."""
+
+    name: Optional[str] = None
+    memory_bytes: Optional[int] = None
+    driver: Optional[str] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """`fingerprint.take`, key by key; what a folder does not say is None."""
+
+    cpu: Optional[str] = None
+    architecture: Optional[str] = None
+    cpu_flags: tuple[str, ...] = ()
+    l2_cache_bytes: Optional[Union[int, str]] = None
+    l3_cache_bytes: Optional[Union[int, str]] = None
+    """text on some systems, e.g. '512 KB'"""
+    cores_physical: Optional[int] = None
+    cores_logical: Optional[int] = None
+    frequency_mhz: Optional[float] = None
+    memory_bytes: Optional[int] = None
+    os: Optional[str] = None
+    gpus: tuple[HostGpu, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    packages: Optional[dict[str, str]] = None
+    """everything installed: only in folders written before it was left out"""
+    hash_seed: Optional[str] = None
+    git: Optional[Git] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Meta:
     """What meta.json must hold, whatever the study; who uses a part decodes it."""
 
@@ -28,7 +69,7 @@ class Meta:
     profiler: str = "unknown"
     inputs: dict[str, str] = field(default_factory=dict)
     created: str = ""
-    fingerprint: dict[str, Any] = field(default_factory=dict)
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ FACTS = {
 META = {
     "study": {"seed": 3},
     "fingerprint": {
-        "git": {"commit": "a" * 40, "dirty": False}, "gpus": [], "packages": {"numpy": "2"},
+        "git": {"commit": "a" * 40, "dirty": False}, "gpus": [], "versions": {"numpy": "2"},
         "hash_seed": "0",
     },
 }  # fmt: skip
@@ -26,10 +26,10 @@ def test_all_twelve_hold():
 
 
 def test_what_is_missing_does_not_hold():
-    worse = {**META["fingerprint"], "hash_seed": "random", "packages": None}
+    worse = {**META["fingerprint"], "hash_seed": "random", "versions": {}}
     worse["git"] = {"commit": "a" * 40, "dirty": True}
     assert held(meta={**META, "fingerprint": worse}) == {
-        "PYTHONHASHSEED", "git commit, without changes", "installed packages",
+        "PYTHONHASHSEED", "git commit, without changes", "versions of packages",
     }  # fmt: skip
     assert held(facts={**FACTS, "microcode": None}) == {"microcode"}
     assert held(facts={**FACTS, "temperatures_celsius": {}}) == {"temperatures"}
