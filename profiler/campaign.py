@@ -113,6 +113,7 @@ class Campaign:
         self.study, self.progress = study, progress
         self.targets = {t.name: t for t in study_targets(study)}
         self.store = Store.open(folder, self._meta())
+        self.store.hidden = shareable.hidden(self.targets.values(), study.folder, folder)
         self._recording = threading.Lock()
         self._facts: dict[str, str] = {}
         """target -> name of the facts that its last recorded round was measured under"""

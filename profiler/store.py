@@ -22,13 +22,14 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
 from profiler import reading
 from profiler.errors import ResultsError
+from profiler.schema import shareable
 from profiler.schema.codec import DecodeError, encode, show
 from profiler.schema.facts import recorded as recorded_facts
 from profiler.schema.outside import is_sha
@@ -190,6 +191,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.hidden: Mapping[str, str] = {}
+        """what free text must not tell -> what stands for it; see `schema.shareable`"""
         self._lock: Optional[int] = None
 
     @classmethod
@@ -317,7 +320,8 @@ class Store:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file of the folder atomically."""
-        write_atomic(self.folder / name, json.dumps(value, indent=1).encode())
+        told = shareable.recorded(value, self.hidden)
+        write_atomic(self.folder / name, json.dumps(told, indent=1).encode())
 
     def read_json(self, name: str) -> Optional[dict[str, Any]]:
         """A JSON file of the folder, or None when it was not written yet."""
@@ -328,7 +332,8 @@ class Store:
 
     def add_facts(self, facts: dict[str, Any]) -> str:
         """Keep facts by content; returns their name."""
-        data = json.dumps(facts, sort_keys=True, indent=1).encode()
+        told = shareable.recorded(facts, self.hidden)
+        data = json.dumps(told, sort_keys=True, indent=1).encode()
         name = hashlib.sha256(data).hexdigest()
         path = self.folder / "facts" / f"{name}.json"
         if not path.exists():
@@ -346,8 +351,8 @@ class Store:
 
     def append(self, row: dict[str, Any]) -> None:
         """Append one row and sync it. After a failure the file is as it was before."""
-        path = self.folder / ROWS
-        data = json.dumps({"schema_version": SCHEMA_VERSION, **row}).encode() + b"\n"
+        path, told = self.folder / ROWS, shareable.recorded(row, self.hidden)
+        data = json.dumps({"schema_version": SCHEMA_VERSION, **told}).encode() + b"\n"
         with writing(path):
             before = path.stat().st_size if path.exists() else 0
             try:

@@ -43,7 +43,7 @@ def device(tmp_path: Path) -> None:
     (tmp_path / "targets").mkdir()
     (tmp_path / "targets" / "device.toml").write_text(
         f'transport = "ssh"\npython = "{sys.executable}"\n'
-        f'[ssh]\nhost = "device"\nfolder = "{tmp_path}/device"\n'
+        f'[ssh]\nhost = "board.example"\nuser = "ada"\nfolder = "{tmp_path}/device"\n'
     )
 
 
@@ -107,6 +107,10 @@ def test_a_device_that_never_answers_leaves_the_numbers_of_others_alone(
     run(study, tmp_path / "out", progress=Notes())
     table = load(tmp_path / "out").table().set_index("target")
     assert table["status"].to_dict() == {"device": "failed", "local-cpu": "ok"}
+    assert table.loc["device", "reason"].startswith("device: can't be reached")
+    for path in (tmp_path / "out").rglob("*.json*"):
+        text = path.read_text()
+        assert not any(way in text for way in ("board.example", "ada@", str(tmp_path))), path.name
     before = counted(tmp_path / "out")
     stub("plain")
     assert run(study, tmp_path / "out").complete

@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,13 +157,16 @@ def test_facts_of_another_shape_are_refused(folder: Path) -> None:
     assert f"facts/{name}.json: gpus: expected a list" in fault
 
 
-def said_by(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, str]:
+def said_by(
+    capsys: pytest.CaptureFixture[str], *words: str, whole: bool = False
+) -> tuple[str, str]:
+    """stdout, as one line unless it is wanted whole, and stderr."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["profiler", *words])
         with contextlib.suppress(SystemExit):
             cli.main()
     found = capsys.readouterr()
-    return " ".join(found.out.split()), found.err
+    return found.out if whole else " ".join(found.out.split()), found.err
 
 
 def test_every_command_says_what_was_left_out(
@@ -334,3 +338,62 @@ def test_the_task_is_the_one_of_the_study(folder: Path, data: dict[str, Any] | N
     path.write_text(json.dumps(held))
     with pytest.raises(ResultsError, match=r"artifacts.json: evaluation.task: expected .* of meta"):
         Results.load(folder)
+
+
+EVIL = "=a|<b>\x1b[2J\x9b31m\u202e"
+
+
+def hostile(folder: Path) -> None:
+    """A folder that somebody made to be read: what it says acts on terminals, where it may."""
+    held = rows(folder)
+    one = held[0]["repetitions"][1]
+    one |= {"status": "failed", "reason": EVIL, "detail": EVIL, "latencies": None, "blocks": [],
+            "services": None, "outputs": {}}  # fmt: skip
+    for row in held:
+        if row["kind"] in ("probe", "stress"):
+            row["detail"] = EVIL
+        if row["kind"] == "stress":
+            row |= {"status": "failed", "reason": EVIL}
+        if row["kind"] == "probe":
+            row["outcome"] = "crash"
+    held.append({"schema_version": 1, "kind": "lost", "target": "local-cpu", "reason": EVIL,
+                 "hint": EVIL, "during": "measuring"})  # fmt: skip
+    write(folder, held)
+    for name, act in (
+        ("artifacts.json", lambda a: [
+            a["failed"].append(["m", "int4", EVIL]),
+            [made["made_by"].update(producer=EVIL) for made in a["artifacts"]]]),
+        ("plan.json", lambda p: p["exclusions"].append(
+            {"trial": {**p["groups"][0]["trials"][1], "id": "m/int4@local-cpu"},
+             "reason": EVIL, "hint": EVIL})),
+        ("meta.json", lambda m: [m.update(created=EVIL),
+                                 m["inputs"].update({EVIL: "0"}),
+                                 m["fingerprint"].update(cpu=EVIL, os=EVIL, versions={"a": EVIL})]),
+    ):  # fmt: skip
+        held = json.loads((folder / name).read_text())
+        act(held)
+        (folder / name).write_text(json.dumps(held))
+
+
+def acting(text: str) -> set[str]:
+    """Characters that are neither shown nor the end of a line."""
+    return {c for c in text if not c.isprintable() and unicodedata.category(c) != "Zs"} - {"\n"}
+
+
+def test_nothing_that_a_folder_says_acts_where_it_is_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile(folder)
+    for command in (
+        "table", "table --format csv", "table --format markdown", "table --json", "choose",
+        "choose --json", "check", "check --json", "stress", "stress --json", "report",
+    ):  # fmt: skip
+        word, *options = command.split()
+        out, err = said_by(capsys, word, str(folder), *options, whole=True)
+        assert out, err
+        assert (acting(out), acting(err)) == (set(), set()), command
+    page = (folder / "report.html").read_text()
+    assert acting(page.replace("\t", "")) == set()
+    assert "&lt;b&gt;" in page
+    assert "a|<b>" not in page
+    assert acting((folder / "table.csv").read_text() + (folder / "table.md").read_text()) == set()

@@ -236,3 +236,19 @@ def test_no_space_for_what_a_device_sends_is_a_full_disk_and_leaves_nothing(
     with pytest.raises(ResultsError, match="disk full"):
         fetch()
     assert list((tmp_path / "r" / "raw").iterdir()) == []
+
+
+def test_what_is_written_names_no_place_of_this_machine(tmp_path):
+    store = Store.open(tmp_path / "r", META)
+    store.hidden = {str(tmp_path): ".", "board.example": "pi"}
+    said = f"board.example: {tmp_path}/key\x1b[2J: /home/ada/id"
+    store.append({"kind": "lost", "reason": said, "hint": None})
+    store.write_json("plan.json", {"exclusions": [{"reason": said}]})
+    store.write_json("artifacts.json", {"failed": [["m", "v", said]]})
+    facts = store.facts(store.add_facts({"plugin_error": said}))
+    told = "pi: ./key\\x1b[2J: id"
+    assert store.rows()[0]["reason"] == told
+    assert store.read_json("plan.json") == {"exclusions": [{"reason": told}]}
+    assert store.read_json("artifacts.json") == {"failed": [["m", "v", told]]}
+    assert facts["plugin_error"] == told
+    store.close()

@@ -20,11 +20,48 @@ from profiler.single import study_of
     [
         ("model.onnx", "model.onnx"), ("d/m.onnx", "d/m.onnx"), ("../m.onnx", "../m.onnx"),
         ("/home/ada/models/m.onnx", "m.onnx"), ("~/m.onnx", "m.onnx"), ("/home/ada/", "ada"),
-        ("C:\\Users\\ada\\m.onnx", "m.onnx"), ("/", "/"),
+        ("C:\\Users\\ada\\m.onnx", "m.onnx"), ("/", "/"), ("d/\x1b[2J.npy", "d/\\x1b[2J.npy"),
     ],
 )  # fmt: skip
 def test_of_an_absolute_path_its_last_part_is_told(given: str, told: str) -> None:
     assert shareable.place(given) == told
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("/home/ada/r/rows.npz: data.labels: expected", "rows.npz: data.labels: expected"),
+        ("can't read '/home/ada/m.onnx'. Try again", "can't read 'm.onnx'. Try again"),
+        ("Load model from /tmp/x/y.onnx failed:no", "Load model from y.onnx failed:no"),
+        ("failed:/usr/local/lib/libx.so.1: no", "failed:libx.so.1: no"),
+        ("see file:///Users/ada/x, ~/y/z.log and ~ada/k", "see x, z.log and k"),
+        ("node /model/layers.0/MatMul: /encoder/Gemm_output_0", None),
+        ("no NVIDIA driver (no /dev/nvidia0); 3/4 of them; m/fp32@a/single_stream/b1", None),
+        ("see https://example.org/home/of/it", None),
+        ("a\x1b[2J\nb\u202ec", "a\\x1b[2J b\\u202ec"),
+        ("ada@board.example: refused: ssh -i ~/.ssh/id -J j.example ada@board.example",
+         "pi: refused: ssh -i id -J pi pi"),
+        ("board.example-2 is another", None),
+        ("/data/my study/rows.npz is gone: /data/my study", "./rows.npz is gone: ."),
+    ],
+)  # fmt: skip
+def test_sentences_tell_no_place_and_no_way(given: str, told: str | None) -> None:
+    ssh = {"host": "board.example", "user": "ada", "proxy_jump": "j.example"}
+    board = decode(Target, {"name": "pi", "transport": "ssh", "ssh": ssh})
+    hidden = shareable.hidden([board], Path("/data/my study"), Path("/"))
+    assert shareable.words(given, hidden) == (given if told is None else told)
+
+
+def test_all_sentences_of_a_record_are_cleaned_and_nothing_else() -> None:
+    place, name = "/home/ada/x.so", "/home/ada/Gemm_output_0"
+    held = {"reason": place, "rows": [{"detail": place, "hint": None, "outputs": {name: name}}],
+            "failed": [["m", "int4", place]], "made_by": {"producer": place},
+            "energy": {"reason": place}, "plugin_error": place}  # fmt: skip
+    assert shareable.recorded(held, {}) == {
+        "reason": "x.so", "rows": [{"detail": "x.so", "hint": None, "outputs": {name: name}}],
+        "failed": [["m", "int4", "x.so"]], "made_by": {"producer": "x.so"},
+        "energy": {"reason": "x.so"}, "plugin_error": "x.so",
+    }  # fmt: skip
 
 
 def test_files_of_one_name_keep_their_hashes() -> None:
