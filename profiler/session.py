@@ -339,9 +339,10 @@ class Session:
     @staticmethod
     def _last_words(pipe: Pipe) -> None:
         """Nobody reads what is sent: raise what the device said about it, if it did."""
+        deadline_s = time.monotonic() + _LAST_WORDS_S
         try:
-            while True:
-                message = pipe.reader.read(_LAST_WORDS_S)
+            while (left_s := deadline_s - time.monotonic()) > 0:
+                message = pipe.reader.read(left_s)
                 if "ended" in message:
                     raise _ended(decode(Ended, tidy(message)).ended, pipe)
         except (EndOfStream, Silence, Garbled, DecodeError):

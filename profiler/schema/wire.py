@@ -21,6 +21,9 @@ SEGMENT_NS = 1_000_000_000
 SEGMENT_QUERIES = 400
 """server: least queries of a segment; fewer don't bound a p99"""
 MIN_SEGMENTS = 2
+DRIVEN_PER_S = 200_000.0
+"""server: queries a second of the highest rate that is looked for; issuing one takes some 3 us, so
+beyond it a segment would be about the harness, and take longer than its time"""
 TICK_NS = 10_000_000
 """/proc/stat counts CPU time in ticks of 10 ms."""
 

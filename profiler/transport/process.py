@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Optional
 
@@ -100,6 +101,17 @@ class ProcessPipe:
             self._stdin.close()
         except OSError:
             raise self.failure() from None
+
+    @contextlib.contextmanager
+    def at_most(self, limit_s: float) -> Iterator[None]:
+        """Kill the process when this takes longer, so that writing to it ends: nobody reads."""
+        over = threading.Timer(limit_s, self.kill)
+        over.daemon = True
+        over.start()
+        try:
+            yield
+        finally:
+            over.cancel()
 
     def failure(self) -> TransportError:
         """Why the stream ended."""

@@ -13,6 +13,7 @@ import os
 import shlex
 import shutil
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any, Optional, TypeVar
@@ -34,6 +35,9 @@ CONNECT_TIMEOUT_S = 15
 OLDEST_PYTHON = (3, 9)
 _ANSWER_S = 60.0
 _SLOWEST_DISK_BYTES_PER_S = 2_000_000
+_SLOWEST_LINK_BYTES_PER_S = 4_000
+"""of content; less is a device that holds us up, not a link: a piece has its own minute, too"""
+_LONGEST_TRANSFER_S = 86_400.0
 _SOCKET_PATH_LIMIT = 80
 """The kernel allows 108 characters; ssh appends a random suffix of 17 while it connects."""
 
@@ -83,6 +87,11 @@ def _helper() -> str:
     return (Path(__file__).parent / "helper.py").read_text(encoding="utf-8")
 
 
+def transfer_s(content_bytes: int) -> float:
+    """Seconds after which a transfer that has brought so much is given up."""
+    return min(_ANSWER_S + content_bytes / _SLOWEST_LINK_BYTES_PER_S, _LONGEST_TRANSFER_S)
+
+
 def command_line(spec: SshSpec, control: Optional[Path], words: list[str]) -> list[str]:
     """The argument list that runs `words` on the device."""
     line = ["ssh"]
@@ -127,6 +136,7 @@ class SshTransport:
         self._found: Optional[dict[str, Any]] = None
         self._choice = frames.Choice()
         self._children = Children()
+        self._clock = time.monotonic
         private = tempfile.mkdtemp(prefix="profiler-")  # mode 0700
         self._private = Path(private)
         self._control = self._private / "s" if len(private) <= _SOCKET_PATH_LIMIT else None
@@ -265,8 +275,9 @@ class SshTransport:
             )
 
     def _feed(self, pipe: ProcessPipe, path: Path, offset: int) -> None:
+        most_s = transfer_s(path.stat().st_size - offset)
         try:
-            with path.open("rb") as file:
+            with path.open("rb") as file, pipe.at_most(most_s):
                 frames.send(file, offset, pipe, self._choice)
                 pipe.finish()
         except TransportError:
@@ -281,13 +292,20 @@ class SshTransport:
         return self._start(["sh", "-c", SPAWN, "sh", *words])
 
     def fetch(self, folder: str, sha: str, to: Path, limit_bytes: int) -> None:
-        """Bring an output blob here."""
+        """Bring an output blob here, unless it comes slower than any link would bring it."""
         pipe = self._help("send", f"{folder}/{sha_name(sha)}")
+        began_s = self._clock()
         try:
             pipe.finish()
             with to.open("wb") as file:
                 while (data := self._answer(pipe).data) is not None:
                     file.write(piece(data, limit_bytes - file.tell()))
+                    if self._clock() - began_s > transfer_s(file.tell()):
+                        raise ssh_errors.LinkLost(
+                            f"{ssh_errors.address(self.spec)}: {file.tell()} bytes of a result in"
+                            f" {self._clock() - began_s:.0f} s, given up",
+                            hint=f"is something else using the link? {ssh_errors.login(self.spec)}",
+                        )
         except DecodeError as error:
             raise ssh_errors.LinkLost(
                 f"{ssh_errors.address(self.spec)}: {to.name} was damaged on the way: {error}"

@@ -12,7 +12,7 @@ from array import array
 from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from profiler.schema.codec import encode
-from profiler.schema.wire import Block
+from profiler.schema.wire import DRIVEN_PER_S, Block
 from profiler.worker import instruments
 from profiler.worker.openloop import WARM_SHARE, highest_rate, poisson_arrivals, serve
 
@@ -204,7 +204,7 @@ class OpenLoop:
         else:
             found = highest_rate(self.services, job.concurrency, job.slo_ns)
         # A model too slow for its SLO is still driven, slowly, so that there is a record.
-        return max(found, 1.0)
+        return min(max(found, 1.0), DRIVEN_PER_S)
 
 
 def make_driver(runner: Runner) -> Driver:

@@ -17,6 +17,7 @@ from typing import Any, Optional
 
 from profiler.schema.codec import decode, encode
 from profiler.schema.wire import (
+    DRIVEN_PER_S,
     MIN_SEGMENTS,
     SEGMENT_NS,
     SEGMENT_QUERIES,
@@ -64,7 +65,7 @@ class Slot:
         """How many queries make a block, and how many blocks this job gets."""
         job, each_ns = self.job, max(1, self.typical_ns)
         if job.scenario == "server":
-            rate = job.rate or 0.7 * job.concurrency * 1e9 / each_ns
+            rate = job.rate or min(0.7 * job.concurrency * 1e9 / each_ns, DRIVEN_PER_S)
             self.per_block = max(SEGMENT_QUERIES, int(rate * SEGMENT_NS / 1e9))
             block_ns, least = self.per_block / rate * 1e9, MIN_SEGMENTS
         else:

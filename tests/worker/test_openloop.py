@@ -2,10 +2,15 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from profiler.schema.wire import DRIVEN_PER_S, SEGMENT_NS, Job, RoundRequest
+from profiler.worker.backends.null import NullBackend
+from profiler.worker.drivers import OpenLoop
 from profiler.worker.openloop import highest_rate, poisson_arrivals, replay, serve
+from profiler.worker.rounds import Slot
 
 
 def test_arrivals_are_seeded_ascending_and_have_the_rate() -> None:
@@ -75,3 +80,21 @@ def test_lanes_never_overlap_with_themselves() -> None:
     assert sorted(seen) == list(range(20))
     assert served.wall_ns < 20 * 2_000_000 * 4
     assert all(value > 0 for value in served.latencies)
+
+
+def test_the_highest_rate_is_one_that_can_be_driven() -> None:
+    """A query that takes no time would ask for segments of millions, which take minutes."""
+    job = Job(trial="a", backend="null", scenario="server", slo_ns=10**7)
+    slot = Slot(job)
+    slot.typical_ns = 50
+    slot.plan(RoundRequest(jobs=(job,), round=0, seed=0))
+    assert slot.per_block == DRIVEN_PER_S
+    assert slot.period_ns * slot.per_block == pytest.approx(SEGMENT_NS, rel=0.01)
+    runner = SimpleNamespace(job=job, next_query=0, backend=NullBackend())
+    runner.backend.load(job, None)
+    driver = OpenLoop(runner)  # type: ignore[arg-type]
+    assert driver._search() == DRIVEN_PER_S
+    driver.services = [50] * 100
+    assert driver._search() == DRIVEN_PER_S
+    driver.services = [10**6] * 100
+    assert 500 < driver._search() < 1000
