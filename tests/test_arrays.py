@@ -59,6 +59,16 @@ def test_what_a_run_writes_is_read_as_it_is(tmp_path: Path, task: str) -> None:
         ("segmentation", np.zeros((ROWS, 4), np.uint8), "got uint8 [6, 4]"),
         ("segmentation", np.zeros((ROWS, 2, 2)), "expected whole numbers of shape (rows, height"),
         ("segmentation", np.full((ROWS, 2, 2), -3), "row 0 has -3 at 0, 0"),
+        (
+            "segmentation",
+            np.full((ROWS, 2, 2), 65535, np.uint16),
+            "65535 at 0, 0, expected 0 to 4999",
+        ),
+        (
+            "detection",
+            np.full((ROWS, 1, 5), [0, 0, 2, 2, 70_000]),
+            "expected a class from 0 to 4999",
+        ),
         ("detection", np.zeros((ROWS, 2, 4)), "boxes of shape (rows, boxes, 5)"),
         ("detection", np.zeros(ROWS), "boxes of shape (rows, boxes, 5)"),
         ("detection", np.zeros((ROWS, 1, 5)), "row 0, box 0: expected x1 < x2"),

@@ -10,7 +10,7 @@ from profiler.data.mapped import chunks
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor
 from profiler.schema.codec import show
-from profiler.schema.data import IGNORED, MOST_CLASSES, DataSpec
+from profiler.schema.data import IGNORED, MOST_CLASSES, MOST_NAMES, DataSpec
 
 Array = np.ndarray[Any, Any]
 _SHOWN_ROWS = 5
@@ -139,7 +139,7 @@ def _check_masks(spec: DataSpec, column: Array, where: str) -> Array:
             f"{column.dtype} {list(column.shape)}",
             hint="save the masks as integers, one class number a pixel",
         )
-    top = spec.classes or MOST_CLASSES
+    top = spec.classes or MOST_NAMES
     for piece in chunks(column):
         part = column[piece]
         counted = part != spec.ignored
@@ -164,10 +164,10 @@ def _check_boxes(spec: DataSpec, column: Array, where: str) -> Array:
         )
     labels = column.astype(np.float64)
     names, counted = labels[..., 4], labels[..., 4] != spec.ignored
-    top = spec.classes or MOST_CLASSES
+    top = spec.classes or MOST_NAMES
     for bad, expected in (
         (counted & ((names != np.floor(names)) | (names < 0) | (names >= top)),
-         f"a class from 0{'' if spec.classes is None else f' to {spec.classes - 1}'}"),
+         f"a class from 0 to {top - 1}"),
         (counted & ((labels[..., 2] <= labels[..., 0]) | (labels[..., 3] <= labels[..., 1])),
          "x1 < x2 and y1 < y2"),
     ):  # fmt: skip

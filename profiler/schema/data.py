@@ -26,6 +26,8 @@ IGNORED = {"token-classification": -100, "segmentation": 255, "detection": -1}
 CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 CALIBRATION_ROWS = 128
 MOST_CLASSES = 1_000_000
+MOST_NAMES = 5_000
+"""classes of pixels and of boxes, unless the study says how many: each row counts all of them"""
 MOST_ROWS = 2**31 - 1
 _CUT = re.compile(r"[BIES]-.+")
 
