@@ -13,13 +13,15 @@ import numpy as np
 MODEL_BYTES = 1_000_000
 
 
-def make_study(folder: Path, target: dict[str, Any], rounds: int) -> Path:
-    """A model of one megabyte, rows and labels, one target called `device`."""
+def make_study(
+    folder: Path, target: dict[str, Any], rounds: int, model_bytes: int = MODEL_BYTES
+) -> Path:
+    """A model of so many bytes, rows and labels, one target called `device`."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     generator = np.random.default_rng(7)
-    width = MODEL_BYTES // 4 // 512
+    width = model_bytes // 4 // 512
     weights = [generator.standard_normal((width, 512)), generator.standard_normal((512, 5))]
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w0"], ["h"]), helper.make_node("Relu", ["h"], ["r"]),
