@@ -2,12 +2,12 @@
 
 import threading
 import time
+from array import array
 from types import SimpleNamespace
 
 import pytest
 
 from profiler.schema.wire import DRIVEN_PER_S, SEGMENT_NS, Job, RoundRequest
-from profiler.worker.backends.null import NullBackend
 from profiler.worker.drivers import OpenLoop
 from profiler.worker.openloop import highest_rate, poisson_arrivals, replay, serve
 from profiler.worker.rounds import Slot
@@ -90,8 +90,11 @@ def test_the_highest_rate_is_one_that_can_be_driven() -> None:
     slot.plan(RoundRequest(jobs=(job,), round=0, seed=0))
     assert slot.per_block == DRIVEN_PER_S
     assert slot.period_ns * slot.per_block == pytest.approx(SEGMENT_NS, rel=0.01)
-    runner = SimpleNamespace(job=job, next_query=0, backend=NullBackend())
-    runner.backend.load(job, None)
+
+    def timed(first: int, out: "array[int]") -> None:
+        out[:] = array("q", [50]) * len(out)
+
+    runner = SimpleNamespace(job=job, next_query=0, backend=SimpleNamespace(timed=timed))
     driver = OpenLoop(runner)  # type: ignore[arg-type]
     assert driver._search() == DRIVEN_PER_S
     driver.services = [50] * 100
