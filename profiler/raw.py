@@ -74,7 +74,9 @@ def read(folder: Path, name: str) -> dict[str, Timings]:
 
     path = folder / name
     try:
-        table = pq.read_table(reading.regular(folder, name), read_dictionary=["trial"])
+        # pq.read_table would import what reads whole folders of files, for each process anew.
+        with pq.ParquetFile(reading.regular(folder, name), read_dictionary=["trial"]) as file:
+            table = file.read()
     except (OSError, ValueError, pa.ArrowException) as error:
         why = one_line(getattr(error, "strerror", None) or str(error))
         raise ResultsError(

@@ -47,6 +47,7 @@ class Shape:
 
 
 SHAPES = {
+    1: Shape(1, 1, 1, 1, 1),
     20: Shape(1, 1, 1), 60: Shape(1, 3, 1), 100: Shape(1, 1, 5), 1_000: Shape(2, 5, 5),
     10_000: Shape(5, 20, 5),
 }  # fmt: skip

@@ -1,5 +1,8 @@
 """Raw timings as a file: written, read back."""
 
+import subprocess
+import sys
+
 import numpy as np
 
 from profiler import raw
@@ -19,3 +22,15 @@ def test_what_is_written_comes_back(tmp_path):
 def test_a_round_of_which_every_trial_failed_has_no_timings(tmp_path):
     raw.write(tmp_path / "a.parquet", {})
     assert raw.read(tmp_path, "a.parquet") == {}
+
+
+def test_reading_does_not_import_what_reads_whole_folders(tmp_path):
+    """It is a quarter of a second of every first `table`."""
+    raw.write(tmp_path / "a.parquet", {})
+    code = (
+        "import sys; from pathlib import Path; from profiler import raw\n"
+        "raw.read(Path(sys.argv[1]), 'a.parquet')\n"
+        "assert 'pyarrow.parquet' in sys.modules\n"
+        "assert 'pyarrow.dataset' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
