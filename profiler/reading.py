@@ -14,14 +14,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from profiler.errors import ResultsError
-from profiler.schema.codec import DecodeError, decode, show
-from profiler.schema.outside import printable
+from profiler.schema.codec import DecodeError, decode, show, shown_key
 from profiler.schema.wire import SCHEMA_VERSION
 
 T = TypeVar("T")
 
 DAMAGED = "restore the file from a copy, or measure again with --output NEW_FOLDER"
-_LONGEST_KEY = 120
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -107,8 +105,7 @@ def decoded(kind: type[T], value: Any, where: object, key: str = "") -> T:
 
 def told(error: DecodeError, where: object) -> ResultsError:
     """What does not fit, as an error of the file (and line) `where`."""
-    path = printable(error.path or "the file")
-    path = path if len(path) <= _LONGEST_KEY else path[: _LONGEST_KEY - 3] + "..."
+    path = shown_key(error.path)
     if error.expected == "a known key":
         newer = "a newer version of profiler may have written it: read it with that one"
         hint = f"{newer}; {error.hint}" if error.hint else newer

@@ -180,6 +180,12 @@ def test_waiting_for_another_run_is_no_part_of_a_round() -> None:
     listener.take({"stage": "load", "trial": "a", "done": 0, "of": 2})
 
 
+def test_a_key_that_a_device_made_up_is_shown_short() -> None:
+    told = refused("round", told=[{"x" * 4000 + "\x1b": 1}])
+    assert len(told) < 600
+    assert told.isprintable()
+
+
 def test_nothing_acts_on_the_terminal() -> None:
     wrong = set_("\x1b[31mred\x07", to="\x1b]0;title\x07\u202e")
     assert "[31mred" in refused("facts", wrong)

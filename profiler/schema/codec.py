@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _LONGEST_WORD = 200
+_LONGEST_KEY = 120
 
 
 class DecodeError(InputError, ValueError):
@@ -32,7 +33,13 @@ class DecodeError(InputError, ValueError):
 
     def __init__(self, path: str, expected: str, got: object, hint: Optional[str] = None) -> None:
         self.path, self.expected, self.got = path, expected, got
-        super().__init__(f"{path or 'the file'}: expected {expected}, got {show(got)}", hint=hint)
+        super().__init__(f"{shown_key(path)}: expected {expected}, got {show(got)}", hint=hint)
+
+
+def shown_key(path: str) -> str:
+    """A dotted key as it stands in a message: a file or a device may have named it."""
+    text = printable(path[:_LONGEST_KEY] or "the file")
+    return text if len(path) <= _LONGEST_KEY else f"{text[: _LONGEST_KEY - 3]}..."
 
 
 def show(value: object) -> str:

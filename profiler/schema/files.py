@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Optional, TypeVar
 
 from profiler.errors import StudyError
-from profiler.schema.codec import DecodeError, decode, encode, nearest, show
+from profiler.schema.codec import DecodeError, decode, encode, nearest, show, shown_key
 from profiler.schema.outside import printable
 from profiler.schema.study import Study
 from profiler.schema.target import Target
@@ -72,8 +72,7 @@ def _decode(kind: type[T], data: Any, path: Path) -> T:
     try:
         return decode(kind, data)
     except DecodeError as error:
-        key = printable(error.path[:200])
-        where = f"{path}: {key}" if key else str(path)
+        where = f"{path}: {shown_key(error.path)}" if error.path else str(path)
         if error.expected == "a known key":
             message = f"{where}: unknown key"
         else:

@@ -19,7 +19,8 @@ from profiler.worker.turn import Turn
 
 NULL = Job(trial="a", backend="null", backend_options={"sleep_ns": 1e6})
 LONG = RoundRequest(jobs=(NULL,), round=0, seed=0, measure_ns=10**12)
-SOON_S = 30
+SOON_S = 90
+"""for what ends by itself in a moment, and waits for a processor where others are busy"""
 
 
 class Host:
