@@ -306,6 +306,19 @@ def _exclude(
             hint=f"threads = [{cores}]",
         )
     usable = facts.get("usable_cpus")
+    if trial.affinity and usable is None and "usable_cpus" in facts:
+        return Exclusion(
+            trial=trial,
+            reason="affinity: not available, its system keeps no process on chosen CPUs",
+            hint="leave affinity out of [sweep]",
+        )
+    limited = trial.memory_limit or study.measure.memory_limit or target.memory_limit
+    if limited and not facts.get("can_limit_memory", True):
+        return Exclusion(
+            trial=trial,
+            reason="memory limits: not available, its system limits no process's memory",
+            hint="leave memory_limit out",
+        )
     if usable is not None and (gone := set(parse_cpus(trial.affinity)) - set(usable)):
         return Exclusion(
             trial=trial,

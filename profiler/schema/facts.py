@@ -51,7 +51,10 @@ class Facts:
     microcode: Optional[str]
     cores: Optional[int]
     usable_cores: int
-    usable_cpus: tuple[int, ...]
+    usable_cpus: Optional[tuple[int, ...]]
+    """None where no process can be kept on chosen ones (macOS)"""
+    can_limit_memory: bool
+    """whether a process can be kept within so much memory"""
     core_groups: tuple[CoreGroup, ...]
     memory_bytes: Optional[int]
     memory_available_bytes: Optional[int]

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 from profiler.schema.lines import EndOfStream
 from profiler.sources.quiet import quiet
+from profiler.worker.affinity import usable_cores
 from profiler.worker.channel import Channel
 
 _CHARACTERS = 4000
@@ -52,7 +52,7 @@ def query(path: str, names: Sequence[str], queries: str) -> None:
 
     if path not in _held:
         _held.clear()
-        _held[path] = _session(path, threads=len(os.sched_getaffinity(0)))
+        _held[path] = _session(path, threads=usable_cores())
     session = _held[path]
     outputs = [output.name for output in session.get_outputs()]
     with np.load(queries) as stacked:

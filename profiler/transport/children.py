@@ -21,6 +21,13 @@ class Killable(Protocol):
         """End it."""
 
 
+def kill_group(leader: int) -> None:
+    """End the processes of a group; one that ended by now is no error."""
+    # macOS says "not permitted" of a group that has ended and waits to be collected.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
 class Group:
     """A program with all that it starts: pip starts others, to build what it installs."""
 
@@ -30,8 +37,7 @@ class Group:
     def kill(self) -> None:
         """End all of them at once."""
         if self._process.poll() is None:  # else the number may be another's by now
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            kill_group(self._process.pid)
 
 
 class Children:

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import signal
 import subprocess
 import tempfile
 import threading
@@ -17,11 +16,14 @@ from typing import BinaryIO, Optional
 from profiler.errors import InputError, TransportError
 from profiler.schema.lines import LineReader
 from profiler.schema.outside import printable
+from profiler.transport.children import kill_group
 
 _PIPE_BYTES = 1 << 20
 _STDERR_BYTES = 1 << 16
 """the end of it, that errors are made from"""
 _WORDS = 500
+_NOT_THAT_WAY = (errno.EINVAL, errno.ENOTSOCK, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""sendfile(2): some file systems can't be read by it, and macOS writes with it to sockets only"""
 Explain = Callable[[Optional[int], str], TransportError]
 """(exit status or None while it runs, what it wrote to stderr) -> the error to raise"""
 
@@ -61,8 +63,9 @@ class ProcessPipe:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        with contextlib.suppress(OSError):  # fewer turns of a large transfer; some systems refuse
-            fcntl.fcntl(self._stdin.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux: fewer turns of a large transfer
+            with contextlib.suppress(OSError):  # not beyond the user's share
+                fcntl.fcntl(self._stdin.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self.reader = LineReader(self._stdout.fileno(), strict=True)
 
     def send(self, data: bytes) -> None:
@@ -74,17 +77,16 @@ class ProcessPipe:
             raise self.failure() from None
 
     def pour(self, file: BinaryIO, offset: int, count: int) -> None:
-        """Write a part of a file, which the kernel moves. Raises as `send` does, and InputError
-        when the file ends before.
+        """Write a part of a file, which the kernel moves where it can. Raises as `send` does, and
+        InputError when the file ends before.
         """
         try:
             while count:
                 try:
                     moved = os.sendfile(self._stdin.fileno(), file.fileno(), offset, count)
                 except OSError as error:
-                    if error.errno != errno.EINVAL:
+                    if error.errno not in _NOT_THAT_WAY:
                         raise
-                    # Some file systems can't be read that way.
                     file.seek(offset)
                     moved = self._stdin.write(file.read(min(count, _PIPE_BYTES)))
                     self._stdin.flush()
@@ -126,7 +128,7 @@ class ProcessPipe:
     def kill(self) -> None:
         """End the process at once; a thread that reads from it sees the end of the stream."""
         if self._process.poll() is None:  # else the number may be another's by now
-            os.killpg(self._process.pid, signal.SIGKILL)
+            kill_group(self._process.pid)
 
     def close(self) -> None:
         """Closing stdin ends the worker and its runners; whatever remains is killed."""

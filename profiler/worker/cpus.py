@@ -7,13 +7,13 @@ is drawn anew for every round, so that intervals hold what CPUs differ by.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from profiler.schema.wire import Job
+from profiler.worker.affinity import usable_cpus
 from profiler.worker.facts import core_groups
 from profiler.worker.instruments import busy_ticks
 
@@ -63,9 +63,12 @@ def draw(
 
 
 def draw_now(seed: int) -> Optional[int]:
-    """`draw` by what the machine does in the next 50 ms."""
+    """`draw` by what the machine does in the next 50 ms; None where no CPU can be chosen."""
+    usable = usable_cpus()
+    if usable is None:
+        return None
     before = busy_ticks()
     time.sleep(WATCH_S)
     after = busy_ticks()
     ticks = {cpu: count - before.get(cpu, count) for cpu, count in after.items()}
-    return draw(sorted(os.sched_getaffinity(0)), core_groups(), ticks, random.Random(seed))
+    return draw(usable, core_groups(), ticks, random.Random(seed))

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from profiler.worker import nvml
+from profiler.worker.affinity import usable_cores, usable_cpus
 from profiler.worker.instruments import read_text
+from profiler.worker.memory_limit import can_limit
 
 _CPU = "/sys/devices/system/cpu"
 _PRODUCT = (
@@ -114,8 +116,9 @@ def machine() -> dict[str, Any]:
         "architecture": platform.machine(),
         **flags,
         "cores": os.cpu_count(),
-        "usable_cores": len(os.sched_getaffinity(0)),
-        "usable_cpus": sorted(os.sched_getaffinity(0)),
+        "usable_cores": usable_cores(),
+        "usable_cpus": usable_cpus(),
+        "can_limit_memory": can_limit(),
         "core_groups": core_groups(),
         **parse_meminfo(read_text("/proc/meminfo") or ""),
         "os": parse_os_release(read_text("/etc/os-release") or ""),

@@ -17,6 +17,11 @@ _PLACES = (
 )
 
 
+def can_limit() -> bool:
+    """Whether this system limits the memory of a single process; macOS does not."""
+    return hasattr(resource, "prlimit")
+
+
 class Limit:
     """A limit for one process; `close` removes what was made for it."""
 
@@ -45,7 +50,7 @@ class Limit:
         return "control group" if self._group is not None else "RLIMIT_DATA"
 
     def apply(self, pid: int) -> None:
-        """Put a process that was just started under the limit."""
+        """Put a process that was just started under the limit. Raises OSError where none can be."""
         if self._group is not None:
             try:
                 (self._group / "cgroup.procs").write_text(str(pid))
@@ -54,6 +59,8 @@ class Limit:
                 self._group = None
             else:
                 return
+        if not hasattr(resource, "prlimit"):
+            raise OSError("this system limits no process's memory")
         resource.prlimit(pid, resource.RLIMIT_DATA, (self.limit_bytes, self.limit_bytes))
 
     def close(self) -> None:

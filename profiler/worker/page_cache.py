@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+_DONTNEED = getattr(os, "POSIX_FADV_DONTNEED", 0)
 LEFT_SHARE = 0.01
 """Of a file that counts as not in memory, at most this share may be."""
 
@@ -29,13 +30,13 @@ def drop(paths: Iterable[Path]) -> None:
 
     Pages that were not written yet stay (posix_fadvise(2)), hence fsync first.
     """
+    if not hasattr(os, "posix_fadvise"):  # macOS
+        raise NotAvailable("this system has no posix_fadvise")
     for path in paths:
-        if not hasattr(os, "posix_fadvise"):
-            raise NotAvailable("this system has no posix_fadvise")
         handle = os.open(str(path), os.O_RDONLY)
         try:
             os.fsync(handle)
-            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.posix_fadvise(handle, 0, 0, _DONTNEED)
             left = resident_share(handle)
         except OSError as error:
             raise NotAvailable(f"the kernel refused: {error.strerror}") from None

@@ -22,6 +22,7 @@ from profiler.schema.codec import decode, encode
 from profiler.schema.lines import EndOfStream
 from profiler.schema.wire import Job, Memory
 from profiler.worker import instruments, nvml
+from profiler.worker.affinity import keep_to
 from profiler.worker.backends import Backend, issue, make
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.channel import Channel
@@ -66,7 +67,7 @@ class Runner:
         """Create the session, bind the rows, issue the first query."""
         job = self.job
         if job.affinity:
-            os.sched_setaffinity(0, job.affinity)
+            keep_to(job.affinity)
         self.backend = make(job.backend)
         self.memory["imports_bytes"] = instruments.resident_bytes()
         instruments.reset_peak_memory()

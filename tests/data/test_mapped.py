@@ -1,5 +1,6 @@
 """A folder of .npy files is never read as a whole."""
 
+import os
 import tracemalloc
 
 import numpy as np
@@ -103,3 +104,29 @@ def test_a_full_disk_is_told(monkeypatch):
     with pytest.raises(DataError, match="no room for 4 MiB") as caught:
         mapped.scratch((1024, 1024), np.dtype(np.float32))
     assert "TMPDIR" in str(caught.value.hint)
+
+
+def test_space_is_taken_at_once_where_the_system_has_no_call_for_it(tmp_path, monkeypatch):
+    monkeypatch.delattr("os.posix_fallocate")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    rows = 2 * mapped.CHUNK_BYTES // WIDTH + 1
+    made = []
+    real = mapped._allocate
+
+    def watched(file, size):
+        real(file, size)
+        made.append((os.fstat(file.fileno()).st_blocks * 512, size))
+
+    monkeypatch.setattr(mapped, "_allocate", watched)
+    array = mapped.scratch((rows, WIDTH), np.dtype("uint8"))
+    array[-1] = 7
+    assert array.shape == (rows, WIDTH)
+    ((taken, size),) = made
+    assert taken >= size == rows * WIDTH
+
+
+def test_a_full_disk_is_one_line_there_too(tmp_path, monkeypatch):
+    monkeypatch.delattr("os.posix_fallocate")
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: open("/dev/full", "r+b"))  # noqa: SIM115
+    with pytest.raises(DataError, match="no room for"):
+        mapped.scratch((mapped.CHUNK_BYTES,), np.dtype("uint8"))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -148,6 +149,19 @@ def test_memory_limits_can_be_swept_and_never_exceed_the_targets() -> None:
     plain = next(t for t in trials if not t.memory_limit)
     assert memory_limit_bytes(plain, CPU, swept) == 2_000_000_000
     assert memory_limit_bytes(plain, CPU, study()) is None
+
+
+def test_a_system_without_chosen_cpus_and_memory_limits_excludes_what_asks_for_them() -> None:
+    mac = facts(usable_cpus=None, can_limit_memory=False)
+    swept = study(sweep={"affinity": ["", "0"], "memory_limit": ["", "256MB"]})
+    plan = make_plan(swept, (CPU,), Known(facts=mac))
+    assert [t.id.split("/")[-1] for t in plan.trials if "a/" in t.id] == ["t2"]
+    said = " ".join(reasons(plan))
+    assert "affinity: not available" in said
+    assert "memory limits: not available" in said
+    for limited in (study(measure={"memory_limit": "1GB"}), study()):
+        target = CPU if limited.measure.memory_limit else replace(CPU, memory_limit=10**9)
+        assert make_plan(limited, (target,), Known(facts=mac)).trials == ()
 
 
 def test_a_size_that_is_none_names_the_key() -> None:

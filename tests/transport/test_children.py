@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from profiler.errors import TransientError
-from profiler.transport.children import Children
+from profiler.transport.children import Children, kill_group
 
 STARTS_ANOTHER = """
 import pathlib, subprocess, sys, time
@@ -70,3 +70,16 @@ def test_words_and_status_come_back() -> None:
     plain = Children().run(["sh", "-c", "echo $A; echo err >&2"], 60, words=False,
                            environment={"A": "a"})  # fmt: skip
     assert plain.stdout == "a\n"
+
+
+@pytest.mark.parametrize("error", [ProcessLookupError, PermissionError])
+def test_a_group_that_has_ended_is_no_error(
+    error: type[OSError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """macOS calls it "not permitted" while the end was not collected yet."""
+
+    def refuse(group: int, number: int) -> None:
+        raise error
+
+    monkeypatch.setattr("os.killpg", refuse)
+    kill_group(1)

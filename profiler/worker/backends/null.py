@@ -22,8 +22,9 @@ from profiler.schema.wire import Job, Placement
 def spike(size: int) -> None:
     """Map `size` bytes, touch every page once and give them back: a peak known to the page."""
     with mmap.mmap(-1, size) as pages:
-        with suppress(AttributeError, OSError):  # a kernel or Python without huge pages
-            pages.madvise(mmap.MADV_NOHUGEPAGE)  # they would round the size up
+        if hasattr(mmap, "MADV_NOHUGEPAGE"):  # huge pages would round the size up
+            with suppress(OSError):  # a kernel without them
+                pages.madvise(mmap.MADV_NOHUGEPAGE)
         for offset in range(0, size, mmap.PAGESIZE):
             pages[offset] = 1
 
