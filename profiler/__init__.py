@@ -11,6 +11,8 @@ This module stays nearly empty: it travels to devices inside the worker archive 
 
 __version__ = "0.1.0"
 
+NEEDS = "profiler needs Linux, macOS or WSL: it drives devices and processes as Unix does"
+
 _PUBLIC = {
     "Study": "profiler.schema.study",
     "Results": "profiler.results",
@@ -25,6 +27,10 @@ def __getattr__(name):  # type: ignore[no-untyped-def]
     """PEP 562: import the module behind a public name when it is first asked for."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'profiler' has no attribute {name!r}")
+    import sys
+
+    if sys.platform == "win32":
+        raise ImportError(NEEDS)
     from importlib import import_module
 
     return getattr(import_module(_PUBLIC[name]), name)

@@ -7,6 +7,13 @@ failed · 130 stopped by the user.
 from __future__ import annotations
 
 import sys
+
+if sys.platform == "win32":  # nothing of what follows may be imported there
+    from profiler import NEEDS
+
+    sys.stderr.write(f"error: {NEEDS}\nhint: wsl --install, then install profiler inside WSL\n")
+    sys.exit(2)
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -14,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from profiler.errors import InputError, ProfilerError
+from profiler.letters import forgive
 
 if TYPE_CHECKING:
     from profiler.results import Results
@@ -55,7 +63,9 @@ def run(
     shape: Annotated[
         Optional[list[str]], typer.Option(help="Model only: NAME=SIZE[,SIZE] of an open dimension.")
     ] = None,
-    variants: Annotated[Optional[str], typer.Option(help="Model only: fp32,int8-dynamic,…")] = None,
+    variants: Annotated[
+        Optional[str], typer.Option(help="Model only: fp32,int8-dynamic,...")
+    ] = None,
     threads: Annotated[Optional[str], typer.Option(help="Model only: thread counts, 1,2.")] = None,
     batch: Annotated[Optional[str], typer.Option(help="Model only: offline batches, 8,32.")] = None,
     batch_axis: Annotated[
@@ -209,7 +219,7 @@ def choose(
     min_accuracy: Annotated[Optional[str], typer.Option(help="Accuracy asked, 95%.")] = None,
     memory: Annotated[Optional[str], typer.Option(help="Limit, e.g. 200MB.")] = None,
     objective: Annotated[
-        Optional[str], typer.Option(help="What to be best in: p50, throughput, size, …")
+        Optional[str], typer.Option(help="What to be best in: p50, throughput, size, ...")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -352,6 +362,7 @@ def _first(faults: Sequence[str]) -> Sequence[str]:
 
 def main() -> None:
     """Entry point: the only place that turns errors into messages and exit codes."""
+    forgive(sys.stdout, sys.stderr)
     try:
         app(standalone_mode=False)
     except typer.Exit as stop:

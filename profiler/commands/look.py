@@ -11,6 +11,7 @@ from rich.table import Table
 
 from profiler.console import Screen, json_text
 from profiler.errors import InputError
+from profiler.letters import json_within
 from profiler.results import Results
 from profiler.schema.codec import encode, nearest
 from profiler.units import counted, format_elapsed
@@ -25,7 +26,11 @@ def console() -> Screen:
 
 
 def print_json(value: Any) -> None:
-    sys.stdout.write(json_text(value) + "\n")
+    _write_json(json_text(value) + "\n")
+
+
+def _write_json(text: str) -> None:
+    sys.stdout.write(json_within(text, sys.stdout.encoding or "utf-8"))
 
 
 def plan(what: Path, *, json: bool) -> None:
@@ -110,7 +115,7 @@ def table(results: Results, form: str) -> None:
         _print_kept(results, "table", {}, draw)
     else:
         made = results.derived.kept("table", {"form": form}, lambda: render(results.table(), form))
-        sys.stdout.write(made)
+        (_write_json if form == "json" else sys.stdout.write)(made)
 
 
 def _print_kept(

@@ -61,7 +61,7 @@ class Facts:
     os: Optional[str]
     kernel: str
     libc: Optional[str]
-    virtualised: bool
+    virtualised: Optional[bool]
     device: Optional[str]
     governor: Optional[str]
     turbo: Optional[bool]

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
-from profiler.worker import nvml
+from profiler.worker import mac, nvml
 from profiler.worker.affinity import usable_cores, usable_cpus
 from profiler.worker.instruments import read_text
 from profiler.worker.memory_limit import can_limit
@@ -109,6 +109,12 @@ def core_groups(root: Path = Path("/")) -> list[dict[str, Any]]:
 
 def machine() -> dict[str, Any]:
     """Hardware and operating system."""
+    found = _linux()
+    return {**found, **mac.describe(mac.ask())} if mac.is_mac() else found
+
+
+def _linux() -> dict[str, Any]:
+    """What /proc and /sys say, and the standard library anywhere."""
     cpuinfo = read_text("/proc/cpuinfo") or ""
     flags = parse_cpuinfo(cpuinfo)
     load = read_text("/proc/loadavg")

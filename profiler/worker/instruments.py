@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from profiler.worker import mac
+
 _TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
 
 
@@ -106,12 +108,16 @@ def reset_peak_memory() -> bool:
 
 def resident_bytes() -> Optional[int]:
     """Resident set now."""
+    if mac.is_mac():
+        return mac.resident_bytes()
     status = read_text("/proc/self/status")
     return parse_status_bytes(status, "VmRSS") if status else None
 
 
 def peak_bytes() -> Optional[int]:
-    """Highest resident set since the last reset (VmHWM)."""
+    """Highest resident set since the last reset (VmHWM); on a Mac, since the process began."""
+    if mac.is_mac():
+        return mac.peak_bytes()
     status = read_text("/proc/self/status")
     return parse_status_bytes(status, "VmHWM") if status else None
 

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Optional
 
+from profiler.worker import mac
 from profiler.worker.instruments import read_text
 
 SAY_EVERY_S = 20.0
@@ -32,7 +33,9 @@ _POLL_S = 0.05
 
 
 def started(pid: int) -> Optional[str]:
-    """When a process began, in ticks since boot: with the pid, it names a process for good."""
+    """When a process began: with the pid, it names a process for good. Linux: ticks since boot."""
+    if mac.is_mac():
+        return mac.started(pid)
     fields = (read_text(f"/proc/{pid}/stat") or "").rpartition(")")[2].split()
     return fields[19] if len(fields) > 19 else None
 

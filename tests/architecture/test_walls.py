@@ -11,7 +11,7 @@ PACKAGE = ROOT / "profiler"
 
 # A room may import rooms of a lower number. Rooms of the same number don't know each other.
 LEVELS = {
-    "errors": 0, "units": 0, "places": 0,
+    "errors": 0, "units": 0, "places": 0, "letters": 0,
     "schema": 1,
     "statistics": 2, "worker": 2, "progress": 2, "reading": 2,
     "planning": 3, "sources": 3, "data": 3, "analysis": 3, "transport": 3, "demo": 3,
@@ -27,6 +27,7 @@ LEVELS = {
     "campaign": 9, "explain": 9, "brief": 9, "console": 9,
     "commands": 10,
     "cli": 11,
+    "__main__": 12,
 }  # fmt: skip
 WORKER_MAY_IMPORT = {"numpy", "onnxruntime", "psutil"}
 # Optional files, imported only for the target that asks for them. torch is measured as a backend

@@ -23,6 +23,12 @@ def mac(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def mac_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sysctl is that of a Mac."""
+    monkeypatch.setenv("PATH", str(ROOT / "tests" / "hosts" / "mac" / "bin"), prepend=os.pathsep)
+
+
+@pytest.fixture
 def on_mac(mac: Path, tmp_path: Path) -> Profiler:
     """on_mac("run", "study.toml") calls the program there."""
 

@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import pathlib
+import resource
 import sys
 import types
 from pathlib import Path
@@ -85,6 +86,13 @@ def _killpg(group: int, number: int) -> None:
     os.killpg(group, number)
 
 
+def _getrusage(who: int) -> types.SimpleNamespace:
+    """Linux counts memory in KiB here, macOS in bytes."""
+    used = resource.getrusage(who)
+    fields = {name: getattr(used, name) for name in dir(used) if name.startswith("ru_")}
+    return types.SimpleNamespace(**{**fields, "ru_maxrss": used.ru_maxrss * 1024})
+
+
 class _Library:
     """The C library, for who asks it by name: no prctl."""
 
@@ -106,6 +114,7 @@ CHANGED = {
         os.uname_result(("Darwin", "mac", "24.1.0", "Darwin Kernel Version 24.1.0", "arm64"))
     )},
     "ctypes": {"CDLL": _Library},
+    "resource": {"getrusage": _getrusage},
     "sys": {"platform": "darwin"},
     "platform": {
         "system": lambda: "Darwin", "machine": lambda: "arm64", "release": lambda: "24.1.0",
