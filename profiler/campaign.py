@@ -98,7 +98,8 @@ def find_facts(targets: tuple[Target, ...]) -> dict[str, dict[str, Any]]:
 
 def unavailable(error: ProfilerError) -> dict[str, Any]:
     """Facts of a target that can't be used now: its trials are excluded with this reason."""
-    return {"unavailable": error.message, "unavailable_hint": error.hint}
+    reason, hint = error.recorded()
+    return {"unavailable": reason, "unavailable_hint": hint}
 
 
 def study_targets(study: Study) -> tuple[Target, ...]:
@@ -250,8 +251,10 @@ class Campaign:
 
     def _lost(self, name: str, error: ProfilerError, during: str = "measuring") -> None:
         self.progress.note(f"{name}: {error.message}")
-        self._append({"kind": "lost", "target": name, "reason": error.message, "hint": error.hint,
-                      "during": during})  # fmt: skip
+        reason, hint = error.recorded()
+        self._append(
+            {"kind": "lost", "target": name, "reason": reason, "hint": hint, "during": during}
+        )
 
     def _plan(self, prepared: Prepared, facts: dict[str, dict[str, Any]]) -> Plan:
         known = Known(

@@ -12,6 +12,7 @@ ProfilerError
 │   └── UnlikeError       exit 2: its rounds don't go with those recorded
 ├── TransportError        exit 3: the link to the device failed
 │   └── TransientError    trying again may help
+│       └── NoAnswer      … but not at once: the time there is was spent waiting
 ├── EnvironmentMissing    a target's packages can't be had: its trials are excluded
 └── Interrupted           exit 130: stopped by the user, resumable
 
@@ -28,10 +29,20 @@ class ProfilerError(Exception):
 
     exit_code = 2
 
-    def __init__(self, message: str, *, hint: Optional[str] = None) -> None:
+    def __init__(
+        self, message: str, *, hint: Optional[str] = None, kept: Optional[str] = None
+    ) -> None:
+        """`kept` is what records say instead of message and hint, where these tell the way to a
+        device or to the user's files.
+        """
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.kept = kept
+
+    def recorded(self) -> tuple[str, Optional[str]]:
+        """Message and hint as results keep them: other people read those."""
+        return (self.message, self.hint) if self.kept is None else (self.kept, None)
 
 
 class InputError(ProfilerError):
@@ -78,6 +89,10 @@ class TransportError(ProfilerError):
 
 class TransientError(TransportError):
     """A link failure after which trying again may help."""
+
+
+class NoAnswer(TransientError):
+    """Nobody answered in all the time there is; where nobody ever did, once is enough."""
 
 
 class EnvironmentMissing(ProfilerError):

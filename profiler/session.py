@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any, Optional, TypeVar
 
 from profiler import replies
-from profiler.errors import ProfilerError, TransientError, TransportError, WorkerError
+from profiler.errors import (
+    NoAnswer,
+    ProfilerError,
+    TransientError,
+    TransportError,
+    WorkerError,
+)
 from profiler.places import cache_folder
 from profiler.replies import Ended, Listener, Reply
 from profiler.schema import facts
@@ -83,7 +89,7 @@ class Session:
         self._next_id = 0
         self._owner = secrets.token_hex(8)
         """by which a worker knows an earlier one of this session, which it need not wait for"""
-        self._told = False
+        self._told = self._reached = False
         self._staged: set[str] = set()
         self._hashed: dict[tuple[Path, int, int, int], str] = {}
         self._out = ""
@@ -155,7 +161,7 @@ class Session:
                 hello = replies.hello(reply)
             if hello.worker != sha:
                 raise TransportError("the worker that answered is not the one that was sent")
-            self._out = hello.out
+            self._out, self._reached = hello.out, True
             threading.Thread(target=self._ping, args=(pipe,), daemon=True).start()
             reply = self._ask("facts", plugin=self._plugin)
             with replies.strict("facts"):
@@ -202,7 +208,8 @@ class Session:
             except TransientError as error:
                 self._let_go()
                 self._transport.drop()
-                if wait_s is None or self._stopped.is_set():
+                hopeless = isinstance(error, NoAnswer) and not self._reached
+                if wait_s is None or hopeless or self._stopped.is_set():
                     raise
                 tell(f"{error.message}; trying again in {wait_s:g} s")
                 self._stopped.wait(wait_s)

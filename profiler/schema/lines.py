@@ -52,7 +52,12 @@ class LineReader:
         self._ready: deque[dict[str, Any]] = deque()
         self._garbled: Optional[str] = None
         self.skipped: deque[str] = deque(maxlen=50)
-        """the beginnings of the latest lines that were not ours, for error messages"""
+        """the beginnings of the latest lines that were not ours"""
+
+    def said(self) -> str:
+        """What came last that is no message, with a line that is not ended, such as a prompt."""
+        last = self._partial[:_SKIPPED_BYTES].decode(errors="replace")
+        return "\n".join([*self.skipped, last]).strip()
 
     def read(self, timeout_s: Optional[float]) -> dict[str, Any]:
         """The next message. Raises EndOfStream, Silence or Garbled."""

@@ -61,6 +61,11 @@ class Children:
             child.kill()
         self.refuse()
 
+    def dismiss(self, child: Killable) -> None:
+        """From now on it ends when its owner wants."""
+        with self._lock:
+            self._known.discard(child)
+
     def run(
         self,
         command: Sequence[str],

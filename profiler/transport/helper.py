@@ -208,11 +208,11 @@ def widen(pipe: int) -> None:
         return
 
 
-def send(path: str) -> None:
+def send(folder: str, name: str) -> None:
     """Give a file out, in pieces."""
     import base64
 
-    with Path(path).open("rb") as file:
+    with (Path(folder) / name).open("rb") as file:
         for piece in iter(lambda: file.read(PIECE), b""):
             say(data=base64.b64encode(zlib.compress(piece, 1)).decode())
     say(done=True)

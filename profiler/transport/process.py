@@ -117,13 +117,17 @@ class ProcessPipe:
 
     def failure(self) -> TransportError:
         """Why the stream ended."""
+        return self._explain(*self.ended())
+
+    def ended(self) -> tuple[Optional[int], str]:
+        """Exit status (None: it still runs) and the last it wrote to stderr."""
         try:
             code: Optional[int] = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             code = None
         size = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, size - _STDERR_BYTES))
-        return self._explain(code, self._stderr.read().decode(errors="replace"))
+        return code, self._stderr.read().decode(errors="replace")
 
     def kill(self) -> None:
         """End the process at once; a thread that reads from it sees the end of the stream."""

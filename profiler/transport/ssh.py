@@ -1,8 +1,7 @@
 """A Linux device over the user's own OpenSSH client.
 
 Every ssh process gets the same hardened options and one connection is shared by all of them
-(ControlMaster in a private folder). The remote shell only ever sees quoted words: the program is
-constant text, data are its arguments.
+(ControlMaster in a private folder). What it runs there comes from `programs`.
 """
 
 from __future__ import annotations
@@ -10,12 +9,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shlex
 import shutil
 import tempfile
 import time
-from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Optional, TypeVar
 
 from profiler.errors import TransientError, TransportError
@@ -24,14 +21,16 @@ from profiler.schema.lines import EndOfStream, Garbled, Silence
 from profiler.schema.outside import sha_name
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
 from profiler.schema.wire import GONE
-from profiler.transport import frames, ssh_errors
+from profiler.transport import frames, programs, ssh_advice, ssh_errors
 from profiler.transport.children import Children
-from profiler.transport.process import ProcessPipe
+from profiler.transport.process import ProcessPipe, last_lines
 from profiler.transport.said import Found, Said, piece, refuse_while
 
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 15
+START_S = 18.0
+"""to a running shell, connecting included: a slow board far away takes a third of it"""
 OLDEST_PYTHON = (3, 9)
 _ANSWER_S = 60.0
 _SLOWEST_DISK_BYTES_PER_S = 2_000_000
@@ -54,46 +53,14 @@ OPTIONS = (
     "RemoteCommand=none",
 )
 
-_MARK = r"\n\036profiler1 "
-# A folder that holds anything but ours is refused: `clean` removes the whole of it.
-PROBE = f"""umask 077
-if [ -d "$1" ] && ! [ -f "$1/profiler-device" ] && [ -n "$(ls -A -- "$1")" ]; then
-    printf '{_MARK}{{"failed": "foreign"}}\\n'; exit 1; fi
-# The nameplate first: another host that comes now must not find files without it.
-mkdir -p -- "$1" && : >"$1/profiler-device" && mkdir -p -- "$1/blobs" "$1/packages" || {{
-    printf '{_MARK}{{"failed": "folder"}}\\n'; exit 1; }}
-command -v "$2" >/dev/null || {{ printf '{_MARK}{{"failed": "python"}}\\n'; exit 1; }}
-exec "$2" -c "$3"
-"""
-# Must run, or at least be understood, on every Python there is: it says which one this is.
-PROBE_PYTHON = """import json, platform, sys, sysconfig
-sys.stdout.write("\\n\\036profiler1 " + json.dumps({
-    "python": list(sys.version_info[:3]), "architecture": platform.machine(),
-    "libc": list(platform.libc_ver()), "abi": str(sysconfig.get_config_var("SOABI")),
-    "implementation": platform.python_implementation()}) + "\\n")
-"""
-# The shell stays, to say how the worker ended: ssh's own 255 could as well be the link.
-SPAWN = f"""cd -- "$1" || exit 1
-umask 077
-XDG_CACHE_HOME="$PWD/cache"; export XDG_CACHE_HOME # onnxruntime leaves files there
-if [ -n "$4" ]; then PYTHONPATH="$PWD/packages/$4"; export PYTHONPATH; fi
-"$2" "$PWD/blobs/$3" serve "$PWD"
-printf '{_MARK}{{"ended": %d}}\\n' "$?"
-"""
-
-
-@cache
-def _helper() -> str:
-    return (Path(__file__).parent / "helper.py").read_text(encoding="utf-8")
-
 
 def transfer_s(content_bytes: int) -> float:
     """Seconds after which a transfer that has brought so much is given up."""
     return min(_ANSWER_S + content_bytes / _SLOWEST_LINK_BYTES_PER_S, _LONGEST_TRANSFER_S)
 
 
-def command_line(spec: SshSpec, control: Optional[Path], words: list[str]) -> list[str]:
-    """The argument list that runs `words` on the device."""
+def command_line(spec: SshSpec, control: Optional[Path], command: str) -> list[str]:
+    """The argument list that hands `command` to the login shell of the device."""
     line = ["ssh"]
     if spec.config_file is not None:
         line += ["-F", str(Path(spec.config_file).expanduser())]
@@ -112,7 +79,7 @@ def command_line(spec: SshSpec, control: Optional[Path], words: list[str]) -> li
         line += ["-J", spec.proxy_jump]
     if spec.user is not None:
         line += ["-l", spec.user]
-    return [*line, "--", spec.host, shlex.join(words)]
+    return [*line, "--", spec.host, command]
 
 
 class SshTransport:
@@ -141,43 +108,80 @@ class SshTransport:
         self._private = Path(private)
         self._control = self._private / "s" if len(private) <= _SOCKET_PATH_LIMIT else None
 
-    def _start(self, words: list[str]) -> ProcessPipe:
+    def _start(self, name: str, program: bytes) -> ProcessPipe:
+        """Run a program there. `stop` ends it, until `dismiss`."""
         # C locale: the messages we parse; no dialog windows for passwords.
         environment = {**os.environ, "LC_ALL": "C", "SSH_ASKPASS_REQUIRE": "never"}
-        return ProcessPipe(
-            command_line(self.spec, self._control, words),
+        self._children.refuse()
+        pipe = ProcessPipe(
+            command_line(self.spec, self._control, programs.start(name)),
             lambda code, stderr: ssh_errors.explain(self.spec, code, stderr),
             environment=environment,
             hint="install OpenSSH's client (Debian: apt install openssh-client)",
         )
-
-    def _brief(self, words: list[str]) -> ProcessPipe:
-        """What `stop` ends: all but the worker."""
-        pipe = self._start(words)
         try:
             self._children.adopt(pipe)
-        except TransportError:
+            self._await_shell(pipe)
+            pipe.send(program)
+        except BaseException as error:
+            pipe.kill()
             pipe.close()
+            if isinstance(error, TransportError) and not self._children.ended.is_set():
+                raise self._advised(error) from None
             raise
         return pipe
 
-    def _help(self, operation: str, *arguments: str) -> ProcessPipe:
+    def _advised(self, error: TransportError) -> TransportError:
+        def line(command: str) -> list[str]:
+            return command_line(self.spec, None, command)
+
+        return ssh_advice.better(error, self.spec, line, self._children)
+
+    def _await_shell(self, pipe: ProcessPipe) -> None:
+        """Read the word by which the shell there says that it runs our command."""
+        try:
+            message = pipe.reader.read(START_S)
+        except EndOfStream:
+            code, stderr = pipe.ended()
+            self._children.refuse()
+            if code == 255 or code is None or code < 0:
+                raise ssh_errors.explain(self.spec, code, stderr) from None
+            said = f"{pipe.reader.said()}\n{stderr}"
+            raise ssh_errors.shell_ended(self.spec, code, said) from None
+        except Silence:
+            said = pipe.reader.said()
+            if self._control is None or self._control.exists():
+                raise ssh_errors.shell_silent(self.spec, START_S, said) from None
+            raise ssh_errors.of(
+                ssh_errors.TimedOut, self.spec, f"it did not let us in within {START_S:g} s",
+                f"try {ssh_errors.login(self.spec)}",
+            ) from None  # fmt: skip
+        except Garbled as error:
+            raise self._garbled(error) from None
+        if message != {"started": True}:
+            raise self._wrong(DecodeError("started", "true", message))
+
+    def _help(self, operation: str, folder: str, *arguments: str) -> ProcessPipe:
         self.probe()
-        return self._brief([self.python, "-I", "-S", "-c", _helper(), operation, *arguments])
+        return self._start(
+            operation, programs.help_with(folder, self.python, operation, *arguments)
+        )
 
     def _read(self, pipe: ProcessPipe, timeout_s: float = _ANSWER_S) -> dict[str, Any]:
-        where = ssh_errors.address(self.spec)
         try:
             return pipe.reader.read(timeout_s)
         except EndOfStream:
             raise pipe.failure() from None
         except Garbled as error:
-            raise ssh_errors.LinkLost(f"{where}: the device sent {error}") from None
+            raise self._garbled(error) from None
         except Silence:
-            raise ssh_errors.LinkLost(
-                f"{where}: no answer in {timeout_s:g} s",
-                hint=f"try {ssh_errors.login(self.spec)}",
-            ) from None
+            raise ssh_errors.of(
+                ssh_errors.LinkLost, self.spec, f"no answer in {timeout_s:g} s",
+                f"try {ssh_errors.login(self.spec)}",
+            ) from None  # fmt: skip
+
+    def _garbled(self, error: Garbled) -> TransportError:
+        return ssh_errors.of(ssh_errors.LinkLost, self.spec, f"the device sent {error}")
 
     def _understood(self, kind: type[T], message: dict[str, Any]) -> T:
         try:
@@ -186,14 +190,14 @@ class SshTransport:
             raise self._wrong(error) from None
 
     def _wrong(self, error: DecodeError) -> TransportError:
-        return TransportError(
-            f"{ssh_errors.address(self.spec)}: a wrong answer from the device: {error}"
+        return ssh_errors.of(
+            TransportError, self.spec, "a wrong answer from the device", words=str(error)
         )
 
     def _answer(self, pipe: ProcessPipe, timeout_s: float = _ANSWER_S) -> Said:
         reply = self._understood(Said, self._read(pipe, timeout_s))
         if reply.errno == errno.ENOENT:
-            raise ssh_errors.LinkLost(f"{ssh_errors.address(self.spec)}: {GONE}")
+            raise ssh_errors.of(ssh_errors.LinkLost, self.spec, GONE)
         if reply.error is not None:
             raise self._refused(reply.error)
         return reply
@@ -201,7 +205,8 @@ class SshTransport:
     def _refused(self, words: str) -> TransportError:
         error = ssh_errors.explain(self.spec, 1, words)
         if type(error) is TransportError:
-            error.message = f"{ssh_errors.address(self.spec)}: {self.spec.folder}: {words}"
+            where = f"{self.spec.folder}: {words}"
+            return ssh_errors.of(TransportError, self.spec, "its files can't be used", words=where)
         return error
 
     def probe(self) -> dict[str, Any]:
@@ -212,8 +217,7 @@ class SshTransport:
 
     def _probe(self) -> dict[str, Any]:
         spec = self.spec
-        where = ssh_errors.address(spec)
-        pipe = self._brief(["sh", "-c", PROBE, "sh", spec.folder, self.python, PROBE_PYTHON])
+        pipe = self._start("probe", programs.probe(spec.folder, self.python))
         try:
             pipe.finish()
             message = self._read(pipe)
@@ -222,24 +226,27 @@ class SshTransport:
                 return self._new_enough(found)
             failed = self._understood(Said, message).failed
             if failed == "python":
-                raise ssh_errors.NoPython(
-                    f"{where}: there is no {self.python}",
-                    hint="install it there (Debian: sudo apt install python3), or set `python` in"
+                raise ssh_errors.of(
+                    ssh_errors.NoPython, spec, f"there is no {PurePosixPath(self.python).name}",
+                    "install it there (Debian: sudo apt install python3), or set `python` in"
                     " the target file to the path of a Python 3.9 or newer",
-                )
+                    "" if "/" not in self.python else self.python,
+                )  # fmt: skip
             if failed == "foreign":
-                raise ssh_errors.NoFolder(
-                    f"{where}: {spec.folder} holds files which are not ours",
-                    hint="set folder under [ssh] to one which does not exist yet",
-                )
+                raise ssh_errors.of(
+                    ssh_errors.NoFolder, spec, "our folder there holds files which are not ours",
+                    "set folder under [ssh] to one which does not exist yet", spec.folder,
+                )  # fmt: skip
             if failed == "folder":
-                error = pipe.failure()
+                _, stderr = pipe.ended()
+                error = ssh_errors.explain(spec, 1, stderr)
                 if isinstance(error, ssh_errors.NoSpace):
                     raise error
-                raise ssh_errors.NoFolder(
-                    f"{where}: the folder {spec.folder} can't be made: {error.message}",
-                    hint="set folder under [ssh] to one you can write there",
-                )
+                raise ssh_errors.of(
+                    ssh_errors.NoFolder, spec, "our folder there can't be made",
+                    "set folder under [ssh] to one you can write there",
+                    " | ".join([spec.folder, *last_lines(stderr, 1)]),
+                )  # fmt: skip
             raise self._wrong(DecodeError("failed", "what failed", failed))
         finally:
             pipe.close()
@@ -247,11 +254,12 @@ class SshTransport:
     def _new_enough(self, found: dict[str, Any]) -> dict[str, Any]:
         if tuple(found["python"]) < OLDEST_PYTHON:
             version = ".".join(map(str, found["python"]))
-            raise ssh_errors.OldPython(
-                f"{ssh_errors.address(self.spec)}: {self.python} is Python {version};"
+            raise ssh_errors.of(
+                ssh_errors.OldPython, self.spec,
+                f"{PurePosixPath(self.python).name} is Python {version};"
                 " the worker needs 3.9 or newer",
-                hint="install 3.9 or newer there and set `python` in the target file to its path",
-            )
+                "install 3.9 or newer there and set `python` in the target file to its path",
+            )  # fmt: skip
         return found
 
     def stage(self, path: Path, sha: str) -> None:
@@ -269,10 +277,10 @@ class SshTransport:
         finally:
             pipe.close()
         if reply.damaged:
-            raise ssh_errors.LinkLost(
-                f"{ssh_errors.address(self.spec)}: {path.name} was damaged on the way",
-                hint="try again; if it stays so, check the device's disk",
-            )
+            raise ssh_errors.of(
+                ssh_errors.LinkLost, self.spec, f"{path.name} was damaged on the way",
+                "try again; if it stays so, check the device's disk",
+            )  # fmt: skip
 
     def _feed(self, pipe: ProcessPipe, path: Path, offset: int) -> None:
         most_s = transfer_s(path.stat().st_size - offset)
@@ -287,13 +295,14 @@ class SshTransport:
 
     def spawn(self, worker_sha: str) -> ProcessPipe:
         """Start the worker; when it ends, the device says how."""
-        self._children.refuse()
-        words = [self.spec.folder, self.python, worker_sha, self._packages]
-        return self._start(["sh", "-c", SPAWN, "sh", *words])
+        program = programs.serve(self.spec.folder, self.python, worker_sha, self._packages)
+        pipe = self._start("serve", program)
+        self._children.dismiss(pipe)
+        return pipe
 
     def fetch(self, folder: str, sha: str, to: Path, limit_bytes: int) -> None:
         """Bring an output blob here, unless it comes slower than any link would bring it."""
-        pipe = self._help("send", f"{folder}/{sha_name(sha)}")
+        pipe = self._help("send", folder, sha_name(sha))
         began_s = self._clock()
         try:
             pipe.finish()
@@ -301,15 +310,16 @@ class SshTransport:
                 while (data := self._answer(pipe).data) is not None:
                     file.write(piece(data, limit_bytes - file.tell()))
                     if self._clock() - began_s > transfer_s(file.tell()):
-                        raise ssh_errors.LinkLost(
-                            f"{ssh_errors.address(self.spec)}: {file.tell()} bytes of a result in"
+                        raise ssh_errors.of(
+                            ssh_errors.LinkLost, self.spec, f"{file.tell()} bytes of a result in"
                             f" {self._clock() - began_s:.0f} s, given up",
-                            hint=f"is something else using the link? {ssh_errors.login(self.spec)}",
-                        )
+                            f"is something else using the link? {ssh_errors.login(self.spec)}",
+                        )  # fmt: skip
         except DecodeError as error:
-            raise ssh_errors.LinkLost(
-                f"{ssh_errors.address(self.spec)}: {to.name} was damaged on the way: {error}"
-            ) from None
+            raise ssh_errors.of(
+                ssh_errors.LinkLost, self.spec, f"{to.name} was damaged on the way",
+                words=str(error),
+            ) from None  # fmt: skip
         finally:
             pipe.close()
 
@@ -350,7 +360,7 @@ class SshTransport:
         """Let the shared connection go, so that the next use makes a new one."""
         self._found, self._choice = None, frames.Choice()
         if self._control is not None and self._control.exists():
-            line = command_line(self.spec, self._control, ["true"])
+            line = command_line(self.spec, self._control, "true")
             pipe = ProcessPipe(
                 [line[0], "-O", "exit", *line[1:-1]], lambda code, words: TransientError(words)
             )

@@ -2,22 +2,30 @@
 
 TransportError
 ├── PermissionDenied  HostKeyUnknown  HostKeyChanged  NameNotResolved  BadSshConfig
-├── NoPython  OldPython  NoSpace  WrongLibc  NoWheels  NoFolder
+├── NoPython  OldPython  NoSpace  WrongLibc  NoWheels  NoFolder  ShellEnded
 └── TransientError
     ├── Unreachable
-    └── LinkLost
+    ├── LinkLost
+    └── NoAnswer
+        ├── TimedOut
+        └── ShellSilent
 
-ssh ends with 255 for every one of its own failures, so only its words tell them apart.
+ssh ends with 255 for every one of its own failures, so only its words tell them apart. The message
+names the device as it is reached and quotes what was said; records keep only why.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Optional
 
-from profiler.errors import TransientError, TransportError
+from profiler.errors import NoAnswer, TransientError, TransportError
 from profiler.schema.ssh import SshSpec
 from profiler.transport.process import last_lines
+
+RETURN = "[[ $- == *i* ]] || return"
+LAST_WORDS = 3
 
 
 class PermissionDenied(TransportError):
@@ -64,12 +72,24 @@ class NoFolder(TransportError):
     """Our folder on the device can't be made."""
 
 
+class ShellEnded(TransportError):
+    """The device lets us in, but runs something else than our command."""
+
+
 class Unreachable(TransientError):
     """Nobody answers at the address."""
 
 
 class LinkLost(TransientError):
     """The connection broke."""
+
+
+class TimedOut(NoAnswer):
+    """Nobody answers at the address, not even with a refusal."""
+
+
+class ShellSilent(NoAnswer):
+    """The device lets us in, and then nothing happens."""
 
 
 def address(spec: SshSpec) -> str:
@@ -89,64 +109,109 @@ def login(spec: SshSpec) -> str:
     return " ".join([*parts, address(spec)])
 
 
-def _of(kind: type[TransportError], spec: SshSpec, why: str, hint: str) -> TransportError:
-    return kind(f"{address(spec)}: {why}", hint=hint)
+def of(
+    kind: type[TransportError], spec: SshSpec, why: str, hint: Optional[str] = None, words: str = ""
+) -> TransportError:
+    """An error about this device; `words` are its own or ssh's, or a path."""
+    said = f": {words}" if words else ""
+    return kind(f"{address(spec)}: {why}{said}", hint=hint, kept=why)
 
 
 def explain(spec: SshSpec, code: Optional[int], stderr: str) -> TransportError:
     """The error that ssh's exit status and words stand for."""
     by_hand = login(spec)
-    for pattern, kind, why, hint in (
+    last = " | ".join(last_lines(stderr, 1))
+    for pattern, kind, why, hint, words in (
         (
             r"IDENTIFICATION HAS CHANGED", HostKeyChanged,
             "its host key is not the one you confirmed: another device, or someone in between",
-            f"if you reinstalled it: ssh-keygen -R {spec.host}, then {by_hand}",
+            f"if you reinstalled it: {_forget(spec, stderr)}, then {by_hand}", "",
         ),
         (
             r"Host key verification failed|host key is known", HostKeyUnknown,
             "its host key is not known yet",
-            f"{by_hand}, compare the fingerprint with the device's, answer yes",
+            f"{by_hand}, compare the fingerprint with the device's, answer yes", "",
         ),
         (
             r"Permission denied \(|Too many authentication failures|Permissions .* too open",
             PermissionDenied, "permission denied: it accepts none of your keys",
             f"ssh-copy-id {address(spec)}, or set user and identity_file under [ssh];"
-            f" it works when {by_hand} asks for nothing",
+            f" it works when {by_hand} asks for nothing", "",
         ),
         (
             r"Could not resolve hostname", NameNotResolved, "this name has no address",
             "set host under [ssh] to its address, or check the name: "
-            f"getent hosts {spec.host}",
+            f"getent hosts {spec.host}", "",
         ),
         (
             r"Bad configuration option|Can't open user config|bad configuration options"
             r"|Bad owner or permissions",
-            BadSshConfig, "ssh does not accept your configuration: "
-            + " | ".join(last_lines(stderr, 1)), f"it must work by hand: {by_hand}",
+            BadSshConfig, "ssh does not accept your configuration",
+            f"it must work by hand: {by_hand}", last,
         ),
         (
-            r"Connection refused|No route to host|Network is unreachable"
-            r"|(Connection|Operation) timed out|Connection timed out during banner exchange",
-            Unreachable, "can't be reached: " + " | ".join(last_lines(stderr, 1)),
-            f"is it on, in this network, and runs sshd? try {by_hand}",
+            r"(Connection|Operation) timed out", TimedOut, "can't be reached",
+            f"is it on, in this network, and runs sshd? try {by_hand}", last,
+        ),
+        (
+            r"Connection refused|No route to host|Network is unreachable",
+            Unreachable, "can't be reached",
+            f"is it on, in this network, and runs sshd? try {by_hand}", last,
         ),
         (
             r"No space left on device|Disk quota exceeded", NoSpace,
             "no space left on the device"
             + "".join(re.findall(r": [\d.]+ MB are .*free", stderr)[:1]),
             "free some there, or set folder under [ssh] to another disk;"
-            " our own files go with: profiler targets clean NAME",
+            " our own files go with: profiler targets clean NAME", "",
         ),
     ):  # fmt: skip
-        if re.search(pattern, stderr):
-            return _of(kind, spec, why, hint)
-    words = " | ".join(last_lines(stderr))
+        if found := re.search(pattern, stderr):
+            error = of(kind, spec, why, hint, words)
+            if kind in (TimedOut, Unreachable):
+                error.kept = f"{why}: {found[0]}"
+            return error
+    words = " | ".join(last_lines(stderr, LAST_WORDS))
     if code is None or code == 255 or code < 0:
-        return _of(
-            LinkLost, spec, f"the connection broke{': ' + words if words else ''}",
-            f"it must hold by hand: {by_hand}",
-        )  # fmt: skip
-    return _of(
-        TransportError, spec, f"the command there ended with status {code}: {words}".rstrip(": "),
-        f"try {by_hand}",
+        return of(LinkLost, spec, "the connection broke", f"it must hold by hand: {by_hand}", words)
+    return of(
+        TransportError, spec, f"the command there ended with status {code}", f"try {by_hand}", words
+    )
+
+
+def _forget(spec: SshSpec, stderr: str) -> str:
+    """The command that removes a confirmed host key where ssh found it, under the name it has."""
+    name = re.search(r"Host key for (\S+) has changed", stderr)
+    file = re.search(r"Offending .*key in (.+):\d+", stderr)
+    words = ["ssh-keygen", *(["-f", file[1]] if file else []), "-R", name[1] if name else spec.host]
+    return shlex.join(words)
+
+
+def shell_ended(spec: SshSpec, code: Optional[int], said: str) -> TransportError:
+    """The device ended our command before it began; `said` is all that it wrote."""
+    words = " | ".join(last_lines(said, LAST_WORDS))
+    hint = (
+        f"{login(spec)} true must end with status 0 and print nothing: see its rc files for an"
+        " `exit`, and its sshd_config and authorized_keys for a forced command"
+    )
+    if re.search("not available|nologin", said):
+        hint = f"give this user a shell there: sudo chsh -s /bin/sh {spec.user or 'USER'}"
+    elif "sftp connections only" in said:
+        hint = "this user may transfer files only: set user under [ssh] to one that has a shell"
+    return of(
+        ShellEnded, spec,
+        f"its login shell did not run our command, it ended with status {code}", hint,
+        words or "without a word",
+    )  # fmt: skip
+
+
+def shell_silent(spec: SshSpec, waited_s: float, said: str) -> TransportError:
+    """The device let us in, and our command did not begin; `said` is all that it wrote."""
+    said = " | ".join(last_lines(said, LAST_WORDS))
+    return of(
+        ShellSilent, spec,
+        f"its login shell did not run our command in {waited_s:g} s: an rc file gets in the way"
+        " (it starts another shell, or waits for input)",
+        f"{login(spec)} true must end at once; put this at the top of the rc file there"
+        f" (~/.bashrc, ~/.zshenv): {RETURN}", f"it printed {said}" if said else "",
     )  # fmt: skip

