@@ -55,7 +55,7 @@ def environment_for(
     it can't be made, TransientError when `children` were ended meanwhile.
     """
     children = children or Children()
-    python = target.python or sys.executable
+    python = sys.executable if target.python is None else at_home(target.python)
     if target.runtime is None:
         return python
     require_driver(target)
@@ -76,8 +76,16 @@ def environment_for(
             raise EnvironmentMissing(
                 f"{target.name}: {cache}: {error.strerror or error}",
                 hint="set XDG_CACHE_HOME to a folder you can write, with space",
+                kept=f"its environment can't be made: {error.strerror}",
             ) from None
     return str(interpreter)
+
+
+def at_home(python: str) -> str:
+    """An interpreter as a target file names it: a path that is relative, or begins with ~/, lies
+    in the home folder, on every kind of target; a bare name is looked for in PATH."""
+    bare = "/" not in python
+    return python if bare else str(Path.home() / python.removeprefix("~/"))
 
 
 def own_wheels(folder: Optional[str]) -> tuple[str, ...]:
@@ -125,6 +133,7 @@ def _version(python: str, children: Children) -> str:
         raise EnvironmentMissing(
             f"{python}: can't be started",
             hint="set `python` in the target file to a Python 3.9 or newer",
+            kept=f"{Path(python).name} can't be started",
         ) from None
     return done.stdout.strip()
 
@@ -219,6 +228,7 @@ class _Maker:
                 f"{self.target.name}: {self.python} can't make an environment:"
                 f" {_last(made.stdout)}",
                 hint="on Debian and Ubuntu: apt-get install python3-venv",
+                kept=f"{Path(self.python).name} can't make an environment",
             )
         command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet",
                    "--disable-pip-version-check", "--no-input"]  # fmt: skip

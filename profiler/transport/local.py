@@ -16,7 +16,7 @@ from profiler.errors import TransientError, TransportError
 from profiler.places import cache_folder
 from profiler.schema.outside import sha_name
 from profiler.schema.wire import GONE
-from profiler.transport import helper
+from profiler.transport import endings, helper
 from profiler.transport.children import Children
 from profiler.transport.process import ProcessPipe, last_lines
 from profiler.transport.said import Busy, refuse_while
@@ -27,13 +27,11 @@ _OUR_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 def _explain(code: Optional[int], stderr: str) -> TransportError:
     if code is not None and code < 0:
-        return TransientError(
-            f"the worker was killed (signal {-code})",
-            hint="memory may be too small for so many models at once: see dmesg",
-        )
+        return endings.killed(-code)
     status = "still running" if code is None else f"exit status {code}"
     words = f"the worker is gone: {' | '.join([status, *last_lines(stderr)])}"
-    return (TransientError if "MemoryError" in stderr else TransportError)(words)
+    kind = TransientError if "MemoryError" in stderr else TransportError
+    return kind(words, kept=f"the worker is gone: {status}")
 
 
 class LocalTransport:
@@ -60,6 +58,7 @@ class LocalTransport:
             raise TransportError(
                 f"{self._home}: can't be written ({error.strerror})",
                 hint="set XDG_CACHE_HOME to a folder you can write",
+                kept=f"the cache folder can't be written ({error.strerror})",
             ) from None
 
     def stage(self, path: Path, sha: str) -> None:
@@ -75,9 +74,8 @@ class LocalTransport:
         except OSError as error:
             if name:
                 Path(name).unlink(missing_ok=True)
-            raise TransportError(
-                f"{self._home}: {error.strerror} while staging {path.name}"
-            ) from None
+            words = f"{error.strerror} while staging {path.name}"
+            raise TransportError(f"{self._home}: {words}", kept=words) from None
 
     def spawn(self, worker_sha: str) -> ProcessPipe:
         """Start the worker with the target's interpreter."""
@@ -85,7 +83,7 @@ class LocalTransport:
             self._python, self._install = self._install(self._children), None
         archive = self._home / "blobs" / worker_sha
         return ProcessPipe(
-            [self._python, str(archive), "serve", str(self._home)],
+            [self._python, "-X", "utf8", str(archive), "serve", str(self._home)],
             _explain,
             folder=self._home,
             hint="set `python` in the target file to a Python 3.9 or newer",
@@ -95,22 +93,24 @@ class LocalTransport:
         """Move the blob here: a worker could name any file of this machine."""
         place = Path(folder) / sha_name(sha)
         if Path(folder).parent != self._home or ".." in Path(folder).parts:
-            raise TransportError(f"the worker keeps results outside of our folder, in {folder}")
+            words = "the worker keeps results outside of our folder"
+            raise TransportError(f"{words}, in {folder}", kept=words)
         try:
             found = place.lstat()
             if not stat.S_ISREG(found.st_mode):
-                raise TransportError(f"{place}: the worker's result is not an ordinary file")
+                words = "the worker's result is not an ordinary file"
+                raise TransportError(f"{place}: {words}", kept=words)
             if found.st_size > limit_bytes:
-                raise TransportError(
-                    f"{place}: {found.st_size} bytes from the worker, {limit_bytes} are the most"
-                )
+                words = f"{found.st_size} bytes from the worker, {limit_bytes} are the most"
+                raise TransportError(f"{place}: {words}", kept=words)
             shutil.move(place, to)
         except OSError as error:
             if error.errno in _OUR_DISK or not to.parent.exists():
                 raise
             if not place.exists():
                 raise TransientError(GONE) from None
-            raise TransportError(f"{to}: {error.strerror} while fetching results") from None
+            words = f"{error.strerror} while fetching results"
+            raise TransportError(f"{to}: {words}", kept=words) from None
 
     def provide(self, cache: Path) -> dict[str, str]:
         """Nothing: this machine's interpreter has what the target file says it has."""

@@ -57,8 +57,9 @@ class ProcessPipe:
             )
         except OSError as error:
             self._stderr.close()
+            words = f"can't be started ({error.strerror})"
             raise TransportError(
-                f"{command[0]}: can't be started ({error.strerror})", hint=hint
+                f"{command[0]}: {words}", hint=hint, kept=f"{Path(command[0]).name}: {words}"
             ) from None
         assert self._process.stdin is not None
         assert self._process.stdout is not None

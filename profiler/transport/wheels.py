@@ -155,9 +155,13 @@ def archive(
             raise _lacks(own, found)
         if trouble:
             last = trouble.splitlines()[-1]
-            raise TransportError(
+            words = (
                 "the device has no numpy and onnxruntime, and pip finds none for it"
-                f" (Python {'.'.join(map(str, found['python']))}, {found['architecture']}): {last}",
+                f" (Python {'.'.join(map(str, found['python']))}, {found['architecture']})"
+            )
+            raise TransportError(
+                f"{words}: {last}",
+                kept=words,
                 hint="install them on the device, or set `python` in the target file to an"
                 " environment there that has them",
             )
