@@ -14,13 +14,7 @@ from pathlib import Path
 from typing import Any, Optional, TypeVar
 
 from profiler import replies
-from profiler.errors import (
-    NoAnswer,
-    ProfilerError,
-    TransientError,
-    TransportError,
-    WorkerError,
-)
+from profiler.errors import NoAnswer, ProfilerError, TransientError, TransportError, WorkerError
 from profiler.places import cache_folder
 from profiler.replies import Ended, Listener, Reply
 from profiler.schema import facts
@@ -40,7 +34,7 @@ from profiler.schema.wire import (
     Trace,
     TraceRequest,
 )
-from profiler.transport import connect, payload
+from profiler.transport import connect, endings, payload
 from profiler.transport.base import Pipe, Transport
 
 Event = Callable[[dict[str, Any]], None]
@@ -324,7 +318,7 @@ class Session:
                 raise TransientError(f"{operation}: the device sent {error}") from None
             with replies.strict(operation):
                 if "ended" in message:
-                    raise _ended(decode(Ended, message).ended, pipe)
+                    raise endings.ended(decode(Ended, message).ended, pipe)
                 if "event" not in message:
                     reply = decode(Reply, message)
                     replies.same("id", self._next_id, reply.id)
@@ -351,7 +345,7 @@ class Session:
             while (left_s := deadline_s - time.monotonic()) > 0:
                 message = pipe.reader.read(left_s)
                 if "ended" in message:
-                    raise _ended(decode(Ended, tidy(message)).ended, pipe)
+                    raise endings.ended(decode(Ended, tidy(message)).ended, pipe)
         except (EndOfStream, Silence, Garbled, DecodeError):
             return
 
@@ -380,16 +374,6 @@ def waiting(event: dict[str, Any]) -> str:
     holder = event["waiting"]
     who = "" if holder["pid"] is None else f" (pid {holder['pid']}, for {holder['for_s']:.0f} s)"
     return f"another profiler run is measuring on this device{who}: taking turns with it"
-
-
-def _ended(status: int, pipe: Pipe) -> TransportError:
-    """The device's own word on how the worker ended; a signal may not come again."""
-    if status > 128:
-        return TransientError(
-            f"the worker was killed on the device (signal {status - 128})",
-            hint="its memory may be too small for so many models at once: see dmesg there",
-        )
-    return TransportError(f"the worker ended with status {status}: {pipe.failure().message}")
 
 
 def _failed(operation: str, error: str) -> ProfilerError:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from profiler.commands import look
 from profiler.errors import InputError, TransportError, WorkerError
+from profiler.planning.unusable import unusable
 from profiler.schema.codec import DecodeError, encode, show
 from profiler.schema.files import find_target, known_targets, read_target
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
@@ -83,8 +84,9 @@ def check(name: str, *, json: bool) -> None:
         console.print(f"{label:13} {text}", markup=False)
     for text in other:
         console.print(f"differs       {text}", markup=False)
-    if target.backend == "onnxruntime" and not (facts["numpy"] and facts["onnxruntime"]):
-        console.print("numpy and onnxruntime are not there: a run brings them along", markup=False)
+    if target.backend == "onnxruntime" and (broken := unusable(facts)) is not None:
+        console.print(f"{broken[0]}; a run brings numpy and onnxruntime along", markup=False)
+        console.print(f"hint: {broken[1]}", markup=False)
     console.print()
     print_findings(of_machine(facts))
 

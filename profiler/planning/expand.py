@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 from profiler.errors import InputError
+from profiler.planning.unusable import unusable
 from profiler.schema.codec import show
 from profiler.schema.plan import Exclusion, Trial
 from profiler.schema.study import ModelSpec, Study, setting_name
@@ -280,12 +281,8 @@ def _exclude(
     if failed is not None:
         return Exclusion(trial=trial, reason=failed)
     if target.backend == "onnxruntime" and providers is not None:
-        if not facts.get("onnxruntime"):
-            return Exclusion(
-                trial=trial,
-                reason="onnxruntime is not installed on the target",
-                hint="pip install onnxruntime (in the target's Python)",
-            )
+        if (broken := unusable(facts)) is not None:
+            return Exclusion(trial=trial, reason=broken[0], hint=broken[1])
         if trial.provider not in providers:
             return Exclusion(
                 trial=trial,

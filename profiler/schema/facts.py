@@ -72,6 +72,9 @@ class Facts:
     python: str
     numpy: Optional[str]
     onnxruntime: Optional[str]
+    numpy_error: Optional[str] = None
+    """why it is there and can't be used"""
+    onnxruntime_error: Optional[str] = None
     int8_saturates: Optional[bool] = None
     """whether 8-bit products do on this processor"""
     torch: Optional[str]

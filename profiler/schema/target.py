@@ -95,7 +95,8 @@ class Target:
     gpu: Optional[Gpu] = None
     """CUDA and TensorRT: which GPU and how it is used (default: the first, without copies)"""
     python: Optional[str] = None
-    """interpreter of the worker; default: the one that runs profiler, over ssh `python3`"""
+    """interpreter of the worker; default: the one that runs profiler, over ssh `python3`. A path
+    that is relative or begins with ~/ lies in the home folder there"""
     emulated: bool = False
     """a made-up device: its answers count, its times mean nothing for a real one"""
     wheels: Optional[str] = None

@@ -12,10 +12,13 @@ from typing import Any, Optional
 from profiler.schema.lines import EndOfStream, Garbled, LineReader, Silence, pack
 from profiler.worker.code import program
 from profiler.worker.instruments import read_text
+from profiler.worker.isolated import private, python
 from profiler.worker.memory_limit import Limit
+from profiler.worker.software import ended_by, version
 
 NO_SPACE = "no space"
 """Reason of a failure that is the device's, not the trial's: its disk is full."""
+CRASHES = (signal.SIGILL, signal.SIGSEGV, signal.SIGBUS)
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
 
@@ -49,7 +52,7 @@ class Child:
         self._oom_before = oom_kills()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(program(Path(sys.argv[0]), home)), "runner", str(home)],
+                [*python(), str(program(Path(sys.argv[0]), home)), "runner", str(home)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -95,15 +98,18 @@ class Child:
     def _ended(self) -> RunnerFailed:
         code = self._process.wait()
         tail = " | ".join((read_text(str(self._log)) or "").strip().splitlines()[-3:])[-500:]
+        tail = private(tail)
         if code >= 0:
             return RunnerFailed("crashed", f"exit code {code}. {tail}".strip())
-        name = signal.Signals(-code).name
         if -code == signal.SIGKILL and oom_kills() > self._oom_before:
             detail = "the kernel's out-of-memory killer ended it"
             if self._limit is not None:
                 detail += f" at its limit of {self._limit.limit_bytes / 1e6:.0f} MB"
             return RunnerFailed("out of memory", detail)
-        return RunnerFailed("crashed", f"ended by {name}. {tail}".strip())
+        what = ended_by(-code)
+        if -code in CRASHES and (runtime := version("onnxruntime")):
+            what += f", with onnxruntime {runtime}: another version may help"
+        return RunnerFailed("crashed", f"ended by {what}. {tail}".strip())
 
     def close(self) -> None:
         """Let the runner go; kill it if it does not."""

@@ -6,28 +6,23 @@ environment, user names or host names.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import platform
 import re
 import subprocess
 import sys
-from importlib import metadata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from profiler.worker import mac, nvml
+from profiler.worker import control_group, mac, nvml, software
 from profiler.worker.affinity import usable_cores, usable_cpus
 from profiler.worker.instruments import read_text
+from profiler.worker.isolated import python
 from profiler.worker.memory_limit import can_limit
 
 _CPU = "/sys/devices/system/cpu"
-_PRODUCT = (
-    "CAQ6VgoYCgF4CgF3EgF5Ig1NYXRNdWxJbnRlZ2VyEgFnKg0IAggBEANCAXdKAn9/WhMKAXgSDgoMCAISCAoCCAEKAggC"
-    "YhMKAXkSDgoMCAYSCAoCCAEKAggBQgQKABAK"
-)
-"""an ONNX file in base64: MatMulInteger of x, uint8[1, 2], and the int8 weights 127, 127"""
 
 
 def parse_cpuinfo(text: str) -> dict[str, Any]:
@@ -53,6 +48,25 @@ def parse_meminfo(text: str) -> dict[str, Optional[int]]:
         return int(found[key]) * 1024 if key in found else None
 
     return {"memory_bytes": value("MemTotal"), "memory_available_bytes": value("MemAvailable")}
+
+
+def within(
+    memory: dict[str, Optional[int]], group: Optional[control_group.Memory]
+) -> dict[str, Optional[int]]:
+    """The machine's memory as far as our control group may take it."""
+    if group is None:
+        return memory
+    free = max(0, group.limit_bytes - group.used_bytes)
+    total, available = memory["memory_bytes"], memory["memory_available_bytes"]
+    return {
+        "memory_bytes": min(total or group.limit_bytes, group.limit_bytes),
+        "memory_available_bytes": min(free if available is None else available, free),
+    }
+
+
+def virtualised(flags: Sequence[str]) -> Optional[bool]:
+    """Whether a hypervisor is told of; only x86 has a flag for it."""
+    return "hypervisor" in flags if "fpu" in flags else None
 
 
 def parse_bracketed(text: Optional[str]) -> Optional[str]:
@@ -126,11 +140,11 @@ def _linux() -> dict[str, Any]:
         "usable_cpus": usable_cpus(),
         "can_limit_memory": can_limit(),
         "core_groups": core_groups(),
-        **parse_meminfo(read_text("/proc/meminfo") or ""),
+        **within(parse_meminfo(read_text("/proc/meminfo") or ""), control_group.memory()),
         "os": parse_os_release(read_text("/etc/os-release") or ""),
         "kernel": platform.release(),
         "libc": " ".join(platform.libc_ver()).strip() or None,
-        "virtualised": "hypervisor" in flags["cpu_flags"],
+        "virtualised": virtualised(flags["cpu_flags"]),
         "device": _first((read_text("/sys/firmware/devicetree/base/model") or "").rstrip("\0")),
         "governor": _first(read_text(f"{_CPU}/cpu0/cpufreq/scaling_governor")),
         "turbo": _turbo(),
@@ -143,59 +157,12 @@ def _linux() -> dict[str, Any]:
     }
 
 
-def saturates() -> Optional[bool]:
-    """Whether the runtime's sums of two u8 × s8 products are cut off at 16 bits here.
-
-    Asked of the runtime: an emulated processor shows its host's flags, and a flag doesn't tell
-    whether the kernels use it. None where the runtime can't be asked.
-    """
-    try:
-        import numpy
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(
-            base64.b64decode(_PRODUCT), options, providers=["CPUExecutionProvider"]
-        )
-        (found,) = session.run(None, {"x": numpy.full((1, 2), 255, numpy.uint8)})
-        return int(found[0, 0]) != 255 * (127 + 127)
-    except Exception:  # onnxruntime raises its own kinds; a build may lack the operator
-        return None
-
-
-def software() -> dict[str, Any]:
-    """Interpreter, libraries and execution providers; None for what is not installed."""
-    found: dict[str, Any] = {"python": platform.python_version(), "providers": []}
-    try:
-        import numpy
-
-        found["numpy"] = numpy.__version__
-    except ImportError:
-        found["numpy"] = None
-    try:
-        import onnxruntime
-
-        found["onnxruntime"] = onnxruntime.__version__
-        found["providers"] = onnxruntime.get_available_providers()
-        found["int8_saturates"] = saturates()
-    except ImportError:
-        found["onnxruntime"] = None
-    # Asked without importing: torch alone would take seconds.
-    try:
-        found["torch"] = metadata.version("torch")
-    except metadata.PackageNotFoundError:
-        found["torch"] = None
-    return found
-
-
 def plugin_providers(plugin: str) -> dict[str, Any]:
     """What a plug-in provider offers here: keys of `backends.ort_providers.offers`.
 
     Asked in a process of its own: loading a vendor's library may crash or print.
     """
-    command = [sys.executable, sys.argv[0], "providers", plugin]
+    command = [*python(), sys.argv[0], "providers", plugin]
     try:
         done = subprocess.run(command, capture_output=True, timeout=100, check=False)
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -206,11 +173,8 @@ def plugin_providers(plugin: str) -> dict[str, Any]:
 
 def gather(plugin: Optional[str] = None) -> dict[str, Any]:
     """All facts, as plain JSON-ready data."""
-    found = {**machine(), **software(), "gpus": nvml.facts()}
+    found = {**machine(), **software.ask(), "gpus": nvml.facts()}
     if plugin is not None and found["onnxruntime"] is not None:
         found.update(plugin_providers(plugin))
-        try:
-            found["plugin_version"] = metadata.version(plugin.partition(".")[0].replace("_", "-"))
-        except metadata.PackageNotFoundError:
-            found["plugin_version"] = None
+        found["plugin_version"] = software.version(plugin.partition(".")[0].replace("_", "-"))
     return found

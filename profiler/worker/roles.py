@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from profiler.worker.isolated import add_packages
+
 
 def main(arguments: list[str]) -> None:
     """`serve HOME` (the supervisor), `runner HOME` (its child) or `providers PLUGIN`."""
+    add_packages()
     role, subject = arguments[:2]
     if role == "providers":
         from profiler.worker.backends import ort_providers

@@ -29,6 +29,7 @@ from profiler.worker.channel import Channel
 from profiler.worker.child import NO_SPACE
 from profiler.worker.drivers import make_driver
 from profiler.worker.energy import CARD_UPDATE_NS, Account
+from profiler.worker.isolated import private
 from profiler.worker.refusals import refusal
 
 LEVEL = 0.02
@@ -233,7 +234,7 @@ def failure(error: BaseException) -> dict[str, Any]:
     known = refusal(text)
     if known is not None:
         text = f"{known.message} ({known.hint})"
-    return {"ok": False, "reason": reason, "detail": text[:2000]}
+    return {"ok": False, "reason": reason, "detail": private(text)[:2000]}
 
 
 def end_with_parent() -> None:

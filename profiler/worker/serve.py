@@ -25,6 +25,7 @@ from profiler.worker import facts, presence, tracing
 from profiler.worker.answers import Answers
 from profiler.worker.blobs import BlobFolder, Held, sha_of
 from profiler.worker.channel import Channel
+from profiler.worker.isolated import private
 from profiler.worker.rounds import Round
 from profiler.worker.turn import Turn
 
@@ -161,7 +162,7 @@ class Server:
                     raise ValueError(f"unknown operation {operation!r}")
                 reply.update(ok=True, result=getattr(self, operation)(**arguments))
             except Exception as error:  # the host must learn of every failure
-                reply.update(ok=False, error=f"{type(error).__name__}: {error}")
+                reply.update(ok=False, error=private(f"{type(error).__name__}: {error}"))
             if operation in USING_FILES and self.held.taken():
                 # Whatever came of it: the host sends them again and asks again.
                 reply = {"id": message.get("id"), "ok": False, "error": GONE}
