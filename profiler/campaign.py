@@ -78,15 +78,18 @@ def run(
     return Results.load(folder)
 
 
-def find_facts(targets: tuple[Target, ...]) -> dict[str, dict[str, Any]]:
+def find_facts(
+    targets: tuple[Target, ...], progress: Progress | None = None
+) -> dict[str, dict[str, Any]]:
     """Target -> what its worker found, or why it can't be asked. Measures nothing.
 
     Raises the TransportError of the first target when none can be reached.
     """
     found, lost = {}, []
+    progress = progress or Silent()
     for target in targets:
         try:
-            with open_session(target) as session:
+            with open_session(target, progress.stage, progress.update) as session:
                 found[target.name] = session.facts
         except (EnvironmentMissing, TransportError, WorkerError) as error:
             found[target.name] = unavailable(error)
@@ -116,6 +119,7 @@ class Campaign:
         self.store = Store.open(folder, self._meta())
         self.store.hidden = shareable.hidden(self.targets.values(), study.folder, folder)
         self._recording = threading.Lock()
+        self._lanes: dict[str, Progress] = {}
         self._facts: dict[str, str] = {}
         """target -> name of the facts that its last recorded round was measured under"""
 
@@ -145,13 +149,13 @@ class Campaign:
         self._facts = {r["target"]: r["facts"] for r in self.store.rows() if r["kind"] == "round"}
         if any(v.recipe == AUTO for v in self.study.every_variant):
             self.progress.stage("asking the targets what they are")
-            found = find_facts(tuple(self.targets.values()))
+            found = find_facts(tuple(self.targets.values()), self.progress)
             self.study = recipes.resolve(self.study, self.targets, found)
         prepared = prepare(self.study, self.store, cache_folder() / "variants", self.progress)
         self.study = prepared.named(self.study)
         visit.check(self.study, prepared, self.store.folder)
         self.progress.stage(f"connecting to {', '.join(self.targets)}")
-        with Fleet(self.targets, lambda t: open_session(t, self.progress.stage)) as fleet:
+        with Fleet(self.targets, self._open) as fleet:
             for name, session in list(fleet.sessions.items()):
                 if self._to_do(name) and (unlike := self._unlike(name, session)):
                     fleet.refuse(name, unlike)
@@ -222,7 +226,18 @@ class Campaign:
         return None
 
     def _lane(self, name: str) -> Progress:
-        return self.progress.lane(name) if len(self.targets) > 1 else self.progress
+        if len(self.targets) == 1:
+            return self.progress
+        with self._recording:
+            if name not in self._lanes:
+                self._lanes[name] = self.progress.lane(name)
+            return self._lanes[name]
+
+    def _open(self, target: Target) -> Session:
+        def tell(text: str, done: float, left_s: float) -> None:
+            self._lane(target.name).update(text, done, left_s)
+
+        return open_session(target, self.progress.stage, tell)
 
     def _visit(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
         """All groups of one target, one after the other."""

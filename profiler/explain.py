@@ -160,7 +160,7 @@ def _trace(
         progress.note(f"{name}: traced on your own target {path}, not as the results describe it")
     for name, target in targets.items():
         progress.stage(f"connecting to {name}")
-        with open_session(target, progress.stage) as session:
+        with open_session(target, progress.stage, progress.update) as session:
             for trial in (t for t in wanted if t.target == name):
                 progress.stage(f"tracing {trial.id}")
                 _trace_one(results, trial, target, session)

@@ -15,7 +15,7 @@ class Progress(Protocol):
         """A group begins, or goes on after an interruption."""
 
     def update(self, text: str, done: float, left_s: float) -> None:
-        """Share of the group that is done (0 to 1) and the seconds left, at most."""
+        """Share of what is under way that is done (0 to 1) and the seconds left, at most."""
 
     def note(self, text: str) -> None:
         """Something the user should know, at once."""

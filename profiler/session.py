@@ -36,13 +36,14 @@ from profiler.schema.wire import (
 )
 from profiler.transport import connect, endings, payload
 from profiler.transport.base import Pipe, Transport
+from profiler.transport.travel import Tell, silent
 
 Event = Callable[[dict[str, Any]], None]
 T = TypeVar("T")
 _ANSWER_S = 120.0
 _LOAD_S = 300.0
 """predict, probe: import and load of a runner that is not there yet, each 120 s at most"""
-_STOP_S = 3.0
+_STOP_S = 2.0
 PREDICTIONS_BYTES = 64 * 2**30
 """Most that is taken of one output; predictions have no size that is known before."""
 TRACE_BYTES = 2**30
@@ -138,6 +139,7 @@ class Session:
         bare = not (self.facts["numpy"] and self.facts["onnxruntime"])
         if self._wheels is not None and bare and provide:
             self._let_go()
+            self._note("fetching numpy and onnxruntime, as a device has none that works")
             self._shipped = self._transport.provide(self._wheels)
             self._open(provide=False)
 
@@ -351,18 +353,23 @@ class Session:
 
 
 def open_session(
-    target: Target, note: Callable[[str], None] = lambda text: None, *, provide: bool = True
+    target: Target,
+    note: Callable[[str], None] = lambda text: None,
+    tell: Tell = silent,
+    *,
+    provide: bool = True,
 ) -> Session:
     """A session for a target, to be entered.
 
-    `note` is told when packages are installed for it and when the connection is tried again.
+    `note` is told when packages are brought to it and when the connection is tried again, `tell`
+    while bytes travel.
 
     `provide=False` leaves a device that lacks numpy and onnxruntime as it is. Raises
     EnvironmentMissing when a target's own packages can't be had, TransportError.
     """
     bring = provide and target.backend == "onnxruntime"
     return Session(
-        connect(target, note),
+        connect(target, note, tell),
         plugin=target.plugin,
         wheels=cache_folder() / "wheels" if bring else None,
         note=note,

@@ -60,18 +60,25 @@ class LineReader:
         return "\n".join([*self.skipped, last]).strip()
 
     def read(self, timeout_s: Optional[float]) -> dict[str, Any]:
-        """The next message. Raises EndOfStream, Silence or Garbled."""
+        """The next message; with a timeout of 0 one that is there. Raises EndOfStream, Silence or
+        Garbled."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        looked = False
         while not self._ready:
             if self._garbled is not None:
                 raise Garbled(self._garbled)
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if left == 0.0 and looked:
                 raise Silence
+            looked = True
             readable, _, _ = select.select([self._fd], [], [], left)
             if readable:
                 self._take(os.read(self._fd, 1 << 16))
         return self._ready.popleft()
+
+    def back(self, message: dict[str, Any]) -> None:
+        """The next `read` gives it again."""
+        self._ready.appendleft(message)
 
     def _take(self, chunk: bytes) -> None:
         if not chunk:

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from profiler.errors import TransportError
 from profiler.schema.target import Target
 from profiler.transport.base import Transport
+from profiler.transport.travel import Tell, Travel, silent
 
 
-def connect(target: Target, note: Callable[[str], None] = lambda text: None) -> Transport:
-    """The transport a target asks for; `note` is told when packages are installed for it.
+def connect(
+    target: Target, note: Callable[[str], None] = lambda text: None, tell: Tell = silent
+) -> Transport:
+    """The transport a target asks for; `note` is told when packages are installed for it, `tell`
+    while bytes travel.
 
     That happens when its worker is started, which raises EnvironmentMissing when they can't be had.
     """
@@ -22,7 +26,9 @@ def connect(target: Target, note: Callable[[str], None] = lambda text: None) -> 
                 f"{target.name}: the way to it is not known here",
                 hint=f"give the folder that holds targets/{target.name}.toml as working folder",
             )
-        return SshTransport(target.ssh, target.python, target.wheels)
+        return SshTransport(
+            target.ssh, target.python, Travel(tell, target.name), own_wheels=target.wheels
+        )
     from profiler.places import cache_folder
     from profiler.transport.environment import environment_for
     from profiler.transport.local import LocalTransport

@@ -30,6 +30,7 @@ SQUEEZED, END, CUT = 1, 2, 3
 F_SETPIPE_SZ = 1031
 NAMEPLATE = "profiler-device"
 """A folder without this file is not ours and is never removed."""
+TELL_S = 0.5
 IN_USE, CARD = "in-use", "session.json"
 """as `worker.presence` has them"""
 RESERVE_BYTES = 1 << 24
@@ -41,6 +42,22 @@ def say(**message: object) -> None:
     """One line of answer."""
     sys.stdout.write("\n" + MARKER + json.dumps(message) + "\n")
     sys.stdout.flush()
+
+
+class Told:
+    """Says how many bytes there are, twice a second: whoever sends sees what arrived, not what
+    lies in buffers on the way."""
+
+    def __init__(self, count: int = 0) -> None:
+        self.count, self.next_s = count, time.monotonic() + TELL_S
+
+    def add(self, count: int) -> None:
+        """So many more."""
+        self.count += count
+        now_s = time.monotonic()
+        if now_s >= self.next_s:
+            self.next_s = now_s + TELL_S
+            say(got=self.count)
 
 
 def digest(path: Path) -> "hashlib._Hash":
@@ -122,7 +139,7 @@ class Sink:
     """A file and its digest, which a second thread computes: both let go of the GIL."""
 
     def __init__(self, file: "io.FileIO", found: "hashlib._Hash") -> None:
-        self.file, self.found = file, found
+        self.file, self.found, self.told = file, found, Told(file.tell())
         self.free: SimpleQueue[memoryview] = SimpleQueue()
         self.written: Queue[Optional[tuple[memoryview, Optional[memoryview]]]] = Queue(BUFFERS)
         for _ in range(BUFFERS):
@@ -147,6 +164,7 @@ class Sink:
         rest = data
         while rest:
             rest = rest[self.file.write(rest) :]
+        self.told.add(len(data))
         self.written.put((data, buffer))
 
     def raw(self, length: int) -> bool:
@@ -213,6 +231,7 @@ def send(folder: str, name: str) -> None:
     import base64
 
     with (Path(folder) / name).open("rb") as file:
+        say(size=os.fstat(file.fileno()).st_size)
         for piece in iter(lambda: file.read(PIECE), b""):
             say(data=base64.b64encode(zlib.compress(piece, 1)).decode())
     say(done=True)
@@ -231,11 +250,14 @@ def unpack(folder: str, sha: str) -> None:
             shutil.rmtree(str(partial), ignore_errors=True)
             try:
                 with zipfile.ZipFile(str(Path(folder) / "blobs" / sha)) as archive:
-                    make_room(folder, sum(member.file_size for member in archive.infolist()))
+                    size, told = sum(member.file_size for member in archive.infolist()), Told()
+                    make_room(folder, size)
+                    say(size=size)
                     for member in archive.infolist():
                         if asked_no_more():
                             return
                         archive.extract(member, str(partial))
+                        told.add(member.file_size)
                 partial.rename(place)
             finally:
                 shutil.rmtree(str(partial), ignore_errors=True)

@@ -24,6 +24,8 @@ _STDERR_BYTES = 1 << 16
 _WORDS = 500
 _NOT_THAT_WAY = (errno.EINVAL, errno.ENOTSOCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 """sendfile(2): some file systems can't be read by it, and macOS writes with it to sockets only"""
+_ENDS_S = 2.5
+"""A worker whose stream ended ends at once; over a slow link this is heard a second later."""
 Explain = Callable[[Optional[int], str], TransportError]
 """(exit status or None while it runs, what it wrote to stderr) -> the error to raise"""
 
@@ -68,6 +70,14 @@ class ProcessPipe:
             with contextlib.suppress(OSError):  # not beyond the user's share
                 fcntl.fcntl(self._stdin.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self.reader = LineReader(self._stdout.fileno(), strict=True)
+
+    def __enter__(self) -> ProcessPipe:
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], *_: object) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            self.kill()  # Ctrl-C waits for nobody
+        self.close()
 
     def send(self, data: bytes) -> None:
         """Write bytes. Raises the TransportError which explains why nobody reads them."""
@@ -140,7 +150,7 @@ class ProcessPipe:
         with contextlib.suppress(OSError):  # it is gone, and with it what was still buffered
             self._stdin.close()
         try:
-            self._process.wait(timeout=5)
+            self._process.wait(timeout=_ENDS_S)
         except subprocess.TimeoutExpired:
             self.kill()
             self._process.wait()

@@ -61,6 +61,10 @@ class Said:
     """receive: the file is there already"""
     offset: Optional[int] = None
     """receive: how much of it is"""
+    got: Optional[int] = None
+    """receive, unpack: so many bytes so far, said again and again"""
+    size: Optional[int] = None
+    """send, unpack: so many bytes will come of it"""
     damaged: bool = False
     data: Optional[str] = None
     """send: a piece, squeezed, in base64"""
@@ -73,8 +77,10 @@ class Said:
     errno: Optional[int] = None
 
     def __post_init__(self) -> None:
-        if self.offset is not None and not 0 <= self.offset <= _MOST_BYTES:
-            raise DecodeError("offset", "a number of bytes", self.offset)
+        for name in ("offset", "got", "size"):
+            count = getattr(self, name)
+            if count is not None and not 0 <= count <= _MOST_BYTES:
+                raise DecodeError(name, "a number of bytes", count)
 
 
 def refuse_while(busy: Optional[Busy], where: str) -> None:

@@ -25,6 +25,7 @@ from profiler.transport import frames, programs, ssh_advice, ssh_errors
 from profiler.transport.children import Children
 from profiler.transport.process import ProcessPipe, last_lines
 from profiler.transport.said import Found, Said, piece, refuse_while
+from profiler.transport.travel import Travel
 
 T = TypeVar("T")
 
@@ -88,9 +89,16 @@ class SshTransport:
     name = "ssh"
 
     def __init__(
-        self, spec: SshSpec, python: Optional[str] = None, own_wheels: Optional[str] = None
+        self,
+        spec: SshSpec,
+        python: Optional[str] = None,
+        travel: Optional[Travel] = None,
+        *,
+        own_wheels: Optional[str] = None,
     ) -> None:
-        """`own_wheels` is a folder that stands for the package index."""
+        """`travel` is told while bytes are on their way; `own_wheels` is a folder that stands for
+        the package index.
+        """
         if spec.host == PLACEHOLDER:
             raise TransportError(
                 "this target has no host yet: [ssh] host is a placeholder",
@@ -100,6 +108,7 @@ class SshTransport:
         self.spec, self.python = spec, python or "python3"
         self._own_wheels = None if own_wheels is None else Path(own_wheels)
         self._packages = ""
+        self._travel = travel or Travel()
         self._found: Optional[dict[str, Any]] = None
         self._choice = frames.Choice()
         self._children = Children()
@@ -195,7 +204,8 @@ class SshTransport:
         )
 
     def _answer(self, pipe: ProcessPipe, timeout_s: float = _ANSWER_S) -> Said:
-        reply = self._understood(Said, self._read(pipe, timeout_s))
+        while (reply := self._understood(Said, self._read(pipe, timeout_s))).got is not None:
+            self._travel.at(reply.got)
         if reply.errno == errno.ENOENT:
             raise ssh_errors.of(ssh_errors.LinkLost, self.spec, GONE)
         if reply.error is not None:
@@ -217,8 +227,7 @@ class SshTransport:
 
     def _probe(self) -> dict[str, Any]:
         spec = self.spec
-        pipe = self._start("probe", programs.probe(spec.folder, self.python))
-        try:
+        with self._start("probe", programs.probe(spec.folder, self.python)) as pipe:
             pipe.finish()
             message = self._read(pipe)
             if "python" in message:
@@ -248,8 +257,6 @@ class SshTransport:
                     " | ".join([spec.folder, *last_lines(stderr, 1)]),
                 )  # fmt: skip
             raise self._wrong(DecodeError("failed", "what failed", failed))
-        finally:
-            pipe.close()
 
     def _new_enough(self, found: dict[str, Any]) -> dict[str, Any]:
         if tuple(found["python"]) < OLDEST_PYTHON:
@@ -264,18 +271,20 @@ class SshTransport:
 
     def stage(self, path: Path, sha: str) -> None:
         """Send a file: compressed where that pays, from where a cut transfer ended, verified."""
+        self._send(path, sha, path.name)
+
+    def _send(self, path: Path, sha: str, what: str) -> None:
         size = path.stat().st_size
-        pipe = self._help("receive", self.spec.folder, sha, str(size))
-        try:
-            reply = self._answer(pipe, _ANSWER_S + size / _SLOWEST_DISK_BYTES_PER_S)
+        patience_s = _ANSWER_S + size / _SLOWEST_DISK_BYTES_PER_S
+        with self._help("receive", self.spec.folder, sha, str(size)) as pipe:
+            reply = self._answer(pipe, patience_s)
             if reply.have:
                 return
             if reply.offset is None:
                 raise self._wrong(DecodeError("offset", "a number of bytes", None))
+            self._travel.begin(f"sending {what}", "to", size, reply.offset)
             self._feed(pipe, path, reply.offset)
-            reply = self._answer(pipe, _ANSWER_S + size / _SLOWEST_DISK_BYTES_PER_S)
-        finally:
-            pipe.close()
+            reply = self._answer(pipe, patience_s)
         if reply.damaged:
             raise ssh_errors.of(
                 ssh_errors.LinkLost, self.spec, f"{path.name} was damaged on the way",
@@ -286,12 +295,25 @@ class SshTransport:
         most_s = transfer_s(path.stat().st_size - offset)
         try:
             with path.open("rb") as file, pipe.at_most(most_s):
-                frames.send(file, offset, pipe, self._choice)
+                sink = frames.Watched(pipe, lambda: self._look(pipe))
+                frames.send(file, offset, sink, self._choice)
                 pipe.finish()
         except TransportError:
             # The device may have said why it stopped listening, e.g. a full disk.
             self._answer(pipe, 1.0)
             raise
+
+    def _look(self, pipe: ProcessPipe) -> None:
+        """Take in how many bytes arrived, where the device has just told that."""
+        try:
+            message = pipe.reader.read(0.0)
+        except (Silence, EndOfStream, Garbled):  # the next write fails and says why
+            return
+        got = self._understood(Said, message).got
+        if got is None:
+            pipe.reader.back(message)
+        else:
+            self._travel.at(got)
 
     def spawn(self, worker_sha: str) -> ProcessPipe:
         """Start the worker; when it ends, the device says how."""
@@ -302,13 +324,15 @@ class SshTransport:
 
     def fetch(self, folder: str, sha: str, to: Path, limit_bytes: int) -> None:
         """Bring an output blob here, unless it comes slower than any link would bring it."""
-        pipe = self._help("send", folder, sha_name(sha))
         began_s = self._clock()
         try:
-            pipe.finish()
-            with to.open("wb") as file:
+            with self._help("send", folder, sha_name(sha)) as pipe, to.open("wb") as file:
+                pipe.finish()
+                size = self._answer(pipe).size
+                self._travel.begin("fetching results", "from", min(size or 0, limit_bytes))
                 while (data := self._answer(pipe).data) is not None:
                     file.write(piece(data, limit_bytes - file.tell()))
+                    self._travel.at(file.tell())
                     if self._clock() - began_s > transfer_s(file.tell()):
                         raise ssh_errors.of(
                             ssh_errors.LinkLost, self.spec, f"{file.tell()} bytes of a result in"
@@ -320,8 +344,6 @@ class SshTransport:
                 ssh_errors.LinkLost, self.spec, f"{to.name} was damaged on the way",
                 words=str(error),
             ) from None  # fmt: skip
-        finally:
-            pipe.close()
 
     def provide(self, cache: Path) -> dict[str, str]:
         """Give the device numpy and onnxruntime, in our folder; the next worker uses them.
@@ -333,24 +355,25 @@ class SshTransport:
         packages = wheels.archive(self.probe(), cache, self._children, self._own_wheels)
         with packages.open("rb") as file:
             sha = hashlib.file_digest(file, "sha256").hexdigest()
-        self.stage(packages, sha)
-        pipe = self._help("unpack", self.spec.folder, sha)
-        try:  # the device gives up when its stdin ends before it is done
-            self._answer(pipe, _ANSWER_S + packages.stat().st_size / _SLOWEST_DISK_BYTES_PER_S)
-        finally:
-            pipe.close()
+        self._send(packages, sha, "numpy and onnxruntime")
+        patience_s = _ANSWER_S + packages.stat().st_size / _SLOWEST_DISK_BYTES_PER_S
+        with self._help("unpack", self.spec.folder, sha) as pipe:
+            # The device gives up when its stdin ends before it is done.
+            reply = self._answer(pipe, patience_s)
+            if reply.size is not None:
+                self._travel.begin("unpacking numpy and onnxruntime", "on", reply.size)
+                self._answer(pipe, patience_s)
         self._packages = sha
         return wheels.shipped(packages)
 
     def clean(self) -> None:
         """Remove our folder from the device."""
-        pipe = self._help("clean", self.spec.folder)
         try:
-            pipe.finish()
-            refuse_while(self._answer(pipe).busy, ssh_errors.address(self.spec))
+            with self._help("clean", self.spec.folder) as pipe:
+                pipe.finish()
+                refuse_while(self._answer(pipe).busy, ssh_errors.address(self.spec))
         finally:
             self._found = None
-            pipe.close()
 
     def stop(self) -> None:
         """End transfers, installs and questions; the worker's stream is another's."""
