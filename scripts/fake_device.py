@@ -48,6 +48,12 @@ class FakePipe:
     def __init__(self, say: Say) -> None:
         self._say, self.reader = say, FakeReader()
 
+    def __enter__(self) -> FakePipe:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to do."""
+
     def send(self, data: bytes) -> None:
         message = json.loads(data.partition(MARKER.encode())[2])
         if message["op"] != "ping":
