@@ -117,5 +117,13 @@ def _program() -> str:
         (str(path.relative_to(home)), path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(home.rglob("*.py"))
     ]
-    found = [(name, metadata.version(name)) for name in _LIBRARIES]
+    found = [(name, _version(name)) for name in _LIBRARIES]
     return repr((profiler.__version__, ours, found))
+
+
+def _version(name: str) -> str | None:
+    """Of an installed library; None where it is not: drawing's are needed by `report` alone."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

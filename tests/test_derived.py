@@ -82,6 +82,13 @@ def test_what_came_with_a_copied_folder_is_not_believed(folder, tmp_path):
     assert ask(tmp_path / "copy", 2) == (2, True)
 
 
+def test_a_library_for_drawing_alone_may_be_missing(folder, monkeypatch):
+    derived._program.cache_clear()
+    monkeypatch.setattr(derived, "_LIBRARIES", ("numpy", "no-such-library"))
+    assert "('no-such-library', None)" in derived._program()
+    derived._program.cache_clear()
+
+
 def test_another_version_computes_anew(folder, monkeypatch):
     ask(folder)
     monkeypatch.setattr(derived, "_program", lambda: "newer")

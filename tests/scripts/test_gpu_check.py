@@ -75,7 +75,9 @@ def test_a_gpu_row_must_have_run_with_the_cpu_s_outputs(
 ) -> None:
     pd = pytest.importorskip("pandas")
     pytest.importorskip("torch")
-    options = argparse.Namespace(rehearse=True, output=tmp_path, budget="1s")
+    options = argparse.Namespace(
+        rehearse=True, output=tmp_path, budget="1s", only=["demo"], batch=None
+    )
     check = script.Check(options, "a card")
     base = {"target": "cuda", "status": "ok", "variant": "fp32", "trial": "m/fp32", "reason": None}
     check.judge(pd.DataFrame([{**base, **row}], dtype=object), "demo")

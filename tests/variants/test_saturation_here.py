@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from profiler.variants.saturation import saturable
-from profiler.worker.facts import saturates
+from profiler.worker.software import saturates
 
 DEPTH, WIDTH, ROWS, LARGE, SMALL = 8, 8, 4, 127, 60
 QDQ = {"one": np.float32(1), "zero": np.uint8(0), "v": np.int8(0)}
