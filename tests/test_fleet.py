@@ -107,7 +107,7 @@ def test_a_device_that_never_answers_leaves_the_numbers_of_others_alone(
     run(study, tmp_path / "out", progress=Notes())
     table = load(tmp_path / "out").table().set_index("target")
     assert table["status"].to_dict() == {"device": "failed", "local-cpu": "ok"}
-    assert table.loc["device", "reason"].startswith("device: can't be reached")
+    assert table.loc["device", "reason"].startswith("can't be reached: Connection refused")
     for path in (tmp_path / "out").rglob("*.json*"):
         text = path.read_text()
         assert not any(way in text for way in ("board.example", "ada@", str(tmp_path))), path.name

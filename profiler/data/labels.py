@@ -266,6 +266,13 @@ def check_scores(spec: DataSpec, model: str, scores: Tensor, labels: Array) -> N
             check = _check_pixels if spec.task == "segmentation" else _check_places
             check(spec, model, scores, labels)
         return
+    if spec.task == "classification" and len(scores.shape) > 2:
+        raise DataError(
+            f"data.task: classification needs scores of shape (rows, classes);"
+            f' "{scores.name}" of {model} is [{", ".join(map(str, scores.shape))}]',
+            hint="name the output that holds the scores ([data] output = ...), or the task that"
+            " fits it, or leave the labels out: then outputs are compared with the baseline's",
+        )
     classes = scores.shape[-1] if len(scores.shape) == 2 else None
     if spec.task != "classification" or not isinstance(classes, int) or classes < 2:
         return

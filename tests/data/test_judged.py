@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from profiler.analysis import usable
 from profiler.data.judged import check_judged
 from profiler.errors import DataError
 from profiler.schema.artifact import Artifact, Tensor
@@ -74,6 +75,22 @@ def test_the_first_is_judged_where_no_other_fits_better(outputs):
     spec = DataSpec(file="d.npz", labels="y")
     assert check_judged(spec, artifact, CLASSES) == []
     assert spec.judged(artifact.outputs) == (next(iter(outputs)),)
+
+
+def test_labels_need_scores_of_two_dimensions_before_anything_is_measured():
+    pictures = model(picture=floats(3, 8, 8))
+    text = refusal(pictures)
+    assert '"picture" of m is [n, 3, 8, 8]' in text
+    assert "leave the labels out" in text
+
+
+def test_without_labels_any_numbers_are_compared_with_the_baseline_s():
+    pictures = model(picture=floats(3, 8, 8))
+    spec = DataSpec(file="d.npz")
+    assert check_judged(spec, pictures, None) == []
+    usable.check({"picture": np.zeros((4, 3, 8, 8), np.float32)}, spec, None)
+    with pytest.raises(DataError, match="needs scores of shape"):
+        usable.check({"picture": np.zeros((4, 3, 8, 8), np.float32)}, spec, CLASSES)
 
 
 def test_other_tasks_ask_for_the_output_of_their_shape():
