@@ -46,7 +46,7 @@ def _arrived(
         return [fake_device.line({"id": message["id"], "ok": True, "result": result})]
 
     spec = DataSpec(file="rows.npz", output="scores")
-    awaited = arrivals.Awaited(spec=spec, rows=ROWS, labels=None)
+    awaited = arrivals.Awaited(spec=spec, rows=ROWS, labels=np.arange(ROWS) % 3)
     blobs = {fake_device.sha_of(data): data for data in (latencies, scores)}
     with Session(fake_device.FakeTransport(say, blobs), backoff_s=()) as session:
         found = session.round(request, lambda event: None)
