@@ -47,7 +47,8 @@ def damage(
     Benjamini & Hochberg 1995, "Controlling the false discovery rate".
     """
     import numpy as np
-    from scipy.stats import false_discovery_control
+
+    from profiler.statistics.compare import benjamini_hochberg
 
     step = right_variant.astype(int) - right_baseline.astype(int)
     raw = []
@@ -59,7 +60,7 @@ def damage(
             raw.append((column, str(value), len(inside), lost, gained, p))
     if not raw:
         return []
-    adjusted = false_discovery_control([entry[-1] for entry in raw])
+    adjusted = benjamini_hochberg([entry[-1] for entry in raw])
     cells = [
         Cell(
             column=column,
@@ -84,11 +85,14 @@ def chance(net: int, n: int, step: Array) -> float:
     gains are drawn first, then the losses among the rest.
     """
     import numpy as np
-    from scipy.stats import hypergeom
+
+    from profiler.statistics.binomial import hypergeometric
 
     total = len(step)
     losses, gains = int(np.sum(step == -1)), int(np.sum(step == 1))
-    drawn_gains = np.arange(min(gains, n) + 1)
-    share = hypergeom.pmf(drawn_gains, total, gains, n)
-    tail = hypergeom.sf(net + drawn_gains - 1, total - gains, losses, n - drawn_gains)
+    gained = np.arange(min(gains, n) + 1)
+    share = hypergeometric(gained, total, gains, n)
+    lost = np.arange(min(losses, n) + 1)
+    chances = hypergeometric(lost, total - gains, losses, (n - gained)[:, None])
+    tail = np.where(lost >= (net + gained)[:, None], chances, 0.0).sum(axis=1)
     return float(min(1.0, np.sum(share * tail)))

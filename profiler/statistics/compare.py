@@ -179,10 +179,12 @@ def benjamini_hochberg(p_values: Values) -> npt.NDArray[np.float64]:
 
     Valid for independent or positively dependent tests (Benjamini & Hochberg 1995).
     """
-    from scipy.stats import false_discovery_control
-
     p = _checked_p(p_values)
-    return np.asarray(false_discovery_control(p) if p.size else p, dtype=np.float64)
+    order = np.argsort(p)[::-1]
+    stepped = p[order] * p.size / np.arange(p.size, 0, -1)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(stepped))
+    return adjusted
 
 
 def compare_family(

@@ -15,6 +15,8 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from profiler.statistics.binomial import binomial
+
 QualityDecision = Literal["non-inferior", "worse", "undecided"]
 
 POWER: Final = 0.8
@@ -167,7 +169,6 @@ def exact_margin_p(
     """
     _check_counts(lost, gained, n)
     from scipy.special import bdtr, betaincinv
-    from scipy.stats import binom
 
     observed = float(_tango_z(np.array(lost), np.array(gained), n, margin)) + 1e-9
     moved = lost + gained
@@ -191,15 +192,15 @@ def exact_margin_p(
     share = loss[:, None] / np.maximum(1.0 - gain[:, None], 1e-300)
     chance = np.where(
         below >= 0, bdtr(np.maximum(below, 0), n - c, np.minimum(share, 1.0)), 0.0
-    ) * binom.pmf(c, n, gain[:, None])
+    ) * binomial(c, n, gain[:, None])
     return min(1.0, float(chance.sum(axis=1).max()) + nuisance_risk)
 
 
 def mcnemar_exact(lost: int, gained: int) -> float:
     """Exact two-sided p of "no difference": a fair coin among the disagreements (McNemar 1947)."""
-    from scipy.stats import binomtest
+    from scipy.special import bdtr
 
-    return float(binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
+    return min(1.0, 2.0 * float(bdtr(min(lost, gained), lost + gained, 0.5)))
 
 
 def examples_needed(
@@ -238,13 +239,15 @@ def proportion_interval(successes: int, n: int, *, confidence: float = 0.95) -> 
     """Wilson score interval of a proportion (Wilson 1927; Brown, Cai & DasGupta 2001)."""
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} of {n}: expected 0 <= successes <= n and n > 0")
-    from scipy.stats import binomtest
+    from scipy.special import ndtri
 
-    limits = binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    z, share = float(ndtri((1.0 + confidence) / 2.0)), successes / n
+    middle = (share + z**2 / (2.0 * n)) / (1.0 + z**2 / n)
+    half = z / (1.0 + z**2 / n) * math.sqrt(share * (1.0 - share) / n + (z / (2.0 * n)) ** 2)
     return Interval(
-        value=successes / n,
-        low=float(limits.low),
-        high=float(limits.high),
+        value=share,
+        low=max(0.0, middle - half) if successes else 0.0,
+        high=min(1.0, middle + half) if successes < n else 1.0,
         n=n,
         method="Wilson score",
         confidence=confidence,

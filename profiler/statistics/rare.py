@@ -22,10 +22,10 @@ def unseen_share(changed: int, n: int, *, confidence: float = 0.95) -> float:
     """
     if changed >= LEAST_CHANGED:
         return 0.0
-    from scipy.stats import binomtest
+    from scipy.special import betaincinv
 
-    limits = binomtest(changed, n).proportion_ci(confidence, method="exact")
-    return float(limits.high) - changed / n
+    high = betaincinv(changed + 1, n - changed, (1.0 + confidence) / 2.0) if changed < n else 1.0
+    return float(high) - changed / n
 
 
 def unseen(changed: int, n: int, worth: float) -> float:
