@@ -40,7 +40,7 @@ from profiler.transport.travel import Tell, silent
 
 Event = Callable[[dict[str, Any]], None]
 T = TypeVar("T")
-_ANSWER_S = 120.0
+_ANSWER_S = _READ_S = 120.0
 _LOAD_S = 300.0
 """predict, probe: import and load of a runner that is not there yet, each 120 s at most"""
 _STOP_S = 2.0
@@ -301,11 +301,14 @@ class Session:
         pipe = self._pipe
         assert pipe is not None
         self._next_id += 1
-        with self._writing:
+        read_by_s = time.monotonic() + _READ_S
+        with self._writing, pipe.at_most(_READ_S):
             try:
                 pipe.send(pack({"id": self._next_id, "op": operation, "args": arguments}))
             except TransportError:
                 self._last_words(pipe)
+                if time.monotonic() >= read_by_s:
+                    raise TransientError(f"{operation!r} was not read in {_READ_S:g} s") from None
                 raise
         listener = listener or Listener()
         deadline_s = time.monotonic() + timeout_s

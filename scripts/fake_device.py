@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,9 @@ class FakePipe:
         message = json.loads(data.partition(MARKER.encode())[2])
         if message["op"] != "ping":
             self.reader.coming += self._say(message)
+
+    def at_most(self, limit_s: float) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def finish(self) -> None:
         """Nothing to do."""

@@ -55,7 +55,10 @@ def test_no_command_minds_which_letters_there_are(
     say: Callable[..., tuple[int, bytes, bytes]],
     measured: Measured,
     make_study: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     out, study = measured(STUDY), make_study(STUDY)
     for line in COMMANDS:
         words = line.format(study=study, out=out).split()

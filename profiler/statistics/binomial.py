@@ -10,24 +10,23 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def binomial(k: npt.ArrayLike, n: int, share: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def binomial(k: npt.NDArray[Any], n: int, share: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """P(k of n), each with chance `share`; shapes as numpy broadcasts them."""
     from scipy.special import xlog1py, xlogy
 
-    k = np.asarray(k)
-    return np.exp(_log_ways(n, k) + xlogy(k, share) + xlog1py(n - k, -np.asarray(share)))
+    return np.asarray(np.exp(_log_ways(n, k) + xlogy(k, share) + xlog1py(n - k, -share)))
 
 
 def hypergeometric(
-    k: npt.ArrayLike, total: int, marked: int, drawn: npt.ArrayLike
+    k: npt.NDArray[Any], total: int, marked: int, drawn: npt.NDArray[Any] | int
 ) -> npt.NDArray[np.float64]:
     """P(k marked ones among `drawn` of `total`, of which `marked` are); 0 for impossible counts."""
-    k, asked = np.broadcast_arrays(np.asarray(k), np.asarray(drawn))
-    drawn = np.minimum(asked, total)
-    can = (asked <= total) & (k >= 0) & (k <= marked) & (k <= drawn) & (drawn - k <= total - marked)
-    some = np.where(can, k, np.clip(drawn - (total - marked), 0, None))
+    k, asked = np.broadcast_arrays(k, drawn)
+    taken = np.minimum(asked, total)
+    can = (asked <= total) & (k >= 0) & (k <= marked) & (k <= taken) & (taken - k <= total - marked)
+    some = np.where(can, k, np.clip(taken - (total - marked), 0, None))
     logs = (
-        _log_ways(marked, some) + _log_ways(total - marked, drawn - some) - _log_ways(total, drawn)
+        _log_ways(marked, some) + _log_ways(total - marked, taken - some) - _log_ways(total, taken)
     )
     return np.where(can, np.exp(logs), 0.0)
 

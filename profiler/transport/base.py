@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,9 @@ class Pipe(Protocol):
 
     def send(self, data: bytes) -> None:
         """Write bytes to the worker. Raises TransportError when it is gone."""
+
+    def at_most(self, limit_s: float) -> AbstractContextManager[None]:
+        """Kill the process when what is done within takes longer: nobody reads."""
 
     def finish(self) -> None:
         """Nothing more will be sent."""

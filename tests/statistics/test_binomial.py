@@ -15,7 +15,8 @@ from profiler.statistics.rare import unseen_share
 @pytest.mark.parametrize("n", [1, 17, 50_000])
 def test_binomial(n: int, share: float) -> None:
     k = np.arange(n + 1)
-    assert binomial(k, n, share) == pytest.approx(binom.pmf(k, n, share), rel=1e-7, abs=1e-200)
+    expected = binom.pmf(k, n, share)
+    assert binomial(k, n, np.array(share)) == pytest.approx(expected, rel=1e-7, abs=1e-200)
 
 
 @pytest.mark.parametrize(("total", "marked"), [(10, 0), (10, 4), (10, 10), (50_000, 700)])

@@ -4,6 +4,7 @@ import base64
 import sys
 import time
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,15 @@ def test_a_device_that_takes_nothing_is_not_waited_for() -> None:
     assert time.monotonic() - began < 60
 
 
+def test_a_worker_that_reads_no_question_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profiler.session._READ_S", 0.3)
+    session = Session(object())  # type: ignore[arg-type]
+    session._pipe = ProcessPipe(["sleep", "100"], lambda code, words: TransientError("killed"))
+    with pytest.raises(TransientError, match=r"'have' was not read in 0\.3 s"):
+        session._ask("have", shas=["x" * 2**22])
+    session._pipe.close()
+
+
 def test_last_words_have_an_end() -> None:
     """A device that goes on talking once nobody reads what it is asked."""
     reads = [0]
@@ -108,6 +118,9 @@ def test_last_words_have_an_end() -> None:
                 reads[0] += 1
                 time.sleep(0.1)
                 return {"more": reads[0]}
+
+        def at_most(self, limit_s: float) -> Any:
+            return nullcontext()
 
         def send(self, data: bytes) -> None:
             raise TransportError("nobody reads")
