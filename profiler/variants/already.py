@@ -14,7 +14,7 @@ _TAKES = {
     "int8-static": ("float32", "float16"),
 }  # fmt: skip
 """recipe -> types of weights that its quantizer finds"""
-_HALVES = {"bf16": "bfloat16", "fp16": "float16"}
+HALVES = {"bf16": "bfloat16", "fp16": "float16"}
 
 
 def check_new(model: Any, recipe: str) -> None:
@@ -31,8 +31,8 @@ def check_new(model: Any, recipe: str) -> None:
                 taken = " or ".join(_TAKES[recipe])
                 why = f"the weights of its products are {_said(products)}, it takes {taken}"
                 way = "export the model in float32"
-    elif recipe in _HALVES and floats and "float32" not in floats:
-        already = "already" if _HALVES[recipe] in floats else "and not float32"
+    elif recipe in HALVES and floats and "float32" not in floats:
+        already = "already" if HALVES[recipe] in floats else "and not float32"
         why = f"the model's weights are {_said(floats)} {already}"
     if why is not None:
         raise VariantError(f"{recipe}: nothing to convert: {why}", hint=way)

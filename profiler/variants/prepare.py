@@ -13,6 +13,7 @@ from profiler.schema.codec import nearest
 from profiler.sources import openable
 from profiler.sources.inspect import QUANTIZED, data_files, opset
 from profiler.sources.quiet import cause
+from profiler.variants.already import HALVES
 from profiler.variants.scope import LINEAR, all_nodes, scopes
 
 _NO_KERNEL = re.compile(r"Could not find an implementation for (\w+)\(\d+\) node with name '(.*?)'")
@@ -117,11 +118,12 @@ def finished(
     model = onnx.load(path)
     if changed(model) == 0:
         _, *inside = scopes(model.graph)
-        why = "the model has no operator this recipe quantizes"
+        verb = "convert" if recipe.partition(":")[0] in HALVES else "quantize"
+        why = f"the model has no operator that this recipe {verb}s"
         if any(node.op_type in LINEAR for branch in inside for node in branch.graph.node):
             why = "the model's products are inside branches or loops, which this recipe leaves"
         raise VariantError(
-            f"{recipe}: nothing to quantize: {why}",
+            f"{recipe}: nothing to {verb}: {why}",
             hint=f'leave "{recipe}" out of this model\'s variants',
         )
     _strip(model)

@@ -117,7 +117,7 @@ def test_casts_alone_are_no_variant(tmp_path, outcome):
     model = onnx.load(tmp_path / "m.onnx")
     model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
     onnx.save(model, tmp_path / "m.onnx")
-    assert outcome("fp16").startswith("fp16: nothing to quantize")
+    assert outcome("fp16").startswith("fp16: nothing to convert")
 
 
 def test_what_the_runtime_has_no_kernel_for_is_told_in_plain_words(tmp_path, outcome):
