@@ -15,7 +15,7 @@ from profiler.report.model import ReportInput
 from profiler.report.stress import StressSection
 from profiler.results import Results
 from profiler.schema.plan import Trial
-from profiler.schema.target import differences
+from profiler.schema.target import Target, differences
 from profiler.units import format_duration, format_elapsed, format_percent, format_size
 from profiler.worker.probes import CASES
 
@@ -29,7 +29,7 @@ def brief(results: Results) -> ReportInput:
         frame=results.table(),
         study_name=study.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        targets=tuple(describe(name, found) for name, found in facts.items()),
+        targets=tuple(describe(name, f, results.targets.get(name)) for name, f in facts.items()),
         artifacts=tuple(_artifact(a) for a in results.prepared.artifacts.values()),
         choice="\n".join(filter(None, (choice_text(choice), confirmation_text(results, choice)))),
         runners_up=tuple(f"{trial}: {why}" for trial, why in choice.rejected),
@@ -170,8 +170,11 @@ def confirmation_text(results: Results, choice: Choice) -> str:
     return text + "."
 
 
-def describe(name: str, facts: Mapping[str, Any]) -> dict[str, str]:
-    """Facts of one target as label -> text; what the device does not offer says so."""
+def describe(name: str, facts: Mapping[str, Any], target: Target | None = None) -> dict[str, str]:
+    """Facts of one target as label -> text; what the device does not offer says so.
+
+    With a `target` that uses a GPU the machine is named after that card first.
+    """
 
     def text(value: Any) -> str:
         if value is None or value == "" or value == {}:
@@ -182,9 +185,10 @@ def describe(name: str, facts: Mapping[str, Any]) -> dict[str, str]:
 
     wanted = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm", "sve")
     flags = [flag for flag in wanted if flag in facts.get("cpu_flags", ())]
+    machine = facts.get("device") or facts.get("cpu")
     return {
         "target": name,
-        "machine": text(facts.get("device") or facts.get("cpu")),
+        "machine": text(", ".join([*_card(facts, target), *filter(None, [machine])])),
         "architecture": text(facts.get("architecture")),
         "cores": f"{facts.get('usable_cores')} of {facts.get('cores')} usable",
         "memory": format_size(facts.get("memory_bytes")),
@@ -200,6 +204,13 @@ def describe(name: str, facts: Mapping[str, Any]) -> dict[str, str]:
         "onnxruntime": text(facts.get("onnxruntime")),
         "providers": text(", ".join(facts.get("providers", ()))),
     }
+
+
+def _card(facts: Mapping[str, Any], target: Target | None) -> list[str]:
+    """The name of the GPU that the target selects; nothing where it uses none."""
+    asked = None if target is None or target.gpu is None else target.gpu.select
+    cards = facts.get("gpus") or ()
+    return [str(c["name"]) for c in cards if asked in (str(c["index"]), c["uuid"]) and c["name"]]
 
 
 def _stops(results: Results) -> list[str]:
