@@ -5,13 +5,13 @@ from profiler.schema.target import Gpu, Target
 
 CARDS = [
     {"index": 0, "uuid": "GPU-a", "name": "NVIDIA A2"},
-    {"index": 1, "uuid": "GPU-b", "name": "NVIDIA H100"},
+    {"index": 1, "uuid": "GPU-0a1b2c3d-0000-1111-2222-333344445555", "name": "NVIDIA H100"},
 ]
 FACTS = {"cpu": "AMD EPYC", "gpus": CARDS, "cpu_flags": []}
 
 
 def test_a_target_that_uses_a_gpu_is_named_after_it() -> None:
-    for select in ("1", "GPU-b"):
+    for select in ("1", "GPU-0a1b2c3d-0000-1111-2222-333344445555"):
         target = Target(
             name="cuda", transport="local", provider="CUDAExecutionProvider",
             gpu=Gpu(select=select),
