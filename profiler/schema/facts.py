@@ -102,12 +102,13 @@ def checked(found: Any) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key in found}
 
 
-_KINDS = {**get_type_hints(Facts), "worker": str}
+_KINDS = {**get_type_hints(Facts), "worker": str, "shipped": dict[str, str]}
 _Recorded = make_dataclass(
     "_Recorded",
     [(name, Optional[kind], field(default=None)) for name, kind in _KINDS.items()],
 )
-"""Folders written before a fact was asked for lack it; `worker` is the program that told."""
+"""Folders written before a fact was asked for lack it; `worker` is the program that told, and
+`shipped` what was brought to a device that had no runtime: package -> version and hash."""
 
 
 def recorded(held: Any) -> dict[str, Any]:
