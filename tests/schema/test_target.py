@@ -26,7 +26,7 @@ def test_every_shipped_target_can_be_read_and_says_what_it_is(path: Path) -> Non
 
 
 def test_targets_that_nobody_ran_say_so() -> None:
-    ran = {"openvino-cpu", "openvino-cpu-bf16", "openvino-plugin"}
+    ran = {"cuda", "openvino-cpu", "openvino-cpu-bf16", "openvino-plugin"}
     for path in SHIPPED:
         target = read_target(path)
         accelerated = target.backend == "onnxruntime" and target.provider != "CPUExecutionProvider"
