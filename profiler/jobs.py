@@ -8,6 +8,7 @@ from typing import Any, Optional
 import profiler
 from profiler.prepare import Prepared
 from profiler.schema.codec import encode
+from profiler.schema.cores import KINDS
 from profiler.schema.plan import Trial
 from profiler.schema.study import Study
 from profiler.schema.target import Target
@@ -33,7 +34,7 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
         "gap_ns": trial.gap_ns,
         "rate": trial.rate,
         "slo_ns": study.slo.p99 if trial.scenario == "server" else None,
-        "affinity": parse_cpus(trial.affinity),
+        "affinity": trial.cpus if trial.affinity in KINDS else parse_cpus(trial.affinity),
         "starts": trial.starts,
         "cache": trial.cache,
         "memory_limit_bytes": memory_limit_bytes(trial, target, study),

@@ -21,7 +21,8 @@ from profiler.statistics.compare import Verdict, compare
 from profiler.statistics.intervals import MINIMUM_ROUNDS, NO_SPREAD, NOT_ENOUGH_ROUNDS, Estimate
 
 COMPARED_FACTS = (
-    "architecture", "cpu", "cpu_flags", "microcode", "usable_cores", "memory_bytes", "kernel",
+    "architecture", "cpu", "cpu_flags", "microcode", "usable_cores", "core_groups",
+    "memory_bytes", "kernel",
     "int8_saturates", "gpus", "python", "numpy", "onnxruntime", "shipped", "torch",
     "plugin_version",
     "governor", "turbo", "emulated", "worker",

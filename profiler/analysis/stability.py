@@ -9,6 +9,7 @@ from typing import Any, Literal
 from profiler.analysis import noise
 from profiler.analysis.metrics import Row
 from profiler.analysis.samples import Samples
+from profiler.schema.cores import KINDS, resolve
 from profiler.schema.variant import LEAST_DB, TOO_NOISY_DB
 
 Level = Literal["good", "note", "problem"]
@@ -228,10 +229,12 @@ def of_machine(facts: Mapping[str, Any]) -> list[Finding]:
     groups = facts.get("core_groups") or ()
     if len(groups) > 1:
         cpus = [",".join(map(str, group["cpus"])) for group in groups]
+        named = all(resolve(kind, facts)[0] for kind in ("big", "little"))
+        values = KINDS if named else cpus
         add(
             "note",
             f"its cores are not equal: CPUs {' and '.join(cpus)}, the slowest first",
-            "measure each kind: [sweep] affinity = [" + ", ".join(map('"{}"'.format, cpus)) + "]",
+            "measure each kind: [sweep] affinity = [" + ", ".join(map('"{}"'.format, values)) + "]",
         )
     if facts.get("virtualised"):
         add("note", "this is a virtual machine: other guests can take the CPU; steal is recorded")

@@ -10,6 +10,7 @@ from typing import Any
 from profiler.errors import InputError
 from profiler.planning.unusable import unusable
 from profiler.schema.codec import show
+from profiler.schema.cores import KINDS, resolve
 from profiler.schema.plan import Exclusion, Trial
 from profiler.schema.study import ModelSpec, Study, setting_name
 from profiler.schema.target import Target
@@ -61,6 +62,7 @@ class Configuration:
     cache: str = "warm"
     optimization: str = "all"
     affinity: str = ""
+    cpus: tuple[int, ...] = ()
     arena: bool = True
     memory_limit: str = ""
     session_options: dict[str, str] = field(default_factory=dict)
@@ -159,13 +161,17 @@ def _configurations(
         if fixed is not None and scenario.kind != "offline":
             sizes = (fixed,)
         for batch, concurrency, cache, threads in product(
-            sizes, scenario.concurrency, scenario.cache, study.threads or (cores,)
+            sizes, scenario.concurrency, scenario.cache, study.threads or (None,)
         ):
             for settings in _settings(study, target, known, model):
+                cpus: tuple[int, ...] = ()
+                if settings["affinity"] in KINDS:
+                    cpus, _ = resolve(settings["affinity"], known.facts.get(target.name, {}))
                 yield Configuration(
                     scenario=scenario.kind,
                     batch=batch,
-                    threads=threads,
+                    threads=threads or len(cpus) or cores,
+                    cpus=cpus,
                     concurrency=concurrency,
                     gap_ns=scenario.gap,
                     rate=None if scenario.rate == "max" else scenario.rate,
@@ -256,6 +262,22 @@ def _provider_hint(target: Target, providers: Sequence[str]) -> str:
     return f'{has}; use targets = ["{name}"], or pip install {package} in its Python'
 
 
+def _not_of_kind(trial: Trial, facts: Mapping[str, Any]) -> tuple[str, str] | None:
+    """(why a trial can't be kept on the kind of CPUs it names, what to do), or None."""
+    kind = trial.affinity
+    _, reason = resolve(kind, facts)
+    if reason is not None:
+        return f'affinity "{kind}": {reason}', 'affinity = ["all"], or CPU numbers'
+    if trial.cpus and trial.threads > len(trial.cpus):
+        named = ", ".join(map(str, trial.cpus))
+        return (
+            f'affinity "{kind}": {trial.threads} threads asked, {len(trial.cpus)} such CPUs found'
+            f" ({named})",
+            f"threads = [{len(trial.cpus)}], or leave threads out: as many as each kind has",
+        )
+    return None
+
+
 def _exclude(
     study: Study,
     target: Target,
@@ -303,7 +325,9 @@ def _exclude(
             hint=f"threads = [{cores}]",
         )
     usable = facts.get("usable_cpus")
-    if trial.affinity and usable is None and "usable_cpus" in facts:
+    if trial.affinity in KINDS and (kind := _not_of_kind(trial, facts)) is not None:
+        return Exclusion(trial=trial, reason=kind[0], hint=kind[1])
+    if trial.affinity not in ("", "all") and usable is None and "usable_cpus" in facts:
         return Exclusion(
             trial=trial,
             reason="affinity: not available, its system keeps no process on chosen CPUs",
@@ -316,7 +340,8 @@ def _exclude(
             reason="memory limits: not available, its system limits no process's memory",
             hint="leave memory_limit out",
         )
-    if usable is not None and (gone := set(parse_cpus(trial.affinity)) - set(usable)):
+    numbers = () if trial.affinity in KINDS else parse_cpus(trial.affinity)
+    if usable is not None and (gone := set(numbers) - set(usable)):
         return Exclusion(
             trial=trial,
             reason=f"CPU {min(gone)} is not usable there",

@@ -27,6 +27,8 @@ class Trial:
     cache: str = "warm"
     optimization: str = "all"
     affinity: str = ""
+    cpus: tuple[int, ...] = ()
+    """those that `affinity` means on this target, where it names a kind"""
     arena: bool = True
     memory_limit: str = ""
     """swept size it has to fit in; empty: the target's or the study's, if any"""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, Optional, Union, cast, get_args
 
 from profiler.schema.codec import DecodeError
+from profiler.schema.cores import KINDS
 from profiler.schema.data import CALLABLE, DataSpec, unique
 from profiler.schema.limits import MAY_BE_EMPTY, check, durations, numbers, shares, sizes
 from profiler.schema.stress import StressSpec
@@ -64,7 +65,8 @@ class SweepSpec:
     optimization: tuple[Optimization, ...] = ("all",)
     """graph optimization level"""
     affinity: tuple[str, ...] = field(default=("",), metadata=MAY_BE_EMPTY)
-    """CPUs the process may use, e.g. ["0", "0-1"]; empty text: all"""
+    """CPUs the process may use, e.g. ["0", "0-1"], or their kind by each target's facts: "big",
+    "little", "all"; empty text: as the worker finds it (one thread shares a CPU drawn a round)"""
     arena: tuple[bool, ...] = (True,)
     """onnxruntime: whether freed memory is kept for the next query (true) or given back"""
     memory_limit: tuple[str, ...] = field(default=("",), metadata=MAY_BE_EMPTY)
@@ -83,9 +85,10 @@ class SweepSpec:
                 raise DecodeError(key, "at least one entry", [])
         for text in self.affinity:
             try:
-                parse_cpus(text)
+                parse_cpus("" if text in KINDS else text)
             except ValueError as error:
-                raise DecodeError("affinity", str(error), text) from None
+                expected = f"{error}; or {', '.join(KINDS)}"
+                raise DecodeError("affinity", expected, text) from None
         unique("optimization", list(self.optimization))
         unique("affinity", list(self.affinity))
         unique("arena", [str(kept) for kept in self.arena])

@@ -164,6 +164,49 @@ def test_a_system_without_chosen_cpus_and_memory_limits_excludes_what_asks_for_t
         assert make_plan(limited, (target,), Known(facts=mac)).trials == ()
 
 
+KINDS = {"affinity": ["big", "little", "all"]}
+GROUPS = [
+    {"cpus": [0, 1, 2, 3], "capacity": 414, "mhz": 1800},
+    {"cpus": [4, 5], "capacity": 1024, "mhz": 2400},
+]
+
+
+def test_kinds_of_cores_are_one_trial_each_on_the_cpus_that_the_target_has() -> None:
+    known = Known(facts=facts(usable_cores=6, usable_cpus=[*range(6)], core_groups=GROUPS))
+    swept = study(models=[{"name": "a", "onnx": "a.onnx"}], sweep=KINDS)
+    trials = make_plan(swept, (CPU,), known).trials
+    assert [t.id.partition("b1/")[2] for t in trials] == [
+        "t2/cpu-big", "t4/cpu-little", "t6/cpu-all"
+    ]  # fmt: skip
+    null = replace(CPU, backend="null", provider="null")
+    prepared = Prepared(artifacts={}, failed={}, inputs={})
+    jobs = [make_job(trial, null, prepared, swept) for trial in trials]
+    assert [job.affinity for job in jobs] == [(4, 5), (0, 1, 2, 3), (0, 1, 2, 3, 4, 5)]
+    crowded = make_plan(replace(swept, threads=(4,)), (CPU,), known)
+    assert [t.affinity for t in crowded.trials] == ["little", "all"]
+    assert reasons(crowded)[0].startswith(
+        'affinity "big": 4 threads asked, 2 such CPUs found (4, 5) | threads = [2]'
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        ({"usable_cpus": [0, 1], "core_groups": GROUPS[:1]}, "all of one kind"),
+        ({"usable_cpus": [0, 1], "core_groups": []}, "does not tell how fast"),
+        ({"usable_cpus": None, "core_groups": []}, "keeps no process on chosen CPUs"),
+    ],
+)
+def test_a_target_without_kinds_says_so_and_measures_all(
+    found: dict[str, Any], reason: str
+) -> None:
+    swept = study(models=[{"name": "a", "onnx": "a.onnx"}], sweep=KINDS)
+    plan = make_plan(swept, (CPU,), Known(facts=facts(**found)))
+    assert [t.affinity for t in plan.trials] == ["all"]
+    assert [e.trial.affinity for e in plan.exclusions] == ["big", "little"]
+    assert all(reason in said for said in reasons(plan))
+
+
 def test_a_size_that_is_none_names_the_key() -> None:
     with pytest.raises(DecodeError, match=r"memory_limit: expected a size such as '512MB'"):
         study(sweep={"memory_limit": ["much"]})

@@ -55,6 +55,7 @@ HUGE = "9" * 400
         ({"sweep": {"affinity": ["5-1"]}}, "sweep.affinity", "'1-5'"),
         ({"sweep": {"affinity": ["0-999999999"]}}, "sweep.affinity", "from 0 to 4095"),
         ({"sweep": {"affinity": ["²"]}}, "sweep.affinity", "CPU numbers"),
+        ({"sweep": {"affinity": ["Big"]}}, "sweep.affinity", "or big, little, all"),
         ({"sweep": {"memory_limit": ["0B"]}}, "sweep.memory_limit", "from 1MB"),
         ({"sweep": {"arena": [True, True]}}, "sweep.arena", "once"),
         ({"sweep": {"shapes": [{"n": 10**30}]}}, "sweep.shapes[0].n", "from 1 to"),

@@ -76,4 +76,7 @@ def test_cores_that_are_not_equal_are_told_apart(tmp_path: Path) -> None:
     ]
     advice = [f.advice for f in of_machine({"core_groups": groups}) if "not equal" in f.text]
     assert advice == ['measure each kind: [sweep] affinity = ["0,1,2,3", "4,5,6,7"]']
+    known = {"core_groups": groups, "usable_cpus": [*range(8)]}
+    advice = [f.advice for f in of_machine(known) if "not equal" in f.text]
+    assert advice == ['measure each kind: [sweep] affinity = ["big", "little", "all"]']
     assert not [f for f in of_machine({"core_groups": groups[:1]}) if "not equal" in f.text]
