@@ -296,7 +296,7 @@ class Campaign:
         group = state.group
         target = self.targets[group.target]
         jobs = {t.id: make_job(t, target, prepared, self.study) for t in group.trials}
-        files: list[Path] = []
+        files: dict[Path, str] = {}
         if target.backend != "null":
             files = prepared.files(self.store.folder, jobs.values())
         title = f"{group.target}: {counted(len(group.trials), 'trial')}"
@@ -348,7 +348,7 @@ class Campaign:
     def _round(
         self,
         session: Session,
-        files: list[Path],
+        files: dict[Path, str],
         request: RoundRequest,
         awaited: arrivals.Awaited,
         event: Callable[[dict[str, Any]], None],
@@ -357,7 +357,7 @@ class Campaign:
 
         The time while another run measured on the device is no part of what it took.
         """
-        session.stage(files)
+        session.stage(files, files)
         waited_s = 0.0
 
         def tell(said: dict[str, Any]) -> None:

@@ -226,7 +226,7 @@ def _trace_one(results: Results, trial: Trial, target: Target, session: Session)
     prepared = results.prepared
     job = make_job(trial, target, prepared, results.study)
     nodes = sum(_graph(results, trial).values())
-    session.stage(prepared.files(results.folder, [job]))
+    session.stage(files := prepared.files(results.folder, [job]), files)
     queries = max(LEAST_QUERIES, min(MOST_QUERIES, EVENTS // max(1, nodes)))
     found = session.trace(TraceRequest(job=job, queries=queries))
     if found.blob is None:

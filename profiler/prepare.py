@@ -95,13 +95,19 @@ class Prepared:
         except FileNotFoundError:
             raise ResultsError(f"{folder / name}: is missing", hint=reading.DAMAGED) from None
 
-    def files(self, folder: Path, jobs: Iterable[Job]) -> list[Path]:
-        """Everything that must be on a device before it can do `jobs`."""
-        return [
-            self.file(folder, sha) for job in jobs
-            for sha in (job.artifact, *self.data_of(job.artifact), *job.inputs.values())
-            if sha is not None
-        ]  # fmt: skip
+    def files(self, folder: Path, jobs: Iterable[Job]) -> dict[Path, str]:
+        """Everything that must be on a device before it can do `jobs`, and a name for a person."""
+        found = {}
+        for job in jobs:
+            made = next((a for a in self.artifacts.values() if a.sha == job.artifact), None)
+            model = "the model" if made is None else f"{made.model}/{made.variant}"
+            if job.artifact is not None:
+                found[self.file(folder, job.artifact)] = model
+            for sha in self.data_of(job.artifact):
+                found[self.file(folder, sha)] = f"weights of {model}"
+            for sha in job.inputs.values():
+                found[self.file(folder, sha)] = f"rows for {model}"
+        return found
 
 
 def prepare(study: Study, store: Store, cache: Path, progress: Progress) -> Prepared:

@@ -9,7 +9,7 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
@@ -211,8 +211,8 @@ class Session:
                 self._stopped.wait(wait_s)
         raise AssertionError("the last attempt returns or raises")
 
-    def stage(self, files: Iterable[Path]) -> None:
-        """Bring files to the device that are not there yet; each is named by its content."""
+    def stage(self, files: Iterable[Path], called: Optional[Mapping[Path, str]] = None) -> None:
+        """Bring files to the device that are not there yet; `called`: what a person calls them."""
         shas = {self._sha_once(path): path for path in files}
         wanted = [sha for sha in shas if sha not in self._staged]
         if wanted:
@@ -220,7 +220,7 @@ class Session:
             with replies.strict("have"):
                 absent = replies.missing(reply, wanted)
             for sha in absent:
-                self._transport.stage(shas[sha], sha)
+                self._transport.stage(shas[sha], sha, (called or {}).get(shas[sha], ""))
             self._staged.update(wanted)
 
     def _sha_once(self, path: Path) -> str:

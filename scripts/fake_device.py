@@ -84,7 +84,7 @@ class FakeTransport:
     def __init__(self, say: Say, blobs: dict[str, bytes] | None = None) -> None:
         self._say, self.blobs = say, blobs or {}
 
-    def stage(self, path: Path, sha: str) -> None:
+    def stage(self, path: Path, sha: str, called: str = "") -> None:
         """Swallow it."""
 
     def spawn(self, worker_sha: str) -> FakePipe:

@@ -235,7 +235,7 @@ def test_a_warm_device_is_not_sent_the_worker_again_unless_it_is_damaged(tmp_pat
     sent: list[str] = []
 
     class Counted(LocalTransport):
-        def stage(self, path: Path, sha: str) -> None:
+        def stage(self, path: Path, sha: str, called: str = "") -> None:
             sent.append(sha)
             super().stage(path, sha)
 
@@ -256,3 +256,20 @@ def test_a_warm_device_is_not_sent_the_worker_again_unless_it_is_damaged(tmp_pat
     visit()
     assert len(sent) == 3
     assert blob.read_bytes() == whole
+
+
+def test_what_is_sent_is_called_by_its_model_and_variant(
+    make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from profiler.transport.local import LocalTransport
+
+    sent: list[str] = []
+    stage = LocalTransport.stage
+
+    def noted(self: LocalTransport, path: Path, sha: str, called: str = "") -> None:
+        sent.append(called)
+        stage(self, path, sha, called)
+
+    monkeypatch.setattr(LocalTransport, "stage", noted)
+    run(Study.read(make_study(FAST_ROUNDS)), tmp_path / "out")
+    assert sent == ["", "m/fp32", "rows for m/fp32"], "the worker names itself"

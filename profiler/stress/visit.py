@@ -179,7 +179,7 @@ class Visit:
         self._tell(f"{name} {severity}")
         with tempfile.TemporaryDirectory(prefix="profiler-") as folder:
             files, changed = self._perturbed(Path(folder), trials[0].model, chosen, name, severity)
-            self.session.stage([*files.values()])
+            self.session.stage(files.values(), dict.fromkeys(files.values(), "perturbed rows"))
             shas = {tensor: path.stem for tensor, path in files.items()}
             for trial in trials:
                 if (trial.id, name, severity) not in self.done:
@@ -213,7 +213,7 @@ class Visit:
 
     def _ready(self, trial: Trial) -> Job:
         job = self.jobs[trial.id]
-        self.session.stage(self.prepared.files(self.store.folder, [job]))
+        self.session.stage(files := self.prepared.files(self.store.folder, [job]), files)
         return job
 
     def _predict(

@@ -39,8 +39,8 @@ class Transport(Protocol):
 
     name: str
 
-    def stage(self, path: Path, sha: str) -> None:
-        """Bring a file to the device as blob `sha`."""
+    def stage(self, path: Path, sha: str, called: str = "") -> None:
+        """Bring a file to the device as blob `sha`; `called`: its name for a person."""
 
     def spawn(self, worker_sha: str) -> Pipe:
         """Start the staged worker archive."""

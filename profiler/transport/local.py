@@ -61,7 +61,7 @@ class LocalTransport:
                 kept=f"the cache folder can't be written ({error.strerror})",
             ) from None
 
-    def stage(self, path: Path, sha: str) -> None:
+    def stage(self, path: Path, sha: str, called: str = "") -> None:
         """Copy (copy-on-write where the file system can) and rename, so no half blob is seen."""
         name = ""
         try:

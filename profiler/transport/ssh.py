@@ -269,9 +269,9 @@ class SshTransport:
             )  # fmt: skip
         return found
 
-    def stage(self, path: Path, sha: str) -> None:
+    def stage(self, path: Path, sha: str, called: str = "") -> None:
         """Send a file: compressed where that pays, from where a cut transfer ended, verified."""
-        self._send(path, sha, path.name)
+        self._send(path, sha, called or path.name)
 
     def _send(self, path: Path, sha: str, what: str) -> None:
         size = path.stat().st_size
@@ -304,15 +304,15 @@ class SshTransport:
             raise
 
     def _look(self, pipe: ProcessPipe) -> None:
-        """Take in how many bytes arrived, where the device has just told that."""
-        try:
-            message = pipe.reader.read(0.0)
-        except (Silence, EndOfStream, Garbled):  # the next write fails and says why
-            return
-        got = self._understood(Said, message).got
-        if got is None:
-            pipe.reader.back(message)
-        else:
+        """Take in how many bytes arrived, as far as the device has told that by now."""
+        while True:
+            try:
+                message = pipe.reader.read(0.0)
+            except (Silence, EndOfStream, Garbled):  # the next write fails and says why
+                return None
+            got = self._understood(Said, message).got
+            if got is None:
+                return pipe.reader.back(message)
             self._travel.at(got)
 
     def spawn(self, worker_sha: str) -> ProcessPipe:

@@ -6,6 +6,7 @@ import time
 import zlib
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -79,6 +80,18 @@ def test_a_slow_link_has_its_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     transport, now = device(monkeypatch, 59.0, *said, line({"done": True}))
     Session(transport).fetch(sha_of(b"".join(content)), tmp_path / "x")
     assert now[0] == 59.0 * 7
+
+
+def test_all_that_the_device_told_is_taken_in_at_once() -> None:
+    """It tells more often than we look; what is told to a person must not fall behind."""
+    pipe = FakePipe(lambda question: ())
+    pipe.reader.coming = [line({"got": 2**17 * n}) for n in range(1, 9)] + [line({"done": True})]
+    transport = SshTransport(SshSpec(host="board"))
+    arrived: list[int] = []
+    transport._travel = SimpleNamespace(at=arrived.append)  # type: ignore[assignment]
+    transport._look(pipe)  # type: ignore[arg-type]
+    assert arrived[-1] == 2**20
+    assert pipe.reader.read(0.0) == {"done": True}, "an answer is left for who waits for it"
 
 
 def test_no_transfer_takes_longer_than_a_day() -> None:

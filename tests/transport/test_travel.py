@@ -58,12 +58,12 @@ def test_what_arrived_is_told_there_and_back(slow: SshSpec, tmp_path: Path) -> N
     told: Told = []
     transport = SshTransport(slow, travel=Travel(lambda *said: told.append(said), "pi5"))
     path, sha = blob(tmp_path, 800_000)
-    transport.stage(path, sha)
+    transport.stage(path, sha, "m20/int8-static")
     assert told, "it takes four seconds"
     shares = [done for _, done, _ in told]
     assert shares == sorted(shares)
     assert 0 < shares[0] < 0.6, "what lies in buffers has not arrived"
-    assert all(text.startswith("sending m20.onnx to pi5: ") for text, _, _ in told)
+    assert all(text.startswith("sending m20/int8-static to pi5: ") for text, _, _ in told)
     assert " of 800 kB, " in told[0][0]
     told.clear()
     transport.fetch(f"{slow.folder}/blobs", sha, tmp_path / "back", 10**6)
