@@ -1,5 +1,6 @@
 """Links that break and devices that go, in the middle of whole studies."""
 
+import contextlib
 import json
 import sys
 from collections import Counter
@@ -199,6 +200,9 @@ def test_a_worker_killed_while_nobody_listened_is_told_and_tried_again() -> None
         def send(self, data: bytes) -> None:
             raise TransportError("the command there ended with status 0")
 
+        def at_most(self, limit_s: float) -> contextlib.AbstractContextManager[None]:
+            return contextlib.nullcontext()
+
         def failure(self) -> TransportError:
             return TransportError("unused")
 
@@ -271,5 +275,6 @@ def test_what_is_sent_is_called_by_its_model_and_variant(
         stage(self, path, sha, called)
 
     monkeypatch.setattr(LocalTransport, "stage", noted)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # nothing has been sent there
     run(Study.read(make_study(FAST_ROUNDS)), tmp_path / "out")
     assert sent == ["", "m/fp32", "rows for m/fp32"], "the worker names itself"

@@ -181,7 +181,7 @@ def test_what_was_waited_is_not_spent() -> None:
     from profiler.campaign import Campaign
 
     class Waited:
-        def stage(self, files: list[Path]) -> None:
+        def stage(self, files: dict[Path, str], called: dict[Path, str]) -> None:
             """Nothing to bring."""
 
         def round(self, request: RoundRequest, event: Callable[[dict[str, Any]], None]) -> Any:
@@ -193,7 +193,7 @@ def test_what_was_waited_is_not_spent() -> None:
     campaign = SimpleNamespace(store=SimpleNamespace(folder=Path()))
     awaited = Awaited.of(None, None, Path())
     _, _, elapsed_s = Campaign._round(
-        campaign, Waited(), [], SHORT, awaited, heard.append  # type: ignore[arg-type]
+        campaign, Waited(), {}, SHORT, awaited, heard.append  # type: ignore[arg-type]
     )  # fmt: skip
     assert elapsed_s == 0.0
     assert heard == [{"stage": "load", "done": 0, "of": 1}]
