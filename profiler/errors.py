@@ -16,7 +16,7 @@ ProfilerError
 ├── EnvironmentMissing    a target's packages can't be had: its trials are excluded
 └── Interrupted           exit 130: stopped by the user, resumable
 
-Python 3.9 source, stdlib only: travels to devices.
+Python 3.8 source, stdlib only: travels to devices.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Decoding has no side effects. An unknown key, a wrong type or an impossible valu
 `DecodeError`, which names the path, what was expected, what was got and the nearest known key.
 A field may carry `metadata={"parse": function, "expected": "text"}`: strings are then passed
 through the function ("5ms" -> nanoseconds), and `"write"` turns the value into text again. A
-dataclass with a `from_text` classmethod may be written as a string. Python 3.9 source: this file
+dataclass with a `from_text` classmethod may be written as a string. Python 3.8 source: this file
 travels to devices.
 """
 
@@ -15,7 +15,7 @@ import difflib
 import functools
 import math
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Optional, TypeVar, Union
 
 from profiler.errors import InputError
@@ -23,6 +23,8 @@ from profiler.schema.outside import printable
 
 T = TypeVar("T")
 
+_GENERIC = {"tuple": typing.Tuple, "dict": typing.Dict}
+"""what annotations like `tuple[int, ...]` mean: Python 3.8 can't subscript its own types"""
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _LONGEST_WORD = 200
 _LONGEST_KEY = 120
@@ -79,7 +81,7 @@ def _inside(key: str, error: DecodeError) -> DecodeError:
     return DecodeError(path, error.expected, error.got, error.hint)
 
 
-Reader = Callable[[Any], Any]
+Reader = typing.Callable[[Any], Any]
 """From plain data to the value. Raises DecodeError with the path from this value on."""
 
 
@@ -91,11 +93,11 @@ def decode(kind: type[T], data: Any, path: str = "") -> T:
         raise _inside(path, error) from None
 
 
-@functools.cache
+@functools.lru_cache(maxsize=None)
 def _of_class(kind: Any) -> Reader:
     """Type hints are resolved once a class: a results folder holds a million values of a few."""
     from_text = getattr(kind, "from_text", None)
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, localns=_GENERIC)
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
     readers = {name: _of_field(spec, hints[name]) for name, spec in fields.items()}
     required = [
@@ -166,7 +168,7 @@ def _describe(hint: Any) -> str:
     return _NAMES.get(hint, str(hint))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=None)
 def _reader(hint: Any) -> Reader:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:

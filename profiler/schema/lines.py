@@ -2,7 +2,7 @@
 
 Used on both ends and between supervisor and runner. Anything on the stream that does not begin
 with the marker (a login banner, a stray print) is skipped. Nothing that arrives can do more than
-raise: lines are bounded, and so is how deep they nest. Python 3.9 source: travels to devices.
+raise: lines are bounded, and so is how deep they nest. Python 3.8 source: travels to devices.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Words and names that came from outside: what may be shown, and what may be a path.
 
-Whoever sends them is not trusted. Python 3.9 source, stdlib only: travels to devices.
+Whoever sends them is not trusted. Python 3.8 source, stdlib only: travels to devices.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What host and worker say to each other. Travels to devices: stdlib only, Python 3.9 source.
+"""What host and worker say to each other. Travels to devices: stdlib only, Python 3.8 source.
 
 Durations are integer nanoseconds of `perf_counter_ns`; sizes are bytes; `sha` is the SHA-256 of a
 blob's content in hex, which is also its name wherever it lies.

@@ -132,7 +132,7 @@ def _version(python: str, children: Children) -> str:
     except (OSError, subprocess.SubprocessError):
         raise EnvironmentMissing(
             f"{python}: can't be started",
-            hint="set `python` in the target file to a Python 3.9 or newer",
+            hint="set `python` in the target file to a Python 3.8 or newer",
             kept=f"{Path(python).name} can't be started",
         ) from None
     return done.stdout.strip()

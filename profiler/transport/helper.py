@@ -1,8 +1,10 @@
 """What the device does with files, run there by its own Python through `python3 -c`.
 
-Sent as text, so: one file, standard library only, Python 3.9 source. Operations: receive, send,
+Sent as text, so: one file, standard library only, Python 3.8 source. Operations: receive, send,
 unpack, clean. Answers are marked lines, so that a noisy login shell can't disturb them.
 """
+
+from __future__ import annotations
 
 import errno
 import fcntl
@@ -60,7 +62,7 @@ class Told:
             say(got=self.count)
 
 
-def digest(path: Path) -> "hashlib._Hash":
+def digest(path: Path) -> hashlib._Hash:
     """SHA-256 of a file, to be gone on with or read."""
     found = hashlib.sha256()
     with path.open("rb") as file:
@@ -125,7 +127,7 @@ def receive(folder: str, sha: str, size: str) -> None:
     return None
 
 
-def same(file: "io.FileIO", path: Path) -> bool:
+def same(file: io.FileIO, path: Path) -> bool:
     """Whether the open file is still the one of that name."""
     try:
         there = path.stat()
@@ -138,7 +140,7 @@ def same(file: "io.FileIO", path: Path) -> bool:
 class Sink:
     """A file and its digest, which a second thread computes: both let go of the GIL."""
 
-    def __init__(self, file: "io.FileIO", found: "hashlib._Hash") -> None:
+    def __init__(self, file: io.FileIO, found: hashlib._Hash) -> None:
         self.file, self.found, self.told = file, found, Told(file.tell())
         self.free: SimpleQueue[memoryview] = SimpleQueue()
         self.written: Queue[Optional[tuple[memoryview, Optional[memoryview]]]] = Queue(BUFFERS)
@@ -190,7 +192,7 @@ class Sink:
         return True
 
 
-def take(file: "io.FileIO", found: "hashlib._Hash") -> bool:
+def take(file: io.FileIO, found: hashlib._Hash) -> bool:
     """Write the frames on stdin to a file, and into its digest; False when they are cut off.
 
     Content is written as it arrives, so that no more than a few bytes are ever sent again.
@@ -269,7 +271,7 @@ def asked_no_more() -> bool:
     return bool(select.select([0], [], [], 0)[0])
 
 
-def remove(folder: str) -> "Optional[dict[str, Any]]":
+def remove(folder: str) -> Optional[dict[str, Any]]:
     """Remove the folder; where somebody works in it, it stays and this says who: pid and for_s."""
     import shutil
 
@@ -286,7 +288,7 @@ def remove(folder: str) -> "Optional[dict[str, Any]]":
     return None
 
 
-def eldest(folder: str) -> "dict[str, Any]":
+def eldest(folder: str) -> dict[str, Any]:
     """The session in this folder that is at work for the longest time, as it says itself."""
     found: dict[str, Any] = {"pid": None, "for_s": None}
     for path in Path(folder).glob("out-*/" + CARD):
@@ -309,7 +311,7 @@ def clean(folder: str) -> None:
     return say(done=True) if busy is None else say(busy=busy)
 
 
-OPERATIONS: "dict[str, Callable[..., None]]" = {
+OPERATIONS: dict[str, Callable[..., None]] = {
     "receive": receive,
     "send": send,
     "unpack": unpack,

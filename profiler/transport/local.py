@@ -86,7 +86,7 @@ class LocalTransport:
             [self._python, "-X", "utf8", str(archive), "serve", str(self._home)],
             _explain,
             folder=self._home,
-            hint="set `python` in the target file to a Python 3.9 or newer",
+            hint="set `python` in the target file to a Python 3.8 or newer",
         )
 
     def fetch(self, folder: str, sha: str, to: Path, limit_bytes: int) -> None:

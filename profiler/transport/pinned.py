@@ -6,6 +6,22 @@ Two hosts that serve one device thus bring the same files, whatever the index of
 from __future__ import annotations
 
 PINNED: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
+    "3.8": {
+        "numpy": (
+            "1.24.4",
+            {
+                "x86_64": "dd80e219fd4c71fc3699fc1dadac5dcf4fd882bfc6f7ec53d30fa197b8ee22dc",
+                "aarch64": "a5425b114831d1e77e4b5d812b69d11d962e104095a5b9c3b641a218abcc050e",
+            },
+        ),
+        "onnxruntime": (
+            "1.19.2",
+            {
+                "x86_64": "b2046fc9560f97947bbc1acbe4c6d48585ef0f12742744307d3364b131ac5778",
+                "aarch64": "5bd8b875757ea941cbcfe01582970cc299893d1b65bd56731e326a8333f638a3",
+            },
+        ),
+    },
     "3.9": {
         "numpy": (
             "2.0.2",

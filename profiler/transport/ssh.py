@@ -32,7 +32,7 @@ T = TypeVar("T")
 CONNECT_TIMEOUT_S = 15
 START_S = 18.0
 """to a running shell, connecting included: a slow board far away takes a third of it"""
-OLDEST_PYTHON = (3, 9)
+OLDEST_PYTHON = (3, 8)
 _ANSWER_S = 60.0
 _SLOWEST_DISK_BYTES_PER_S = 2_000_000
 _SLOWEST_LINK_BYTES_PER_S = 4_000
@@ -238,7 +238,7 @@ class SshTransport:
                 raise ssh_errors.of(
                     ssh_errors.NoPython, spec, f"there is no {PurePosixPath(self.python).name}",
                     "install it there (Debian: sudo apt install python3), or set `python` in"
-                    " the target file to the path of a Python 3.9 or newer",
+                    " the target file to the path of a Python 3.8 or newer",
                     "" if "/" not in self.python else self.python,
                 )  # fmt: skip
             if failed == "foreign":
@@ -264,8 +264,8 @@ class SshTransport:
             raise ssh_errors.of(
                 ssh_errors.OldPython, self.spec,
                 f"{PurePosixPath(self.python).name} is Python {version};"
-                " the worker needs 3.9 or newer",
-                "install 3.9 or newer there and set `python` in the target file to its path",
+                " the worker needs 3.8 or newer",
+                "install 3.8 or newer there and set `python` in the target file to its path",
             )  # fmt: skip
         return found
 

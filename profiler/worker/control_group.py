@@ -39,7 +39,7 @@ def _up(top: Path, path: str, names: tuple[str, str], prefix: str) -> list[Memor
     mounted there, whose top is then ours."""
     limit, usage = names
     found, folder = [], top / path.lstrip("/")
-    while folder.is_relative_to(top):
+    while folder == top or top in folder.parents:
         limit_bytes = _number(_text(folder / limit))
         if limit_bytes is not None and limit_bytes < _UNLIMITED:
             cached = dict(

@@ -3,7 +3,7 @@
 On a device the worker runs with `python -I`: no variable and no file of a home folder reaches it (a
 `~/json.py`, PYTHONHOME, usercustomize). What it starts runs so, too. Packages that were brought
 along come first; those that the user installed with `pip install --user` come last, as packages
-only: nothing of theirs is run unasked. Python 3.9 source, stdlib only: travels to devices.
+only: nothing of theirs is run unasked. Python 3.8 source, stdlib only: travels to devices.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 import numpy as np
 
@@ -29,7 +29,7 @@ SAME = 0.1
 """Relative RMS difference beyond which an answer is another one. Not less: 8-bit variants that
 scale by what is in the batch answer a little differently in another one."""
 
-Feed = dict[str, Any]
+Feed = Dict[str, Any]
 
 
 def probe(backend: Backend, rows: Feed, batch: int, stack: bool, case: str) -> dict[str, Any]:

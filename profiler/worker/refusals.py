@@ -2,7 +2,7 @@
 
 Its own messages name a source file, a function and a template; whoever exported the model needs
 the numbers and the names in them. Used on the host, before anything is measured, and by the runner:
-a device may have another version. Python 3.9 source, stdlib only: travels to devices.
+a device may have another version. Python 3.8 source, stdlib only: travels to devices.
 """
 
 from __future__ import annotations

@@ -104,11 +104,45 @@ def test_optional_libraries_are_never_needed() -> None:
     assert "pynvml" not in names
 
 
-def test_what_travels_is_python_3_9_source() -> None:
+def travelling() -> list[Path]:
     from profiler.transport.payload import sources
 
-    for path in sources().values():
-        ast.parse(path.read_text(), feature_version=(3, 9))
+    return [*sources().values(), PACKAGE / "transport" / "helper.py"]
+
+
+def test_what_travels_is_python_3_8_source() -> None:
+    for path in travelling():
+        ast.parse(path.read_text(), feature_version=(3, 8))
+
+
+def test_what_travels_subscripts_types_in_annotations_only() -> None:
+    """Python 3.8 evaluates no `dict[str, int]`; a delayed annotation is not evaluated."""
+    wrong = []
+    for path in travelling():
+        top = ast.parse(path.read_text())
+        names = {"dict", "list", "tuple", "set", "frozenset", "type"}
+        names |= {
+            alias.asname or alias.name
+            for node in ast.walk(top)
+            if isinstance(node, ast.ImportFrom)
+            and node.module in ("collections", "collections.abc")
+            for alias in node.names
+        }
+        delayed = any(isinstance(n, ast.ImportFrom) and n.module == "__future__" for n in top.body)
+        annotations = [
+            note
+            for node in ast.walk(top)
+            for note in (getattr(node, "annotation", None), getattr(node, "returns", None))
+            if delayed and isinstance(note, ast.AST)
+        ]
+        fine = {id(part) for note in annotations for part in ast.walk(note)}
+        wrong += [
+            f"{path.name}:{node.lineno}"
+            for node in ast.walk(top)
+            if isinstance(node, ast.Subscript) and id(node) not in fine
+            and isinstance(node.value, ast.Name) and node.value.id in names
+        ]  # fmt: skip
+    assert wrong == []
 
 
 def test_travelling_schema_is_stdlib_only() -> None:

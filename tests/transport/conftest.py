@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from profiler.schema.ssh import SshSpec
+from profiler.transport.ssh import OLDEST_PYTHON
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/sbin")
 
@@ -87,6 +88,21 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     process.wait()
     drain.join()
     process.stderr.close()
+
+
+@pytest.fixture(scope="session")
+def oldest_python() -> str:
+    """A Python of the oldest version that a device may have."""
+    name = "python{}.{}".format(*OLDEST_PYTHON)
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for found in (shutil.which(name), *pyenv.glob(f"versions/*/bin/{name}")):
+        # what is in the PATH may be pyenv's stand-in for one that is not chosen
+        if (
+            found
+            and subprocess.run([found, "-c", "import ssl"], capture_output=True).returncode == 0
+        ):
+            return str(found)
+    pytest.skip(f"needs {name} in the PATH, or from pyenv")
 
 
 @pytest.fixture

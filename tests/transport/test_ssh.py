@@ -31,7 +31,7 @@ Stub = Callable[..., None]
         ("silent", ssh_errors.LinkLost, "the connection broke", "ssh pi@device"),
         ("full", ssh_errors.NoSpace, "no space left", "targets clean"),
         ("full-later", ssh_errors.NoSpace, "no space left", "targets clean"),
-        ("old", ssh_errors.OldPython, "Python 3.7.3", "3.9"),
+        ("old", ssh_errors.OldPython, "Python 3.7.3", "3.8"),
     ],
 )
 def test_each_failure_has_its_own_message(

@@ -28,7 +28,8 @@ def placement(session: Any, provider: str) -> Optional[Placement]:
         parts = ask()
     except Exception:  # a provider that does not report is unknown, not wrong
         return None
-    total, elsewhere = 0, Counter[str]()
+    total = 0
+    elsewhere: Counter[str] = Counter()
     for part in parts:
         nodes = part.get_nodes()
         total += len(nodes)
