@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from profiler.errors import InputError
-from profiler.planning.unusable import unusable
+from profiler.planning.lacking import lacks, not_torch
 from profiler.schema.codec import show
 from profiler.schema.cores import KINDS, resolve
 from profiler.schema.plan import Exclusion, Trial
@@ -16,22 +16,6 @@ from profiler.schema.study import ModelSpec, Study, setting_name
 from profiler.schema.target import Target
 from profiler.schema.variant import VariantSpec
 from profiler.units import format_duration, parse_cpus
-
-SHIPPED = {
-    "MIGraphXExecutionProvider": ("migraphx", "onnxruntime-migraphx"),
-    "QNNExecutionProvider": ("qnn", "onnxruntime onnxruntime-qnn"),
-    "WebGpuExecutionProvider": ("webgpu", "onnxruntime onnxruntime-ep-webgpu"),
-    "OpenVINOExecutionProvider": ("openvino-cpu", "onnxruntime-openvino"),
-    "CUDAExecutionProvider": ("cuda", "'onnxruntime-gpu[cuda,cudnn]'"),
-    "TensorrtExecutionProvider": ("tensorrt", "'onnxruntime-gpu[cuda,cudnn]' 'tensorrt-cu13<11'"),
-}
-"""Provider -> (target file that installs it, packages that have it)."""
-OWN_BUILD = {
-    "XnnpackExecutionProvider": "--use_xnnpack",
-    "ACLExecutionProvider": "--use_acl",
-    "DnnlExecutionProvider": "--use_dnnl",
-}
-"""Provider -> option of onnxruntime's build script; no published wheel has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,53 +199,6 @@ def _shapes(study: Study, model: ModelSpec, known: Known) -> list[dict[str, int]
     return [sizes for i, sizes in enumerate(found) if sizes not in found[:i]] or [{}]
 
 
-def _not_torch(
-    model: ModelSpec, variant: VariantSpec, facts: Mapping[str, Any]
-) -> tuple[str, str] | None:
-    """(why PyTorch can't be the backend of a trial, what to do), or None."""
-    if model.torch is None:
-        return (
-            "PyTorch runs a model from its source; this one is an ONNX file",
-            'name the source: torch = "module:callable"',
-        )
-    if variant.recipe != "fp32":
-        return (
-            f"PyTorch runs the module as it came; {variant.name} exists as an ONNX file only",
-            "compare it on an onnxruntime target",
-        )
-    if facts and not facts.get("torch"):
-        return "torch is not installed on the target", "pip install 'hardware-profiler[torch]'"
-    return None
-
-
-def _absent(target: Target, facts: Mapping[str, Any]) -> str:
-    """Why the provider is not there: no package, a broken plug-in, or no hardware for it."""
-    if target.plugin is None:
-        return f"{target.provider} is not in the target's onnxruntime"
-    if facts.get("plugin_error"):
-        return f"{target.plugin}: {facts['plugin_error']}"
-    vendors = sorted({d["device_vendor"] for d in facts.get("ep_devices", ())})
-    return (
-        f"{target.provider} is installed ({target.plugin}) but offers no device on this machine"
-        f" (hardware: {', '.join(vendors) or 'unknown'})"
-    )
-
-
-def _provider_hint(target: Target, providers: Sequence[str]) -> str:
-    """What it has, and the shipped target file that would install what was asked."""
-    has = f"it has {', '.join(providers)}"
-    shipped = SHIPPED.get(target.provider)
-    if target.provider in OWN_BUILD:
-        return (
-            f"{has}; build onnxruntime with {OWN_BUILD[target.provider]} --build_wheel, install"
-            ' it, and name that interpreter: python = "…"'
-        )
-    if target.runtime is not None or shipped is None:
-        return has
-    name, package = shipped
-    return f'{has}; use targets = ["{name}"], or pip install {package} in its Python'
-
-
 def _not_of_kind(trial: Trial, facts: Mapping[str, Any]) -> tuple[str, str] | None:
     """(why a trial can't be kept on the kind of CPUs it names, what to do), or None."""
     kind = trial.affinity
@@ -293,7 +230,6 @@ def _exclude(
         )
     failed = known.failed_variants.get((model.name, variant.name))
     cores, fixed = facts.get("usable_cores"), known.fixed_batch.get(model.name)
-    providers = facts.get("providers")
     if variant.needs_rows and study.data is None:
         return Exclusion(
             trial=trial,
@@ -302,16 +238,8 @@ def _exclude(
         )
     if failed is not None:
         return Exclusion(trial=trial, reason=failed)
-    if target.backend == "onnxruntime" and providers is not None:
-        if (broken := unusable(facts)) is not None:
-            return Exclusion(trial=trial, reason=broken[0], hint=broken[1])
-        if trial.provider not in providers:
-            return Exclusion(
-                trial=trial,
-                reason=_absent(target, facts),
-                hint=_provider_hint(target, providers),
-            )
-    if target.backend == "torch" and (reason := _not_torch(model, variant, facts)) is not None:
+    reason = not_torch(model, variant) if target.backend == "torch" else None
+    if (reason := reason or lacks(target, facts)) is not None:
         return Exclusion(trial=trial, reason=reason[0], hint=reason[1])
     if not trial.arena and target.backend != "onnxruntime":
         return Exclusion(

@@ -1,0 +1,169 @@
+"""Why a target can't run where it is, and what to type: for plans, lists and `targets doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from profiler.planning.unusable import unusable
+from profiler.schema.study import ModelSpec
+from profiler.schema.target import Target
+from profiler.schema.variant import VariantSpec
+
+Why = tuple[str, str]
+"""(reason, what to do about it)"""
+
+SHIPPED = {
+    "MIGraphXExecutionProvider": ("migraphx", "onnxruntime-migraphx"),
+    "QNNExecutionProvider": ("qnn", "onnxruntime onnxruntime-qnn"),
+    "WebGpuExecutionProvider": ("webgpu", "onnxruntime onnxruntime-ep-webgpu"),
+    "OpenVINOExecutionProvider": ("openvino-cpu", "onnxruntime-openvino"),
+    "CUDAExecutionProvider": ("cuda", "'onnxruntime-gpu[cuda,cudnn]'"),
+    "TensorrtExecutionProvider": ("tensorrt", "'onnxruntime-gpu[cuda,cudnn]' 'tensorrt-cu13<11'"),
+}
+"""Provider -> (target file that installs it, packages that have it)."""
+OWN_BUILD = {
+    "XnnpackExecutionProvider": "--use_xnnpack",
+    "ACLExecutionProvider": "--use_acl",
+    "DnnlExecutionProvider": "--use_dnnl",
+}
+"""Provider -> option of onnxruntime's build script; no published wheel has it."""
+ARM, X86 = ("aarch64", "arm64"), ("x86_64", "AMD64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What a look at a machine's files tells of it, before anything is started there."""
+
+    system: str
+    """Linux or Darwin"""
+    architecture: str
+    intel: bool
+    """whether its processor is Intel's"""
+    gpu: bool
+    """whether a driver of any GPU is there"""
+    rocm: bool
+    """whether AMD's driver for computing is there"""
+
+
+_Here = Callable[[Machine], bool]
+_ONLY: dict[str, tuple[_Here, str, str]] = {
+    "CoreMLExecutionProvider": (
+        lambda m: m.system == "Darwin",
+        "CoreML is a part of macOS; this machine runs {system}",
+        "run it on a Mac",
+    ),
+    "DmlExecutionProvider": (
+        lambda m: m.system == "Windows",
+        "DirectML is a part of Windows; this machine runs {system}",
+        "on Windows, targets cuda and openvino-cpu run inside WSL",
+    ),
+    "ACLExecutionProvider": (
+        lambda m: m.architecture in ARM,
+        "the Arm Compute Library is for aarch64 processors; this one is {architecture}",
+        "run it on an aarch64 Linux machine, with a build of onnxruntime that has it (--use_acl)",
+    ),
+    "QNNExecutionProvider": (
+        lambda m: m.architecture in ARM,
+        "Qualcomm's NPU is a part of aarch64 processors; this one is {architecture}",
+        "run it on a machine with a Snapdragon",
+    ),
+    "MIGraphXExecutionProvider": (
+        lambda m: m.rocm,
+        "this machine has no AMD GPU with ROCm's driver (no /dev/kfd)",
+        "run it on a machine with an AMD GPU and ROCm",
+    ),
+    "WebGpuExecutionProvider": (
+        lambda m: m.gpu,
+        "this machine has no driver of a GPU (no /dev/dri/renderD128)",
+        "run it on a machine with a GPU and its Vulkan driver",
+    ),
+}
+"""Provider -> (whether a machine may have it, why it has not, where to run it)."""
+_WHEELS_FOR_X86 = (
+    "OpenVINOExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider",
+    "NvTensorRTRTXExecutionProvider", "MIGraphXExecutionProvider", "WebGpuExecutionProvider",
+)  # fmt: skip
+"""Providers whose packages in the usual index are for this one processor."""
+
+
+def elsewhere(target: Target, machine: Machine) -> Why | None:
+    """Why a local target is for other machines than this one, and where to run it; None: it may
+    run here.
+    """
+    if target.provider in _ONLY:
+        here, reason, advice = _ONLY[target.provider]
+        if not here(machine):
+            return reason.format(system=machine.system, architecture=machine.architecture), advice
+    runtime = target.runtime
+    usual = runtime is not None and runtime.extra_index is None and target.wheels is None
+    if usual and target.provider in _WHEELS_FOR_X86 and machine.architecture not in X86:
+        return (
+            f"its packages are for x86-64 processors; this one is {machine.architecture}",
+            "run it on an x86-64 Linux machine, or name your vendor's index: [runtime]"
+            ' extra_index = "https://…"',
+        )
+    if (target.plugin, target.device) == ("onnxruntime_ep_openvino", "CPU") and not machine.intel:
+        return (
+            "the OpenVINO plug-in offers Intel's devices only; this processor is another's",
+            "target openvino-cpu runs on x86-64 processors of any maker",
+        )
+    return None
+
+
+def lacks(target: Target, facts: Mapping[str, Any]) -> Why | None:
+    """What a target's interpreter lacks by what its worker found there; None where all is there."""
+    if target.backend == "torch" and facts and not facts.get("torch"):
+        return "torch is not installed on the target", "pip install 'hardware-profiler[torch]'"
+    providers = facts.get("providers")
+    if target.backend != "onnxruntime" or providers is None:
+        return None
+    if (broken := unusable(facts)) is not None:
+        return broken
+    if target.provider not in providers:
+        return _absent(target, facts), _provider_hint(target, providers)
+    return None
+
+
+def not_torch(model: ModelSpec, variant: VariantSpec) -> Why | None:
+    """(why PyTorch can't be the backend of a trial, what to do), or None."""
+    if model.torch is None:
+        return (
+            "PyTorch runs a model from its source; this one is an ONNX file",
+            'name the source: torch = "module:callable"',
+        )
+    if variant.recipe != "fp32":
+        return (
+            f"PyTorch runs the module as it came; {variant.name} exists as an ONNX file only",
+            "compare it on an onnxruntime target",
+        )
+    return None
+
+
+def _absent(target: Target, facts: Mapping[str, Any]) -> str:
+    """Why the provider is not there: no package, a broken plug-in, or no hardware for it."""
+    if target.plugin is None:
+        return f"{target.provider} is not in the target's onnxruntime"
+    if facts.get("plugin_error"):
+        return f"{target.plugin}: {facts['plugin_error']}"
+    vendors = sorted({d["device_vendor"] for d in facts.get("ep_devices", ())})
+    return (
+        f"{target.provider} is installed ({target.plugin}) but offers no device on this machine"
+        f" (hardware: {', '.join(vendors) or 'unknown'})"
+    )
+
+
+def _provider_hint(target: Target, providers: Sequence[str]) -> str:
+    """What it has, and the shipped target file that would install what was asked."""
+    has = f"it has {', '.join(providers)}"
+    shipped = SHIPPED.get(target.provider)
+    if target.provider in OWN_BUILD:
+        return (
+            f"{has}; build onnxruntime with {OWN_BUILD[target.provider]} --build_wheel, install"
+            ' it, and name that interpreter: python = "…"'
+        )
+    if target.runtime is not None or shipped is None:
+        return has
+    name, package = shipped
+    return f'{has}; use targets = ["{name}"], or pip install {package} in its Python'
