@@ -87,7 +87,7 @@ class Session:
         self._told = self._reached = False
         self._staged: set[str] = set()
         self._hashed: dict[tuple[Path, int, int, int], str] = {}
-        self._out = ""
+        self._out, self.sent_bytes = "", 0  # sent: of a worker that was not there
         self.facts: dict[str, Any] = {}
 
     def __enter__(self) -> Session:
@@ -135,6 +135,7 @@ class Session:
                 archive = Path(folder) / "worker.pyz"
                 archive.write_bytes(data)
                 self._transport.stage(archive, sha)
+            self.sent_bytes = len(data)
             self._begin(sha)
         bare = not (self.facts["numpy"] and self.facts["onnxruntime"])
         if self._wheels is not None and bare and provide:

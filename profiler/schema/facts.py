@@ -7,7 +7,7 @@ from typing import Any, Optional, get_type_hints
 
 from profiler.schema.codec import DecodeError, decode, encode
 
-_LARGEST = 10**15
+_LARGEST = 10**18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,14 @@ class Facts:
     core_groups: tuple[CoreGroup, ...]
     memory_bytes: Optional[int]
     memory_available_bytes: Optional[int]
+    disk_free_bytes: Optional[int] = None
+    """where our folder lies"""
+    energy_source: Optional[str] = None
+    """the counter that a CPU's energy is read from"""
+    energy_missing: Optional[str] = None
+    """why there is no such counter"""
+    heat_sources: tuple[str, ...] = ()
+    """what is read of heat: temperature, clocks, throttling"""
     os: Optional[str]
     kernel: str
     libc: Optional[str]
@@ -87,7 +95,8 @@ class Facts:
 
     def __post_init__(self) -> None:
         for name, least in (("cores", 1), ("usable_cores", 1), ("memory_bytes", 0),
-                            ("memory_available_bytes", 0), ("load_1min", 0)):  # fmt: skip
+                            ("memory_available_bytes", 0), ("disk_free_bytes", 0),
+                            ("load_1min", 0)):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not least <= value <= _LARGEST:
                 raise DecodeError(name, f"a number from {least} to {_LARGEST:g}", value)

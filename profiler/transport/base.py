@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Optional, Protocol
 
 from profiler.errors import TransportError
 from profiler.schema.lines import LineReader
@@ -51,6 +51,15 @@ class Transport(Protocol):
         `folder` is the device's own word. Raises TransportError for what is no file of ours, or
         is longer than `limit_bytes`, OSError where `to` can't be written: that is no fault of the
         device.
+        """
+
+    def require_packages(self) -> None:
+        """Raise TransportError where `packages` would find none for this kind of device."""
+
+    def packages(self, cache: Path) -> Optional[Path]:
+        """What `provide` sends, as one file in `cache`; None where it sends nothing.
+
+        Raises TransportError where there is none for the device, or it can't be fetched.
         """
 
     def provide(self, cache: Path) -> dict[str, str]:

@@ -112,8 +112,15 @@ class LocalTransport:
             words = f"{error.strerror} while fetching results"
             raise TransportError(f"{to}: {words}", kept=words) from None
 
+    def require_packages(self) -> None:
+        """None are needed."""
+
+    def packages(self, cache: Path) -> Optional[Path]:
+        """None: this machine's interpreter has what the target file says it has."""
+        return None
+
     def provide(self, cache: Path) -> dict[str, str]:
-        """Nothing: this machine's interpreter has what the target file says it has."""
+        """Nothing."""
         return {}
 
     def clean(self) -> None:

@@ -7,7 +7,6 @@ Every ssh process gets the same hardened options and one connection is shared by
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import tempfile
@@ -21,7 +20,7 @@ from profiler.schema.lines import EndOfStream, Garbled, Silence
 from profiler.schema.outside import sha_name
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
 from profiler.schema.wire import GONE
-from profiler.transport import frames, programs, ssh_advice, ssh_errors
+from profiler.transport import frames, helper, programs, ssh_advice, ssh_errors, wheels
 from profiler.transport.children import Children
 from profiler.transport.process import ProcessPipe, last_lines
 from profiler.transport.said import Found, Said, piece, refuse_while
@@ -345,16 +344,19 @@ class SshTransport:
                 words=str(error),
             ) from None  # fmt: skip
 
+    def require_packages(self) -> None:
+        """Raise NoWheels or WrongLibc where nothing but wheels of the user's own would do."""
+        if self._own_wheels is None:
+            wheels.require_wheels(self.probe())
+
+    def packages(self, cache: Path) -> Path:
+        """One zip of numpy and onnxruntime for this device, fetched by pip or kept in `cache`."""
+        return wheels.archive(self.probe(), cache, self._children, self._own_wheels)
+
     def provide(self, cache: Path) -> dict[str, str]:
-        """Give the device numpy and onnxruntime, in our folder; the next worker uses them.
-
-        They travel under their hash, which the device checks on arrival.
-        """
-        from profiler.transport import wheels
-
-        packages = wheels.archive(self.probe(), cache, self._children, self._own_wheels)
-        with packages.open("rb") as file:
-            sha = hashlib.file_digest(file, "sha256").hexdigest()
+        """Bring `packages`, checked there by their hash; the next worker uses them."""
+        packages = self.packages(cache)
+        sha = helper.digest(packages).hexdigest()
         self._send(packages, sha, "numpy and onnxruntime")
         patience_s = _ANSWER_S + packages.stat().st_size / _SLOWEST_DISK_BYTES_PER_S
         with self._help("unpack", self.spec.folder, sha) as pipe:

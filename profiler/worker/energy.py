@@ -263,6 +263,15 @@ class Account:
         )
 
 
+def offered(root: Path = Path("/")) -> dict[str, Optional[str]]:
+    """The counter that a CPU's energy is read from, or why there is none."""
+    account = Account(root)
+    return {
+        "energy_source": account.source.name if account.source else None,
+        "energy_missing": account._reason,
+    }
+
+
 def _until_it_moves(
     source: Source, run: Callable[[], int], clock: Callable[[], int]
 ) -> tuple[int, Optional[tuple[int, ...]]]:

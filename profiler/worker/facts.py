@@ -10,13 +10,14 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from profiler.worker import control_group, mac, nvml, software
+from profiler.worker import control_group, energy, mac, nvml, software, thermal
 from profiler.worker.affinity import usable_cores, usable_cpus
 from profiler.worker.instruments import read_text
 from profiler.worker.isolated import python
@@ -171,9 +172,32 @@ def plugin_providers(plugin: str) -> dict[str, Any]:
     return found
 
 
-def gather(plugin: Optional[str] = None) -> dict[str, Any]:
-    """All facts, as plain JSON-ready data."""
-    found = {**machine(), **software.ask(), "gpus": nvml.facts()}
+def disk_free_bytes(folder: Path) -> Optional[int]:
+    """What a user may still write where our folder lies."""
+    try:
+        return shutil.disk_usage(str(folder)).free
+    except OSError:
+        return None
+
+
+def sensors() -> dict[str, Any]:
+    """What can be read around a measured block: of energy, and of heat."""
+    heat = thermal.Thermometer().read()
+    read = {} if heat is None else {
+        "temperature": heat.celsius, "clocks": heat.mhz, "throttling": heat.throttled,
+    }  # fmt: skip
+    return {
+        **energy.offered(),
+        "heat_sources": [name for name, value in read.items() if value is not None],
+    }
+
+
+def gather(plugin: Optional[str] = None, home: Path = Path()) -> dict[str, Any]:
+    """All facts, as plain JSON-ready data. `home` is our folder."""
+    found = {
+        **machine(), **software.ask(), **sensors(), "gpus": nvml.facts(),
+        "disk_free_bytes": disk_free_bytes(home),
+    }  # fmt: skip
     if plugin is not None and found["onnxruntime"] is not None:
         found.update(plugin_providers(plugin))
         found["plugin_version"] = software.version(plugin.partition(".")[0].replace("_", "-"))

@@ -92,7 +92,7 @@ class Server:
 
     def facts(self, plugin: Optional[str] = None) -> dict[str, Any]:
         """What is found on this device; a plug-in provider is looked at in a process of its own."""
-        return facts.gather(plugin)
+        return facts.gather(plugin, self.home)
 
     def have(self, shas: list[str]) -> dict[str, Any]:
         """Names of blobs that must still be staged; this session needs all that are asked for."""
