@@ -37,9 +37,9 @@ def test_a_device_from_first_contact_to_no_trace(targets: Call, tmp_path: Path, 
     }  # fmt: skip
     assert written["declares"]["cores"] >= 1
     listed = {row["name"]: row for row in json.loads(targets("--json").stdout)}
-    assert listed["pi5"]["state"] == "reachable"
+    assert listed["pi5"]["state"] == "ready"
     assert listed["pi5"]["differences"] == []
-    assert listed["local-cpu"]["state"] == "this machine"
+    assert listed["local-cpu"]["state"] == "ready"
     text = (tmp_path / "targets" / "pi5.toml").read_text()
     (tmp_path / "targets" / "pi5.toml").write_text(text.replace("cores = ", "cores = 9"))
     check = targets("check", "pi5")
@@ -75,9 +75,16 @@ def test_a_list_names_who_does_not_answer(targets: Call, tmp_path: Path, stub: S
     (tmp_path / "targets").mkdir()
     (tmp_path / "targets" / "far.toml").write_text('transport = "ssh"\n[ssh]\nhost = "device"\n')
     stub("unreachable")
-    listed = {row["name"]: row["state"] for row in json.loads(targets("list", "--json").stdout)}
-    assert "No route to host" in listed["far"]
-    assert "targets add" in listed["raspberry-pi-5"]
+    listed = {row["name"]: row for row in json.loads(targets("list", "--json").stdout)}
+    assert listed["far"]["state"] == "does not answer"
+    assert "No route to host" in listed["far"]["reason"]
+    assert "is it on" in listed["far"]["hint"]
+    assert listed["raspberry-pi-5"]["state"] == "needs its host"
+    assert "targets add" in listed["raspberry-pi-5"]["hint"]
+    shown = targets("list").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    for word in ("ready", "needs its host: profiler targets add", "does not answer"):
+        assert f"\n{word}" in f"\n{shown}"
 
 
 def test_an_ssh_target_needs_its_table(targets: Call, tmp_path: Path) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
-from profiler.commands import look
-from profiler.errors import InputError, TransportError, WorkerError
+from profiler.commands import look, states
+from profiler.errors import InputError
 from profiler.planning.unusable import unusable
 from profiler.schema.codec import DecodeError, encode, show
 from profiler.schema.files import find_target, known_targets, read_target
-from profiler.schema.ssh import PLACEHOLDER, SshSpec
+from profiler.schema.ssh import SshSpec
 from profiler.schema.target import NAME, Target, differences
 from profiler.session import open_session
 from profiler.transport import connect
@@ -26,41 +26,35 @@ def _facts(target: Target) -> dict[str, Any]:
         return session.facts
 
 
-def _state(target: Target) -> tuple[str, list[str]]:
-    """(how it can be reached now, differences from what its file declares)."""
-    if target.ssh is None:
-        return "this machine", []
-    if target.ssh.host == PLACEHOLDER:
-        return "needs its host: see targets add", []
-    try:
-        facts = _facts(target)
-    except (TransportError, WorkerError) as error:
-        return error.message, []
-    return "reachable", differences(target, facts)
-
-
 def list_all(*, json: bool) -> None:
-    """Print the targets there are, and whether they answer."""
+    """Print the targets there are, by how they stand: ready, or why not and what to type."""
     found = [read_target(path) for path in known_targets(Path.cwd()).values()]
-    with ThreadPoolExecutor(max(1, len(found))) as pool:
-        states = list(pool.map(_state, found))
+    stand = list(zip(found, states.states(found), strict=True))
     if json:
-        look.print_json(
-            [{**encode(t), "state": state, "differences": other}
-             for t, (state, other) in zip(found, states, strict=True)]
-        )  # fmt: skip
+        look.print_json([{**encode(target), **encode(state)} for target, state in stand])
         return
-    shown = Table(box=None)
-    for heading in ("target", "provider", "state", "description"):
-        shown.add_column(heading)
-    for target, (state, _) in zip(found, states, strict=True):
-        provider = target.provider.removesuffix("ExecutionProvider")
-        shown.add_row(target.name, provider, state, target.description)
     console = look.console()
-    console.print(shown)
-    for target, (_, other) in zip(found, states, strict=True):
-        for text in other:
-            console.print(f"{target.name}: {text}", markup=False)
+    width = max((len(target.name) for target in found), default=0)
+    for word in states.ORDER:
+        group = [(target, state) for target, state in stand if state.state == word]
+        if not group:
+            continue
+        same = f"{word}: {states.ADD}" if word == "needs its host" else word
+        console.print(same, style="bold", markup=False)
+        table = Table.grid(padding=(0, 2))
+        table.add_column(min_width=width + 2)
+        table.add_column()
+        for target, state in group:
+            told = [state.reason, *state.differences]
+            if word in ("needs a package", "does not answer") and state.hint:
+                told.append(f"hint: {state.hint}")
+            if word == "ready":
+                told.insert(0, target.description)
+            elif word == "needs its host":
+                told = [target.description]
+            lines = filter(None, told)
+            table.add_row(f"  {target.name}", Text("\n".join(lines)))
+        console.print(table)
 
 
 def check(name: str, *, json: bool) -> None:

@@ -29,6 +29,8 @@ OWN_BUILD = {
     "DnnlExecutionProvider": "--use_dnnl",
 }
 """Provider -> option of onnxruntime's build script; no published wheel has it."""
+BROUGHT = ("CPUExecutionProvider",)
+"""In the wheels that the package index has for Linux devices."""
 ARM, X86 = ("aarch64", "arm64"), ("x86_64", "AMD64")
 
 
@@ -124,6 +126,20 @@ def lacks(target: Target, facts: Mapping[str, Any]) -> Why | None:
     if target.provider not in providers:
         return _absent(target, facts), _provider_hint(target, providers)
     return None
+
+
+def brought_lacks(target: Target) -> Why | None:
+    """What would still be missing with the onnxruntime that is brought to devices without one.
+
+    The user's own wheels may hold any.
+    """
+    if target.provider in BROUGHT or target.wheels is not None:
+        return None
+    return (
+        f"{target.provider} is not in the onnxruntime that can be brought to a device",
+        "install an onnxruntime there that has it, and set `python` in the target file to the"
+        " interpreter that has that",
+    )
 
 
 def not_torch(model: ModelSpec, variant: VariantSpec) -> Why | None:

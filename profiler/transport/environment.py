@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ Note = Callable[[str], None]
 NVIDIA = ("CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
 _NVIDIA_SIGNS = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg")
 """Device nodes of NVIDIA's driver: data centre and desktop, Jetson (two kinds), WSL."""
+NO_DRIVER = "this machine has no NVIDIA driver (no /dev/nvidia0)"
 _VERSION = "import platform,sys; print(platform.python_version(), sys.implementation.cache_tag)"
 _INSTALLED = """
 from importlib.metadata import distributions
@@ -60,14 +62,12 @@ def environment_for(
         return python
     require_driver(target)
     packages = tuple(sorted(target.runtime.packages))
-    version = _version(python, children)
-    key = environment_key(packages, target.runtime.extra_index, version, own_wheels(target.wheels))
-    place = cache / key
+    place = _place(target, python, cache, children)
     interpreter = place / "bin" / "python"
     if not _whole(place):
         try:
             cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _only_one(cache / f"{key}.lock", children):
+            with _only_one(cache / f"{place.name}.lock", children):
                 if not _whole(place):
                     note(f"installing {', '.join(packages)}")
                     _Maker(target, python, packages, children).make(place)
@@ -79,6 +79,25 @@ def environment_for(
                 kept=f"its environment can't be made: {error.strerror}",
             ) from None
     return str(interpreter)
+
+
+def is_made(target: Target, cache: Path) -> bool:
+    """Whether the environment of a target's own packages is there, so that none are fetched.
+
+    Raises EnvironmentMissing where its interpreter can't be started.
+    """
+    python = sys.executable if target.python is None else at_home(target.python)
+    return _whole(_place(target, python, cache, Children()))
+
+
+def _place(target: Target, python: str, cache: Path, children: Children) -> Path:
+    """Where the environment of a target's own packages lies, once it is made."""
+    assert target.runtime is not None
+    version = _version(python, children)
+    wheels = own_wheels(target.wheels)
+    return cache / environment_key(
+        target.runtime.packages, target.runtime.extra_index, version, wheels
+    )
 
 
 def at_home(python: str) -> str:
@@ -113,7 +132,7 @@ def require_driver(target: Target) -> None:
     """Don't fetch gigabytes for a GPU that is not there. Raises EnvironmentMissing."""
     if target.provider in NVIDIA and not nvidia_driver():
         raise EnvironmentMissing(
-            f"{target.provider}: this machine has no NVIDIA driver (no /dev/nvidia0)",
+            f"{target.provider}: {NO_DRIVER}",
             hint="run it on a machine with an NVIDIA GPU and driver; there"
             f" {install_command(target)} is done by itself",
         )
@@ -122,7 +141,7 @@ def require_driver(target: Target) -> None:
 def install_command(target: Target) -> str:
     """What to type to get the target's packages."""
     packages = target.runtime.packages if target.runtime else ("onnxruntime",)
-    return "pip install " + " ".join(f"'{p}'" if "[" in p else p for p in packages)
+    return f"pip install {shlex.join(packages)}"
 
 
 def _version(python: str, children: Children) -> str:
