@@ -13,8 +13,8 @@ from profiler.transport.travel import Tell, Travel, silent
 def connect(
     target: Target, note: Callable[[str], None] = lambda text: None, tell: Tell = silent
 ) -> Transport:
-    """The transport a target asks for; `note` is told when packages are installed for it, `tell`
-    while bytes travel.
+    """The transport a target asks for; `note` is told when packages are installed for it and when
+    files wait until another run has measured there, `tell` while bytes travel.
 
     That happens when its worker is started, which raises EnvironmentMissing when they can't be had.
     """
@@ -27,7 +27,10 @@ def connect(
                 hint=f"give the folder that holds targets/{target.name}.toml as working folder",
             )
         return SshTransport(
-            target.ssh, target.python, Travel(tell, target.name), own_wheels=target.wheels
+            target.ssh,
+            target.python,
+            Travel(tell, target.name, note=note),
+            own_wheels=target.wheels,
         )
     from profiler.places import cache_folder
     from profiler.transport.environment import environment_for

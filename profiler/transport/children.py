@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Optional, Protocol
 from weakref import WeakSet
 
 from profiler.errors import TransientError
+
+_LOOK_AGAIN_S = 0.2
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class Killable(Protocol):
@@ -100,6 +108,21 @@ class Children:
                 raise
         self.refuse()
         return subprocess.CompletedProcess(command, process.returncode, said)
+
+    @contextlib.contextmanager
+    def alone(self, path: Path) -> Iterator[None]:
+        """Have the lock on a file, which others have for a while. Raises as `refuse` does."""
+        with open(path, "a", opener=_private) as file:
+            while True:
+                self.refuse()
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    self.ended.wait(_LOOK_AGAIN_S)
+                except OSError:  # a file system that knows no locks
+                    break
+            yield
 
     def end(self) -> None:
         """End what runs, from any thread; nothing else begins."""

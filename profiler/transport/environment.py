@@ -6,7 +6,6 @@ is built beside its place and renamed into it when it is whole; a half-built one
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -16,8 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Optional
 
@@ -40,7 +38,6 @@ _UV_SOURCES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_FIND_LINKS", 
 """Variables by which uv is told where packages come from."""
 INSTALL_TIMEOUT_S = 3600.0
 _ANSWER_S = 120.0
-_LOOK_AGAIN_S = 0.2
 
 
 def _quiet(text: str) -> None:
@@ -67,7 +64,7 @@ def environment_for(
     if not _whole(place):
         try:
             cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _only_one(cache / f"{place.name}.lock", children):
+            with children.alone(cache / f"{place.name}.lock"):
                 if not _whole(place):
                     note(f"installing {', '.join(packages)}")
                     _Maker(target, python, packages, children).make(place)
@@ -159,20 +156,6 @@ def _version(python: str, children: Children) -> str:
 
 def _whole(place: Path) -> bool:
     return (place / "bin" / "python").exists() and (place / "complete.json").is_file()
-
-
-@contextmanager
-def _only_one(path: Path, children: Children) -> Iterator[None]:
-    """Two studies that start at once build an environment once; the other one waits."""
-    with path.open("w") as file:
-        while True:
-            children.refuse()
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                children.ended.wait(_LOOK_AGAIN_S)
-        yield
 
 
 class _Maker:

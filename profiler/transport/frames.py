@@ -28,8 +28,6 @@ TRY_AGAIN_WINDOWS = 16
 """Then the content or the load of the machine may have changed …"""
 HOPELESS = 4.0
 """… but not so much that compressing, once so many times slower than the link, would pay."""
-PIECE_BYTES = 1 << 18
-"""About a second of a slow link."""
 SAMPLE_BYTES = 1 << 14
 WORTH = 0.9
 """Content that does not shrink below this share travels raw."""
@@ -47,25 +45,6 @@ class Sink(Protocol):
 
     def pour(self, file: BinaryIO, offset: int, count: int) -> None:
         """So many bytes of a file from `offset`, which need not pass through this process."""
-
-
-class Watched:
-    """A sink that is fed in pieces, with a look at what came back after each."""
-
-    def __init__(self, sink: Sink, look: Callable[[], None]) -> None:
-        self._sink, self._look = sink, look
-
-    def send(self, data: bytes) -> None:
-        """Bytes."""
-        for at in range(0, len(data), PIECE_BYTES):
-            self._sink.send(data[at : at + PIECE_BYTES])
-            self._look()
-
-    def pour(self, file: BinaryIO, offset: int, count: int) -> None:
-        """So many bytes of a file from `offset`."""
-        for at in range(0, count, PIECE_BYTES):
-            self._sink.pour(file, offset + at, min(PIECE_BYTES, count - at))
-            self._look()
 
 
 class Choice:

@@ -35,6 +35,12 @@ NAMEPLATE = "profiler-device"
 TELL_S = 0.5
 IN_USE, CARD = "in-use", "session.json"
 """as `worker.presence` has them"""
+MEASURING = "measuring"
+"""as `worker.turn` has it: whoever measures holds a lock on it"""
+TURN_S, LEAVE_S, IDLE_S = 5.0, 0.05, 0.05
+"""how long we keep a measurement waiting; then it has so long to begin; no longer than so without
+anything to do"""
+WAITING_S = 20.0
 RESERVE_BYTES = 1 << 24
 """A board whose disk is full to the last byte does strange things: so much stays free."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -80,6 +86,74 @@ def used(folder: str) -> Iterator[None]:
         yield
 
 
+class Turns:
+    """Takes turns with who measures on this device: what would disturb them is done in between.
+
+    `take` before each piece of work, `leave` when there is none for now. Waiting is told to the
+    host, and ends with it.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.path, self.held, self.until_s = Path(folder) / MEASURING, False, 0.0
+        self.file = os.open(str(self.path), os.O_RDWR | os.O_CREAT, 0o600)
+
+    def take(self) -> None:
+        """Have the device for a while, which is waited for."""
+        if self.held and time.monotonic() < self.until_s:
+            return
+        if self.held:
+            self.leave()
+            time.sleep(LEAVE_S)
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.wait()
+        except OSError:  # a file system that knows no locks
+            pass
+        self.held, self.until_s = True, time.monotonic() + TURN_S
+
+    def leave(self) -> None:
+        """Let others measure."""
+        self.held = False
+        with suppress(OSError):
+            fcntl.flock(self.file, fcntl.LOCK_UN)
+
+    def pause(self) -> None:
+        """Let others measure unless more of stdin is there at once."""
+        if self.held and not select.select([0], [], [], IDLE_S)[0]:
+            self.leave()
+
+    def wait(self) -> None:
+        """Until the lock is ours. Nothing looks again and again: that would disturb, too."""
+        ours, theirs = os.pipe()
+
+        def lock() -> None:
+            fcntl.flock(self.file, fcntl.LOCK_EX)
+            os.write(theirs, b".")
+
+        Thread(target=lock, daemon=True).start()
+        events = select.poll()
+        events.register(ours, select.POLLIN)
+        events.register(1, 0)  # the host is gone: nobody reads
+        while True:
+            say(waiting=self.holder())
+            ready = [number for number, _ in events.poll(WAITING_S * 1000)]
+            if 1 in ready:
+                os._exit(1)
+            if ours in ready:
+                break
+        os.close(ours)
+        os.close(theirs)
+
+    def holder(self) -> dict[str, Any]:
+        """Who measures: pid and for_s, as far as it says so."""
+        try:
+            card = json.loads(self.path.read_bytes())
+            return {"pid": card["pid"], "for_s": max(0.0, time.time() - card["since"])}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {"pid": None, "for_s": None}
+
+
 def make_room(folder: str, count: int) -> None:
     """Refuse what can't fit, before a byte of it is written."""
     there = os.statvfs(folder)
@@ -95,11 +169,14 @@ def receive(folder: str, sha: str, size: str) -> None:
     Nothing is synced to disk: sessions ask for blobs by content, so a power cut costs a resend.
     A blob that does not fit leaves nothing behind.
     """
-    whole = Path(folder) / "blobs" / sha
+    whole, turns = Path(folder) / "blobs" / sha, Turns(folder)
     partial = whole.with_suffix(".part")
-    if whole.is_file() and digest(whole).hexdigest() == sha:
-        say(have=True)
-        return None
+    if whole.is_file():
+        turns.take()
+        if digest(whole).hexdigest() == sha:
+            say(have=True)
+            return None
+        turns.leave()  # whoever sends this file, too, needs it to get on
     with partial.open("ab", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if not same(file, partial):
@@ -107,12 +184,13 @@ def receive(folder: str, sha: str, size: str) -> None:
             file.close()
             return receive(folder, sha, size)
         offset = file.tell()
+        turns.take()
         found = digest(partial)
         try:
             make_room(folder, int(size) - offset)
             say(offset=offset)
             widen(0)
-            if not take(file, found):
+            if not take(file, found, turns):
                 return None  # cut: the partial file stays
         except OSError as error:
             if error.errno in FULL:
@@ -140,8 +218,9 @@ def same(file: io.FileIO, path: Path) -> bool:
 class Sink:
     """A file and its digest, which a second thread computes: both let go of the GIL."""
 
-    def __init__(self, file: io.FileIO, found: hashlib._Hash) -> None:
+    def __init__(self, file: io.FileIO, found: hashlib._Hash, turns: Turns) -> None:
         self.file, self.found, self.told = file, found, Told(file.tell())
+        self.turns = turns
         self.free: SimpleQueue[memoryview] = SimpleQueue()
         self.written: Queue[Optional[tuple[memoryview, Optional[memoryview]]]] = Queue(BUFFERS)
         for _ in range(BUFFERS):
@@ -173,10 +252,12 @@ class Sink:
         """Take in a frame of content; False when it is cut off."""
         while length:
             buffer = self.free.get()
+            self.turns.pause()
             count = os.readv(0, [buffer[:length]])
             if not count:
                 return False
             length -= count
+            self.turns.take()
             self.write(buffer[:count], buffer)
         return True
 
@@ -184,22 +265,25 @@ class Sink:
         """Take in a frame of compressed content; False when it is cut off."""
         stream = zlib.decompressobj()
         while length:
+            self.turns.pause()
             data = os.read(0, min(length, PIECE))
             if not data:
                 return False
             length -= len(data)
+            self.turns.take()
             self.write(memoryview(stream.decompress(data)))
         return True
 
 
-def take(file: io.FileIO, found: hashlib._Hash) -> bool:
+def take(file: io.FileIO, found: hashlib._Hash, turns: Turns) -> bool:
     """Write the frames on stdin to a file, and into its digest; False when they are cut off.
 
     Content is written as it arrives, so that no more than a few bytes are ever sent again.
     """
-    sink = Sink(file, found)
+    sink = Sink(file, found, turns)
     try:
         while True:
+            turns.pause()
             kind, length = HEADER.unpack(exactly(HEADER.size) or HEADER.pack(CUT, 0))
             if kind in (END, CUT):
                 return bool(kind == END)
@@ -244,7 +328,7 @@ def unpack(folder: str, sha: str) -> None:
     import shutil
     import zipfile
 
-    place = Path(folder) / "packages" / sha
+    place, turns = Path(folder) / "packages" / sha, Turns(folder)
     with (place.parent / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # then look: another host may unpack it just now
         if not place.is_dir():
@@ -258,6 +342,7 @@ def unpack(folder: str, sha: str) -> None:
                     for member in archive.infolist():
                         if asked_no_more():
                             return
+                        turns.take()
                         archive.extract(member, str(partial))
                         told.add(member.file_size)
                 partial.rename(place)

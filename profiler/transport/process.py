@@ -6,10 +6,12 @@ import contextlib
 import errno
 import fcntl
 import os
+import select
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Optional
 
@@ -22,12 +24,17 @@ _PIPE_BYTES = 1 << 20
 _STDERR_BYTES = 1 << 16
 """the end of it, that errors are made from"""
 _WORDS = 500
+_LOOK_MS = 250
 _NOT_THAT_WAY = (errno.EINVAL, errno.ENOTSOCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 """sendfile(2): some file systems can't be read by it, and macOS writes with it to sockets only"""
 _ENDS_S = 2.5
 """A worker whose stream ended ends at once; over a slow link this is heard a second later."""
 Explain = Callable[[Optional[int], str], TransportError]
 """(exit status or None while it runs, what it wrote to stderr) -> the error to raise"""
+
+
+def _nothing() -> None:
+    """Nobody looks."""
 
 
 class ProcessPipe:
@@ -50,6 +57,7 @@ class ProcessPipe:
             # and nothing can ask for a password on the terminal.
             self._process = subprocess.Popen(
                 command,
+                bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
@@ -66,6 +74,8 @@ class ProcessPipe:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        os.set_blocking(self._stdin.fileno(), False)
+        self._look: Callable[[], None] = _nothing
         if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux: fewer turns of a large transfer
             with contextlib.suppress(OSError):  # not beyond the user's share
                 fcntl.fcntl(self._stdin.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
@@ -81,32 +91,54 @@ class ProcessPipe:
 
     def send(self, data: bytes) -> None:
         """Write bytes. Raises the TransportError which explains why nobody reads them."""
-        try:
-            self._stdin.write(data)
-            self._stdin.flush()
-        except (OSError, ValueError):
-            raise self.failure() from None
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._push(partial(self._stdin.write, rest)) :]
 
     def pour(self, file: BinaryIO, offset: int, count: int) -> None:
         """Write a part of a file, which the kernel moves where it can. Raises as `send` does, and
         InputError when the file ends before.
         """
+
+        def move() -> Optional[int]:
+            try:
+                return os.sendfile(self._stdin.fileno(), file.fileno(), offset, count)
+            except OSError as error:
+                if error.errno not in _NOT_THAT_WAY:
+                    raise
+            file.seek(offset)
+            return self._stdin.write(file.read(min(count, _PIPE_BYTES)))
+
+        while count:
+            moved = self._push(move)
+            if not moved:
+                raise InputError(f"{file.name} became shorter while it was sent")
+            offset += moved
+            count -= moved
+
+    def _push(self, move: Callable[[], Optional[int]]) -> int:
+        """Write as soon as there is room; returns the number of bytes."""
+        while True:
+            self._look()
+            try:
+                with contextlib.suppress(BlockingIOError):
+                    moved = move()
+                    if moved is not None:
+                        return moved
+                room = select.poll()
+                room.register(self._stdin, select.POLLOUT)
+                room.poll(_LOOK_MS)
+            except (OSError, ValueError):
+                raise self.failure() from None
+
+    @contextlib.contextmanager
+    def watched(self, look: Callable[[], None]) -> Iterator[None]:
+        """`look` comes again and again while something is written, or waits to be."""
+        self._look = look
         try:
-            while count:
-                try:
-                    moved = os.sendfile(self._stdin.fileno(), file.fileno(), offset, count)
-                except OSError as error:
-                    if error.errno not in _NOT_THAT_WAY:
-                        raise
-                    file.seek(offset)
-                    moved = self._stdin.write(file.read(min(count, _PIPE_BYTES)))
-                    self._stdin.flush()
-                if not moved:
-                    raise InputError(f"{file.name} became shorter while it was sent")
-                offset += moved
-                count -= moved
-        except (OSError, ValueError):
-            raise self.failure() from None
+            yield
+        finally:
+            self._look = _nothing
 
     def finish(self) -> None:
         """Nothing more will be sent."""

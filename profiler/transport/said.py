@@ -12,6 +12,7 @@ from typing import Optional
 from profiler.errors import TransportError
 from profiler.schema.codec import DecodeError
 from profiler.schema.outside import TEXT_LIMIT, one_line
+from profiler.units import format_elapsed
 
 _WORD = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 _VERSION = re.compile(r"\d{1,3}\.\d{1,3}(\.\d{1,5})?")
@@ -52,6 +53,17 @@ class Busy:
     pid: Optional[int] = None
     for_s: Optional[float] = None
 
+    def who(self) -> str:
+        """' (pid 12 there, for 3 min)', or nothing."""
+        if self.pid is None:
+            return ""
+        age = "" if self.for_s is None else f", for {format_elapsed(self.for_s)}"
+        return f" (pid {self.pid} there{age})"
+
+    def turns(self) -> str:
+        """What is said while we wait until another run has measured."""
+        return f"another profiler run is measuring on this device{self.who()}: taking turns with it"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
@@ -69,6 +81,8 @@ class Said:
     data: Optional[str] = None
     """send: a piece, squeezed, in base64"""
     done: bool = False
+    waiting: Optional[Busy] = None
+    """receive, unpack: another run is measuring, said again and again"""
     busy: Optional[Busy] = None
     """clean: nothing was removed, somebody uses it"""
     failed: Optional[str] = None
@@ -87,13 +101,8 @@ def refuse_while(busy: Optional[Busy], where: str) -> None:
     """Raise TransportError where our folder is in use."""
     if busy is None:
         return
-    who = "" if busy.pid is None else f" (pid {busy.pid} there"
-    if who and busy.for_s is not None:
-        who += (
-            f", for {busy.for_s / 60:.0f} min" if busy.for_s > 90 else f", for {busy.for_s:.0f} s"
-        )
     raise TransportError(
-        f"{where}: a profiler run is at work there{who and who + ')'}; nothing was removed",
+        f"{where}: a profiler run is at work there{busy.who()}; nothing was removed",
         hint="let it end, or stop it with Ctrl-C (what it recorded stays); then clean",
     )
 

@@ -24,11 +24,11 @@ from profiler.transport import frames, helper, programs, ssh_advice, ssh_errors,
 from profiler.transport.children import Children
 from profiler.transport.process import ProcessPipe, last_lines
 from profiler.transport.said import Found, Said, piece, refuse_while
+from profiler.transport.ssh_line import command_line
 from profiler.transport.travel import Travel
 
 T = TypeVar("T")
 
-CONNECT_TIMEOUT_S = 15
 START_S = 18.0
 """to a running shell, connecting included: a slow board far away takes a third of it"""
 OLDEST_PYTHON = (3, 8)
@@ -40,46 +40,10 @@ _LONGEST_TRANSFER_S = 86_400.0
 _SOCKET_PATH_LIMIT = 80
 """The kernel allows 108 characters; ssh appends a random suffix of 17 while it connects."""
 
-OPTIONS = (
-    "BatchMode=yes",
-    f"ConnectTimeout={CONNECT_TIMEOUT_S}",
-    "ServerAliveInterval=15",
-    "ServerAliveCountMax=3",
-    "LogLevel=ERROR",
-    "StrictHostKeyChecking=yes",
-    "ClearAllForwardings=yes",
-    "ForwardAgent=no",
-    "PermitLocalCommand=no",
-    "RemoteCommand=none",
-)
-
 
 def transfer_s(content_bytes: int) -> float:
     """Seconds after which a transfer that has brought so much is given up."""
     return min(_ANSWER_S + content_bytes / _SLOWEST_LINK_BYTES_PER_S, _LONGEST_TRANSFER_S)
-
-
-def command_line(spec: SshSpec, control: Optional[Path], command: str) -> list[str]:
-    """The argument list that hands `command` to the login shell of the device."""
-    line = ["ssh"]
-    if spec.config_file is not None:
-        line += ["-F", str(Path(spec.config_file).expanduser())]
-    for option in OPTIONS:
-        line += ["-o", option]
-    if control is not None:
-        line += ["-o", "ControlMaster=auto", "-o", "ControlPersist=30", "-S", str(control)]
-    else:
-        line += ["-o", "ControlMaster=no", "-S", "none"]
-    line += ["-T", "-x"]
-    if spec.port is not None:
-        line += ["-p", str(spec.port)]
-    if spec.identity_file is not None:
-        line += ["-i", str(Path(spec.identity_file).expanduser())]
-    if spec.proxy_jump is not None:
-        line += ["-J", spec.proxy_jump]
-    if spec.user is not None:
-        line += ["-l", spec.user]
-    return [*line, "--", spec.host, command]
 
 
 class SshTransport:
@@ -203,13 +167,24 @@ class SshTransport:
         )
 
     def _answer(self, pipe: ProcessPipe, timeout_s: float = _ANSWER_S) -> Said:
-        while (reply := self._understood(Said, self._read(pipe, timeout_s))).got is not None:
-            self._travel.at(reply.got)
+        """What the device says when it is done; `timeout_s` is from one message to the next."""
+        give_up_s = self._clock() + _LONGEST_TRANSFER_S
+        while self._under_way(reply := self._understood(Said, self._read(pipe, timeout_s))):
+            if self._clock() > give_up_s:
+                raise ssh_errors.of(ssh_errors.LinkLost, self.spec, "it comes to no end")
         if reply.errno == errno.ENOENT:
             raise ssh_errors.of(ssh_errors.LinkLost, self.spec, GONE)
         if reply.error is not None:
             raise self._refused(reply.error)
         return reply
+
+    def _under_way(self, reply: Said) -> bool:
+        """Tell a person how far it is; whether there is no more in it."""
+        if reply.got is not None:
+            self._travel.at(reply.got)
+        elif reply.waiting is not None:
+            self._travel.waits(reply.waiting.turns())
+        return reply.got is not None or reply.waiting is not None
 
     def _refused(self, words: str) -> TransportError:
         error = ssh_errors.explain(self.spec, 1, words)
@@ -292,27 +267,37 @@ class SshTransport:
 
     def _feed(self, pipe: ProcessPipe, path: Path, offset: int) -> None:
         most_s = transfer_s(path.stat().st_size - offset)
+        give_up_s = self._clock() + most_s
+
+        def look() -> None:
+            nonlocal give_up_s
+            if self._look(pipe):
+                give_up_s = self._clock() + most_s
+            if self._clock() > give_up_s:
+                pipe.kill()
+
         try:
-            with path.open("rb") as file, pipe.at_most(most_s):
-                sink = frames.Watched(pipe, lambda: self._look(pipe))
-                frames.send(file, offset, sink, self._choice)
+            with path.open("rb") as file, pipe.watched(look):
+                frames.send(file, offset, pipe, self._choice)
                 pipe.finish()
         except TransportError:
             # The device may have said why it stopped listening, e.g. a full disk.
             self._answer(pipe, 1.0)
             raise
 
-    def _look(self, pipe: ProcessPipe) -> None:
-        """Take in how many bytes arrived, as far as the device has told that by now."""
+    def _look(self, pipe: ProcessPipe) -> bool:
+        """Take in what the device has told by now; whether it waits until another has measured."""
+        waits = False
         while True:
             try:
                 message = pipe.reader.read(0.0)
             except (Silence, EndOfStream, Garbled):  # the next write fails and says why
-                return None
-            got = self._understood(Said, message).got
-            if got is None:
-                return pipe.reader.back(message)
-            self._travel.at(got)
+                return waits
+            reply = self._understood(Said, message)
+            if not self._under_way(reply):
+                pipe.reader.back(message)
+                return waits
+            waits = reply.waiting is not None
 
     def spawn(self, worker_sha: str) -> ProcessPipe:
         """Start the worker; when it ends, the device says how."""

@@ -21,10 +21,15 @@ class Travel:
     """One transfer after the other over one link."""
 
     def __init__(
-        self, tell: Tell = silent, device: str = "", clock: Callable[[], float] = time.monotonic
+        self,
+        tell: Tell = silent,
+        device: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        note: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """`device` is the name of the target."""
+        """`device` is the name of the target; `note` is told once that there is a wait."""
         self._tell, self._clock, self._device = tell, clock, device
+        self._note, self._noted = note, False
         self._what, self._all = "", 0
         self._first, self._begun_s, self._next_s = 0, 0.0, 0.0
 
@@ -34,6 +39,12 @@ class Travel:
         self._all, self._first = count, done
         self._begun_s = self._clock()
         self._next_s = self._begun_s + QUIET_S
+
+    def waits(self, why: str) -> None:
+        """Nothing travels for now."""
+        if not self._noted:
+            self._noted = True
+            self._note(why)
 
     def at(self, done: int) -> None:
         """So many bytes have arrived, those of an earlier, cut transfer included."""

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-import profiler.transport.ssh
 from profiler.errors import TransientError
 from profiler.schema.ssh import SshSpec
 from profiler.session import Session
+from profiler.transport import ssh_line
 from profiler.transport.ssh import SshTransport
 
 TOOLS = ("ip", "tc", "nft", "ssh", "ssh-keygen", "sshd")
@@ -97,8 +97,8 @@ def net(
             " sudo scripts/test --devices"
         )
     for before, after in (("Interval=15", "Interval=1"), ("CountMax=3", "CountMax=2")):
-        options = tuple(o.replace(before, after) for o in profiler.transport.ssh.OPTIONS)
-        monkeypatch.setattr(profiler.transport.ssh, "OPTIONS", options)
+        options = tuple(o.replace(before, after) for o in ssh_line.OPTIONS)
+        monkeypatch.setattr(ssh_line, "OPTIONS", options)
     number = os.getpid() % 200
     made = Net(f"profiler-{os.getpid()}", f"pr{os.getpid()}", f"198.18.{number}.2", tmp_path)
     served = None

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -150,3 +151,35 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
             archive.writestr(f"{info}/RECORD", "")
 
     return make
+
+
+def _at_work(folder: str) -> list[str]:
+    """Processes on this machine, the device included, that name a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if folder in line:
+            found.append(line)
+    return found
+
+
+@pytest.fixture
+def at_work() -> Callable[[str], list[str]]:
+    return _at_work
+
+
+@pytest.fixture
+def ends() -> Callable[[str, float], None]:
+    """Whatever names a folder ended: within 3 s here, and soon on the device."""
+
+    def ends(folder: str, begun_s: float) -> None:
+        took_s = time.monotonic() - begun_s
+        assert took_s < 3, f"it went on for {took_s:.1f} s"
+        while _at_work(folder) and time.monotonic() < begun_s + 10:
+            time.sleep(0.05)
+        assert _at_work(folder) == []
+
+    return ends

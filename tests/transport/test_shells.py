@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import profiler.transport.ssh
+import profiler.transport.ssh_line
 from profiler.schema.ssh import SshSpec
 from profiler.session import Session
 from profiler.transport import ssh_errors
@@ -97,7 +98,7 @@ def test_what_is_to_be_typed_helps(login: Login, home: Path) -> None:
 
 
 def test_a_limit_of_20_s() -> None:
-    assert profiler.transport.ssh.CONNECT_TIMEOUT_S <= profiler.transport.ssh.START_S < 20
+    assert profiler.transport.ssh_line.CONNECT_TIMEOUT_S <= profiler.transport.ssh.START_S < 20
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from profiler.errors import InputError, TransientError, TransportError
 from profiler.schema.codec import DecodeError, decode
 from profiler.schema.ssh import PLACEHOLDER, SshSpec
 from profiler.transport import ssh_errors
-from profiler.transport.ssh import SshTransport, command_line
+from profiler.transport.ssh import SshTransport
+from profiler.transport.ssh_line import command_line
 
 Stub = Callable[..., None]
 

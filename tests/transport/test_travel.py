@@ -19,6 +19,7 @@ from profiler.transport.travel import Travel, amount, progress
 
 ROOT = Path(__file__).resolve().parents[2]
 Told = list[tuple[str, float, float]]
+Ends = Callable[[str, float], None]
 
 
 def test_what_is_told() -> None:
@@ -73,28 +74,7 @@ def test_what_arrived_is_told_there_and_back(slow: SshSpec, tmp_path: Path) -> N
     transport.close()
 
 
-def at_work(folder: str) -> list[str]:
-    """Processes on this machine, the device included, that name a folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if folder in line:
-            found.append(line)
-    return found
-
-
-def ends(folder: str, begun_s: float) -> None:
-    took_s = time.monotonic() - begun_s
-    assert took_s < 3, f"it went on for {took_s:.1f} s"
-    while at_work(folder) and time.monotonic() < begun_s + 10:
-        time.sleep(0.05)
-    assert at_work(folder) == []
-
-
-def test_ctrl_c_while_a_file_is_sent(slow: SshSpec, tmp_path: Path) -> None:
+def test_ctrl_c_while_a_file_is_sent(slow: SshSpec, tmp_path: Path, ends: Ends) -> None:
     pressed_s: list[float] = []
 
     def press(*_: Any) -> None:
@@ -109,7 +89,9 @@ def test_ctrl_c_while_a_file_is_sent(slow: SshSpec, tmp_path: Path) -> None:
     ends(str(slow.folder), pressed_s[0])
 
 
-def test_a_stop_from_another_thread_while_a_file_is_sent(slow: SshSpec, tmp_path: Path) -> None:
+def test_a_stop_from_another_thread_while_a_file_is_sent(
+    slow: SshSpec, tmp_path: Path, ends: Ends
+) -> None:
     moving = threading.Event()
     transport = SshTransport(slow, travel=Travel(lambda *_: moving.set()))
     path, sha = blob(tmp_path, 8_000_000)
@@ -133,7 +115,7 @@ def test_a_stop_from_another_thread_while_a_file_is_sent(slow: SshSpec, tmp_path
 
 
 def test_ctrl_c_while_a_login_shell_says_nothing(
-    login: Callable[[str], SshSpec], tmp_path: Path
+    login: Callable[[str], SshSpec], tmp_path: Path, at_work: Callable[[str], list[str]]
 ) -> None:
     """The rc file of this one never ends."""
     spec = login(f"sleep 1000; true {tmp_path}")

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-import profiler.transport.ssh
 from profiler.errors import TransportError
 from profiler.schema.ssh import SshSpec
-from profiler.transport import ssh_errors
+from profiler.transport import ssh_errors, ssh_line
 from profiler.transport.ssh import SshTransport
 
 Login = Callable[[str], SshSpec]
@@ -88,8 +87,8 @@ def test_a_device_that_its_jump_host_does_not_reach(sshd, tmp_path: Path) -> Non
 def test_a_jump_host_that_says_nothing(  # type: ignore[no-untyped-def]
     sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = tuple(o.replace("Timeout=15", "Timeout=1") for o in profiler.transport.ssh.OPTIONS)
-    monkeypatch.setattr(profiler.transport.ssh, "OPTIONS", options)
+    options = tuple(o.replace("Timeout=15", "Timeout=1") for o in ssh_line.OPTIONS)
+    monkeypatch.setattr(ssh_line, "OPTIONS", options)
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
