@@ -6,6 +6,7 @@ unpack, clean. Answers are marked lines, so that a noisy login shell can't distu
 
 from __future__ import annotations
 
+import base64
 import errno
 import fcntl
 import hashlib
@@ -25,21 +26,17 @@ from threading import Thread
 from typing import Any, Optional
 
 MARKER = "\x1eprofiler1 "
-PIECE = 1 << 18
-BUFFER, BUFFERS = 1 << 20, 4
+PIECE, BUFFER, BUFFERS = 1 << 18, 1 << 20, 4
 HEADER = struct.Struct(">BI")
 SQUEEZED, END, CUT = 1, 2, 3
 F_SETPIPE_SZ = 1031
 NAMEPLATE = "profiler-device"
 """A folder without this file is not ours and is never removed."""
 TELL_S = 0.5
-IN_USE, CARD = "in-use", "session.json"
-"""as `worker.presence` has them"""
-MEASURING = "measuring"
-"""as `worker.turn` has it: whoever measures holds a lock on it"""
+IN_USE, CARD, MEASURING = "in-use", "session.json", "measuring"
+"""as `worker.presence` and `worker.turn` have them"""
 TURN_S, LEAVE_S, IDLE_S = 5.0, 0.05, 0.05
-"""how long we keep a measurement waiting; then it has so long to begin; no longer than so without
-anything to do"""
+"""we keep a measurement waiting; it has to begin; we keep it waiting with nothing to do"""
 WAITING_S = 20.0
 RESERVE_BYTES = 1 << 24
 """A board whose disk is full to the last byte does strange things: so much stays free."""
@@ -99,9 +96,9 @@ class Turns:
 
     def take(self) -> None:
         """Have the device for a while, which is waited for."""
-        if self.held and time.monotonic() < self.until_s:
-            return
         if self.held:
+            if time.monotonic() < self.until_s:
+                return
             self.leave()
             time.sleep(LEAVE_S)
         try:
@@ -135,23 +132,14 @@ class Turns:
         events = select.poll()
         events.register(ours, select.POLLIN)
         events.register(1, 0)  # the host is gone: nobody reads
-        while True:
-            say(waiting=self.holder())
-            ready = [number for number, _ in events.poll(WAITING_S * 1000)]
-            if 1 in ready:
-                os._exit(1)
-            if ours in ready:
-                break
+        ready: list[tuple[int, int]] = []
+        while not ready:
+            say(waiting=whose(self.path))
+            ready = events.poll(WAITING_S * 1000)
+        if ready[0][0] == 1:
+            os._exit(1)
         os.close(ours)
         os.close(theirs)
-
-    def holder(self) -> dict[str, Any]:
-        """Who measures: pid and for_s, as far as it says so."""
-        try:
-            card = json.loads(self.path.read_bytes())
-            return {"pid": card["pid"], "for_s": max(0.0, time.time() - card["since"])}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {"pid": None, "for_s": None}
 
 
 def make_room(folder: str, count: int) -> None:
@@ -207,12 +195,7 @@ def receive(folder: str, sha: str, size: str) -> None:
 
 def same(file: io.FileIO, path: Path) -> bool:
     """Whether the open file is still the one of that name."""
-    try:
-        there = path.stat()
-    except FileNotFoundError:
-        return False
-    here = os.fstat(file.fileno())
-    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+    return path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))
 
 
 class Sink:
@@ -306,16 +289,12 @@ def exactly(count: int) -> bytes:
 
 def widen(pipe: int) -> None:
     """A larger pipe means fewer turns between sshd and us; systems that refuse stay as they are."""
-    try:
+    with suppress(OSError):
         fcntl.fcntl(pipe, F_SETPIPE_SZ, 1 << 20)
-    except OSError:
-        return
 
 
 def send(folder: str, name: str) -> None:
     """Give a file out, in pieces."""
-    import base64
-
     with (Path(folder) / name).open("rb") as file:
         say(size=os.fstat(file.fileno()).st_size)
         for piece in iter(lambda: file.read(PIECE), b""):
@@ -377,15 +356,23 @@ def eldest(folder: str) -> dict[str, Any]:
     """The session in this folder that is at work for the longest time, as it says itself."""
     found: dict[str, Any] = {"pid": None, "for_s": None}
     for path in Path(folder).glob("out-*/" + CARD):
+        card = whose(path)
         try:
-            card = json.loads(path.read_bytes())
             os.kill(card["pid"], 0)
-            age_s = max(0.0, time.time() - card["since"])
-        except (OSError, ValueError, KeyError, TypeError):  # it ended, or is just beginning
+        except (OSError, TypeError):  # it ended, or is just beginning
             continue
-        if age_s >= (found["for_s"] or 0.0):
-            found = {"pid": card["pid"], "for_s": age_s}
+        if card["for_s"] >= (found["for_s"] or 0.0):
+            found = card
     return found
+
+
+def whose(path: Path) -> dict[str, Any]:
+    """pid and for_s of a session, as far as it wrote them down."""
+    try:
+        card = json.loads(path.read_bytes())
+        return {"pid": card["pid"], "for_s": max(0.0, time.time() - card["since"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"pid": None, "for_s": None}
 
 
 def clean(folder: str) -> None:
@@ -396,12 +383,8 @@ def clean(folder: str) -> None:
     return say(done=True) if busy is None else say(busy=busy)
 
 
-OPERATIONS: dict[str, Callable[..., None]] = {
-    "receive": receive,
-    "send": send,
-    "unpack": unpack,
-    "clean": clean,
-}
+_ALL: tuple[Callable[..., None], ...] = (receive, send, unpack, clean)
+OPERATIONS = {operation.__name__: operation for operation in _ALL}
 
 
 def main(operation: str, *arguments: str) -> None:

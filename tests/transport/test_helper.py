@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from profiler.transport import helper
-from profiler.worker import presence
+from profiler.worker import presence, turn
 
 DATA = bytes(range(256)) * 40
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -112,3 +112,4 @@ def test_a_disk_that_fills_up_on_the_way_keeps_no_part(
 
 def test_worker_and_helper_call_things_the_same() -> None:
     assert (helper.IN_USE, helper.CARD) == (presence.LOCK, presence.CARD)
+    assert turn.Turn(Path(), print).path.name == helper.MEASURING
