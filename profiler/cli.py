@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from profiler.cli_targets import Json, targets
 from profiler.errors import InputError, ProfilerError
 from profiler.letters import forgive
 
@@ -37,7 +38,6 @@ _state = {"debug": False}
 _SHOWN = 5
 
 Folder = Annotated[Path, typer.Argument(help="A results folder.", metavar="RESULTS")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Output = Annotated[
     Optional[Path], typer.Option("--output", "-o", help="Results folder.", metavar="FOLDER")
 ]
@@ -122,63 +122,7 @@ def plan(
     look.plan(what, json=json)
 
 
-targets = typer.Typer(
-    help="List, add, check and clean the devices that can be named in a study.",
-    rich_markup_mode=None,
-)
 app.add_typer(targets, name="targets")
-Name = Annotated[str, typer.Argument(help="A target's name.")]
-
-
-@targets.callback(invoke_without_command=True)
-def targets_alone(context: typer.Context, json: Json = False) -> None:
-    """List, add, check and clean the devices that can be named in a study."""
-    if context.invoked_subcommand is None:
-        targets_list(json=json)
-
-
-@targets.command("list")
-def targets_list(json: Json = False) -> None:
-    """List the targets, whether they answer, and how they differ from what their file says."""
-    from profiler.commands import targets as command
-
-    command.list_all(json=json)
-
-
-@targets.command("add")
-def targets_add(
-    name: Name,
-    ssh: Annotated[str, typer.Option(help="How to reach it.", metavar="[USER@]HOST[:PORT]")],
-    python: Annotated[Optional[str], typer.Option(help="Interpreter there.")] = None,
-    identity_file: Annotated[Optional[str], typer.Option(help="Private key.")] = None,
-    config_file: Annotated[Optional[str], typer.Option(help="ssh configuration.")] = None,
-    proxy_jump: Annotated[Optional[str], typer.Option(help="[USER@]HOST[:PORT] between.")] = None,
-    folder: Annotated[Optional[str], typer.Option(help="Our folder there.")] = None,
-) -> None:
-    """Write targets/NAME.toml for a device, from what is found there."""
-    from profiler.commands import targets as command
-
-    options = {
-        "python": python, "identity_file": identity_file, "config_file": config_file,
-        "proxy_jump": proxy_jump, "folder": folder,
-    }  # fmt: skip
-    command.add(name, ssh, options)
-
-
-@targets.command("check")
-def targets_check(name: Name, json: Json = False) -> None:
-    """Connect to a target and show what is found there."""
-    from profiler.commands import targets as command
-
-    command.check(name, json=json)
-
-
-@targets.command("clean")
-def targets_clean(name: Name) -> None:
-    """Remove every trace of ours from a device."""
-    from profiler.commands import targets as command
-
-    command.clean(name)
 
 
 @app.command()
@@ -364,9 +308,8 @@ def main() -> None:
     """Entry point: the only place that turns errors into messages and exit codes."""
     forgive(sys.stdout, sys.stderr)
     try:
-        app(standalone_mode=False)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        if code := app(standalone_mode=False):  # that of a typer.Exit
+            sys.exit(code)
     except ProfilerError as error:
         if _state["debug"]:
             raise

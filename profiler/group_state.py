@@ -10,11 +10,11 @@ from typing import Any, Optional
 from profiler import raw
 from profiler.analysis.converge import Convergence
 from profiler.progress import Progress
+from profiler.replies import waiting
 from profiler.schema.codec import decode
 from profiler.schema.plan import Group
 from profiler.schema.study import Study
 from profiler.schema.wire import Repetition
-from profiler.session import waiting
 from profiler.store import Store
 
 STABLE = ("error", "not available")

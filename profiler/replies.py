@@ -364,3 +364,10 @@ def strict(operation: str) -> Iterator[None]:
             f"{operation}: a wrong answer from the device: {error}",
             hint="is its `python` an ordinary interpreter? What it answers is not our worker's",
         ) from None
+
+
+def waiting(event: dict[str, Any]) -> str:
+    """What a worker's event says that waits until another run has measured on its device."""
+    holder = event["waiting"]
+    who = "" if holder["pid"] is None else f" (pid {holder['pid']}, for {holder['for_s']:.0f} s)"
+    return f"another profiler run is measuring on this device{who}: taking turns with it"

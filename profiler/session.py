@@ -217,12 +217,15 @@ class Session:
         shas = {self._sha_once(path): path for path in files}
         wanted = [sha for sha in shas if sha not in self._staged]
         if wanted:
-            reply = self._ask("have", shas=wanted)
-            with replies.strict("have"):
-                absent = replies.missing(reply, wanted)
-            for sha in absent:
+            for sha in self.missing(wanted):
                 self._transport.stage(shas[sha], sha, (called or {}).get(shas[sha], ""))
             self._staged.update(wanted)
+
+    def missing(self, shas: list[str]) -> tuple[str, ...]:
+        """Those that are not on the device, or not whole."""
+        reply = self._ask("have", shas=shas)
+        with replies.strict("have"):
+            return replies.missing(reply, shas)
 
     def _sha_once(self, path: Path) -> str:
         """A file's hash, computed again only when the file has changed: this comes every round."""
@@ -341,7 +344,7 @@ class Session:
             event(said)
         elif "waiting" in said and not self._told:
             self._told = True
-            self._note(waiting(said))
+            self._note(replies.waiting(said))
 
     @staticmethod
     def _last_words(pipe: Pipe) -> None:
@@ -378,13 +381,6 @@ def open_session(
         wheels=cache_folder() / "wheels" if bring else None,
         note=note,
     )
-
-
-def waiting(event: dict[str, Any]) -> str:
-    """What a worker's event says that waits until another run has measured on its device."""
-    holder = event["waiting"]
-    who = "" if holder["pid"] is None else f" (pid {holder['pid']}, for {holder['for_s']:.0f} s)"
-    return f"another profiler run is measuring on this device{who}: taking turns with it"
 
 
 def _failed(operation: str, error: str) -> ProfilerError:

@@ -19,15 +19,16 @@ LEVELS = {
     "variants": 4, "session": 4, "store": 4, "own_metric": 4,
     "made_up": 4, "fed": 4,
     "raw": 5, "input_hashes": 5, "prepare": 5, "report": 5, "fingerprint": 5, "single": 5,
-    "fleet": 5, "wall_meter": 5,
+    "fleet": 5, "link": 5, "wall_meter": 5,
     "derived": 5, "arrays": 5,
     "jobs": 6, "record": 6, "group_state": 6, "predictions": 6, "arrivals": 6,
     "stress": 7,
     "results": 8,
     "campaign": 9, "explain": 9, "brief": 9, "console": 9,
     "commands": 10,
-    "cli": 11,
-    "__main__": 12,
+    "cli_targets": 11,
+    "cli": 12,
+    "__main__": 13,
 }  # fmt: skip
 WORKER_MAY_IMPORT = {"numpy", "onnxruntime", "psutil"}
 # Optional files, imported only for the target that asks for them. torch is measured as a backend
