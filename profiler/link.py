@@ -15,11 +15,12 @@ from typing import Optional
 
 from profiler.session import Session
 from profiler.transport.frames import FAST_BYTES_PER_S
+from profiler.transport.travel import Travel
 
 TRIPS = 7
-SMALL_BYTES, LARGE_BYTES = 1_000, 1_000_000
+SENT_BYTES = 1_000_000
 LEAST_S = 0.02
-"""What a megabyte must take beyond a kilobyte, or the rate is that of buffers."""
+"""Less is the time of buffers and of starting, not of a link."""
 _PIECE = 1 << 20
 
 
@@ -32,37 +33,31 @@ class Link:
 
     def seconds(self, count: int) -> float:
         """What so many bytes take, at the most where the rate is not known."""
-        return count / (self.bytes_per_s or LARGE_BYTES / LEAST_S)
+        return count / (self.bytes_per_s or SENT_BYTES / LEAST_S)
 
 
-def measure(session: Session, clock: Callable[[], float] = time.perf_counter) -> Link:
+def measure(session: Session, travel: Travel, clock: Callable[[], float] = time.monotonic) -> Link:
     """Ask for nothing a few times, then send random bytes, which nothing compresses.
 
-    A transfer takes a start there, too; the first kilobyte's is warm-up, the second one's is taken
-    off. Raises TransportError, WorkerError.
+    `travel` is told of the session's transfers: from the moment when the device is ready for one,
+    to its word that it has all. Raises TransportError, WorkerError.
     """
     trips = []
     for _ in range(TRIPS):
         begun_s = clock()
         session.missing([])
         trips.append(clock() - begun_s)
-    spent_s: list[float] = []
-    sent: list[str] = []
+    trip_s = statistics.median(trips)
     with tempfile.TemporaryDirectory() as folder:
+        file, data = Path(folder) / "random", os.urandom(SENT_BYTES)
+        file.write_bytes(data)
         try:
-            for size in (SMALL_BYTES, SMALL_BYTES, LARGE_BYTES):
-                file = Path(folder) / str(len(sent))
-                data = os.urandom(size)
-                file.write_bytes(data)
-                sent.append(hashlib.sha256(data).hexdigest())
-                begun_s = clock()
-                session.stage([file], {file: "1 MB to measure the link"})
-                spent_s.append(clock() - begun_s)
+            session.stage([file], {file: "1 MB to measure the link"})
+            spent_s = clock() - travel.begun_s - trip_s
         finally:
-            session.forget(sent)
-    beyond_s = spent_s[2] - spent_s[1]
-    rate = (LARGE_BYTES - SMALL_BYTES) / beyond_s if beyond_s >= LEAST_S else None
-    return Link(round_trip_s=statistics.median(trips), bytes_per_s=rate)
+            session.forget([hashlib.sha256(data).hexdigest()])
+    rate = SENT_BYTES / spent_s if spent_s >= LEAST_S else None
+    return Link(round_trip_s=trip_s, bytes_per_s=rate)
 
 
 def travelling_bytes(file: Path, link: Link) -> int:

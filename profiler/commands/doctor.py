@@ -15,7 +15,7 @@ from profiler.commands import look
 from profiler.commands.states import at_a_glance, this_machine
 from profiler.console import Bar
 from profiler.errors import EnvironmentMissing, TransportError, WorkerError
-from profiler.link import LARGE_BYTES, Link, measure, travelling_bytes
+from profiler.link import Link, measure, travelling_bytes
 from profiler.places import cache_folder
 from profiler.planning.lacking import Why, brought_lacks, lacks
 from profiler.planning.unusable import unusable
@@ -23,9 +23,8 @@ from profiler.schema.codec import encode
 from profiler.schema.files import find_target
 from profiler.schema.target import Target, differences
 from profiler.session import Session
-from profiler.transport import connect, helper, payload, wheels
-from profiler.transport.base import Transport
-from profiler.transport.travel import Tell
+from profiler.transport import connect, helper, over_ssh, payload, wheels
+from profiler.transport.travel import Tell, Travel
 from profiler.units import format_duration, format_elapsed, format_size
 
 MODEL_BYTES = 100_000_000
@@ -98,10 +97,9 @@ def examination(target: Target, note: Callable[[str], None], tell: Tell) -> Exam
         brought = (Part(what=", ".join(target.runtime.packages if target.runtime else ()),
                         there=False),)  # fmt: skip
     try:
-        transport = connect(asked, note, tell)
-        with Session(transport, plugin=asked.plugin, note=note) as session:
-            if target.ssh is not None:
-                return _of_device(target, transport, session, note)
+        if target.ssh is not None:
+            return _of_device(target, note, tell)
+        with Session(connect(asked), plugin=asked.plugin) as session:
             why = None if brought else lacks(target, session.facts)
             return _found(target, session.facts, why, brought=brought)
     except (TransportError, WorkerError, EnvironmentMissing) as error:
@@ -126,29 +124,29 @@ def _found(
     )  # fmt: skip
 
 
-def _of_device(
-    target: Target, transport: Transport, session: Session, note: Callable[[str], None]
-) -> Examination:
-    facts, missing = session.facts, []
-    link = measure(session)
-    worker = Part(what="worker", there=True, bytes=len(payload.build()[0]),
-                  seconds=link.seconds(session.sent_bytes))  # fmt: skip
-    parts, needed = [worker], None
-    why = lacks(target, facts)
-    if target.backend == "onnxruntime" and unusable(facts) is not None:
-        why = brought_lacks(target)
+def _of_device(target: Target, note: Callable[[str], None], tell: Tell) -> Examination:
+    travel = Travel(tell, target.name, note=note)
+    transport = over_ssh(target, travel)
+    with Session(transport, plugin=target.plugin, note=note) as session:
+        facts, link = session.facts, measure(session, travel)
+        parts = [
+            Part(what="worker", there=not session.sent_bytes, bytes=len(payload.build()[0]),
+                 seconds=link.seconds(session.sent_bytes))
+        ]  # fmt: skip
+        if target.backend != "onnxruntime" or unusable(facts) is None:
+            return _found(target, facts, lacks(target, facts), brought=tuple(parts), link=link)
         note("making numpy and onnxruntime ready, as the device has none that works")
+        missing, needed = [], None
         try:
             packages = transport.packages(cache_folder() / "wheels")
         except TransportError as error:
-            packages = None
             missing.append(Missing(reason=error.message, hint=error.hint))
-        if packages is not None:
+        else:
             part, needed = _packages(packages, session, link)
             parts.append(part)
             missing += _too_full(facts, needed)
-    return _found(target, facts, why, missing, brought=tuple(parts), link=link,
-                  disk_needed_bytes=needed)  # fmt: skip
+        return _found(target, facts, brought_lacks(target), missing, brought=tuple(parts),
+                      link=link, disk_needed_bytes=needed)  # fmt: skip
 
 
 def _packages(archive: Path, session: Session, link: Link) -> tuple[Part, Optional[int]]:
@@ -235,22 +233,19 @@ def _library(facts: Mapping[str, Any], name: str) -> str:
 
 def _brought(found: Examination) -> Iterable[tuple[str, str]]:
     for part in found.brought:
+        size = format_size(part.bytes)
         if part.what == "worker":
-            came = "was there" if not part.seconds else "came just now"
+            came = "there already" if part.there else "brought just now"
             yield (
                 "worker",
-                (
-                    f"nothing: it {came} ({format_size(part.bytes)}) and stays until"
-                    f" profiler targets clean {found.target}"
-                ),
+                (f"{size}, {came}; it stays until profiler targets clean {found.target}"),
             )
-        elif part.there:
-            yield "packages", f"nothing: {part.what} lie there ({format_size(part.bytes)})"
         elif part.bytes is None:
-            yield "packages", f"{part.what}, from the package index, by itself"
+            yield "packages", f"{part.what}, installed from the package index by itself"
+        elif part.there:
+            yield "packages", f"{part.what}: {size}, there already"
         else:
             travels = part.travelling_bytes or part.bytes
-            size = format_size(part.bytes)
             if travels < part.bytes:
                 size = f"{size}, {format_size(travels)} compressed"
             yield "packages", f"{part.what}: {size}, about {_seconds(part.seconds)}"
@@ -260,18 +255,15 @@ def _link(link: Optional[Link]) -> dict[str, str]:
     if link is None:
         return {}
     rate = link.bytes_per_s
-    measured = (
-        f"{format_size(rate)}/s, measured with {format_size(LARGE_BYTES)}" if rate else
-        "more than 50 MB/s"
-    )  # fmt: skip
+    measured = f"{format_size(rate)}/s, measured with 1 MB" if rate else "more than 50 MB/s"
     return {
         "round trip": format_duration(link.round_trip_s * 1e9),
-        "throughput": f"{measured}; a model of {format_size(MODEL_BYTES)} takes"
-        f" {'about' if rate else 'at most'} {_seconds(link.seconds(MODEL_BYTES))}",
+        "throughput": f"{measured}; a model of 100 MB takes {'about' if rate else 'at most'}"
+        f" {_seconds(link.seconds(MODEL_BYTES))}",
     }
 
 
 def _seconds(seconds: Optional[float]) -> str:
-    if seconds is None or seconds < 60:
+    if seconds is None or seconds < 10:
         return format_duration(None if seconds is None else seconds * 1e9)
     return format_elapsed(seconds)

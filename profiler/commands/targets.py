@@ -49,12 +49,17 @@ def list_all(*, json: bool) -> None:
             if word in ("needs a package", "does not answer") and state.hint:
                 told.append(f"hint: {state.hint}")
             if word == "ready":
-                told.insert(0, target.description)
+                told.insert(0, _described(target))
             elif word == "needs its host":
-                told = [target.description]
+                told = [_described(target)]
             lines = filter(None, told)
             table.add_row(f"  {target.name}", Text("\n".join(lines)))
         console.print(table)
+
+
+def _described(target: Target) -> str:
+    provider = target.provider.removesuffix("ExecutionProvider")
+    return target.description or f"{provider}, {'over ssh' if target.ssh else 'on this machine'}"
 
 
 def check(name: str, *, json: bool) -> None:

@@ -182,4 +182,7 @@ def _provider_hint(target: Target, providers: Sequence[str]) -> str:
     if target.runtime is not None or shipped is None:
         return has
     name, package = shipped
-    return f'{has}; use targets = ["{name}"], or pip install {package} in its Python'
+    install = f"pip install {package} in its Python"
+    if target.transport == "ssh":
+        return f"{has}; {install}"
+    return f'{has}; use targets = ["{name}"], or {install}'

@@ -31,14 +31,16 @@ class Travel:
         self._tell, self._clock, self._device = tell, clock, device
         self._note, self._noted = note, False
         self._what, self._all = "", 0
-        self._first, self._begun_s, self._next_s = 0, 0.0, 0.0
+        self._first, self._next_s = 0, 0.0
+        self.begun_s = 0.0
+        """when the last transfer began, by `clock`: the device was ready for it"""
 
     def begin(self, what: str, way: str, count: int, done: int = 0) -> None:
         """`what` of `count` bytes goes `way` ("to", "from") the device, `done` of them before."""
         self._what = f"{what} {way} {self._device}".rstrip()
         self._all, self._first = count, done
-        self._begun_s = self._clock()
-        self._next_s = self._begun_s + QUIET_S
+        self.begun_s = self._clock()
+        self._next_s = self.begun_s + QUIET_S
 
     def waits(self, why: str) -> None:
         """Nothing travels for now."""
@@ -52,7 +54,7 @@ class Travel:
         if now_s < self._next_s or not self._all:
             return
         self._next_s = now_s + EVERY_S
-        rate = max(1.0, (done - self._first) / (now_s - self._begun_s))
+        rate = max(1.0, (done - self._first) / (now_s - self.begun_s))
         left_s = max(0, self._all - done) / rate
         self._tell(f"{self._what}: {progress(done, self._all)}, {amount(rate)}/s",
                    min(1.0, done / self._all), left_s)  # fmt: skip

@@ -16,10 +16,10 @@ from profiler.commands.doctor import Examination, examination
 from profiler.errors import TransportError
 from profiler.link import Link, measure, travelling_bytes
 from profiler.schema.files import find_target
-from profiler.session import Session
-from profiler.transport import payload
+from profiler.session import Session, open_session
+from profiler.transport import over_ssh, payload
 from profiler.transport.ssh import SshTransport
-from profiler.transport.travel import silent
+from profiler.transport.travel import Travel, silent
 
 Write = Callable[..., Path]
 
@@ -81,7 +81,7 @@ def test_a_device_that_has_everything(write: Write, capsys: pytest.CaptureFixtur
     assert code == 0, first
     assert first.startswith("board: ready\n")
     assert "worker" in first
-    assert "came just now" in first
+    assert "brought just now" in first
     assert "what is missing" not in first
     assert max(map(len, first.splitlines())) <= 80
     assert [path.name for path in (folder / "blobs").iterdir()] == [payload.build()[1]]
@@ -112,16 +112,11 @@ def test_a_device_with_a_bare_python(
     code, text = typed(capsys, "board")
     assert code == 0
     assert "numpy 2.1.0 and onnxruntime 1.20.0: 3.0" in text
-    assert "was there" in text
-    with Session(SshTransport(*_way()), wheels=Path.cwd() / "cache"):
+    assert "there already" in text
+    with open_session(find_target("board", Path.cwd())):
         pass
     _, again = examined().brought
     assert again.there, "a run has brought them"
-
-
-def _way() -> tuple[Any, ...]:
-    target = find_target("board", Path.cwd())
-    return target.ssh, target.python
 
 
 def test_what_the_index_lacks_is_missing(
@@ -169,33 +164,35 @@ def test_a_device_that_does_not_answer(write: Write, capsys: pytest.CaptureFixtu
 
 
 def test_a_link_of_known_speed(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each transfer takes 0.3 s to start, and a second for 2 MB."""
+    """A transfer takes 0.3 s to start, and half a second for 1 MB."""
     folder = write(sys.executable)
-    now = [0.0]
-    stage = SshTransport.stage
+    now, stage, feed = [0.0], SshTransport.stage, SshTransport._feed
+    target = find_target("board", Path.cwd())
 
-    def slow(self: SshTransport, path: Path, sha: str, called: str = "") -> None:
+    def slow_stage(self: SshTransport, path: Path, sha: str, called: str = "") -> None:
+        now[0] += 0.3
         stage(self, path, sha, called)
-        now[0] += 0.3 + path.stat().st_size / 2e6
 
-    with Session(SshTransport(*_way())) as session:
-        monkeypatch.setattr(SshTransport, "stage", slow)
-        link = measure(session, lambda: now[0])
+    def slow_feed(self: SshTransport, pipe: Any, path: Path, offset: int) -> None:
+        feed(self, pipe, path, offset)
+        now[0] += path.stat().st_size / 2e6
+
+    def broken(self: SshTransport, *_: object) -> None:
+        feed(self, *_)
+        raise TransportError("the link broke")
+
+    travel = Travel(clock=lambda: now[0])
+    with Session(over_ssh(target, travel)) as session:
+        monkeypatch.setattr(SshTransport, "stage", slow_stage)
+        assert measure(session, travel, lambda: now[0]).bytes_per_s is None, "too fast to tell"
+        monkeypatch.setattr(SshTransport, "_feed", slow_feed)
+        link = measure(session, travel, lambda: now[0])
         assert link.bytes_per_s == pytest.approx(2e6)
         assert link.seconds(10_000_000) == pytest.approx(5)
-        assert len(list((folder / "blobs").iterdir())) == 1
-        monkeypatch.setattr(SshTransport, "stage", stage)
-        assert measure(session, lambda: now[0]).bytes_per_s is None, "too fast to tell"
-
-        def broken(self: SshTransport, path: Path, sha: str, called: str = "") -> None:
-            stage(self, path, sha, called)
-            if path.stat().st_size > 1000:
-                raise TransportError("the link broke")
-
-        monkeypatch.setattr(SshTransport, "stage", broken)
+        monkeypatch.setattr(SshTransport, "_feed", broken)
         with pytest.raises(TransportError, match="the link broke"):
-            measure(session)
-        assert len(list((folder / "blobs").iterdir())) == 1, "nothing is left of a failed one"
+            measure(session, travel)
+        assert [path.name for path in (folder / "blobs").iterdir()] == [payload.build()[1]]
 
 
 def test_what_compresses_travels_compressed_over_a_slow_link(tmp_path: Path) -> None:
