@@ -14,10 +14,10 @@ __version__ = "0.1.0"
 NEEDS = "profiler needs Linux, macOS or WSL: it drives devices and processes as Unix does"
 
 _PUBLIC = {
-    "Study": "profiler.schema.study",
-    "Results": "profiler.results",
-    "load": "profiler.results",
-    "run": "profiler.campaign",
+    "Study": "profiler.schema.study.study",
+    "Results": "profiler.results.results",
+    "load": "profiler.results.results",
+    "run": "profiler.campaign.run",
 }
 
 __all__ = ["Results", "Study", "__version__", "load", "run"]

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from profiler.cli_targets import Json, targets
+from profiler.commands.letters import forgive
+from profiler.commands.targets_app import Json, targets
 from profiler.errors import InputError, ProfilerError
-from profiler.letters import forgive
 
 if TYPE_CHECKING:
-    from profiler.results import Results
+    from profiler.results.results import Results
 
 app = typer.Typer(
     help="Which variant of my model, on which hardware, at what cost, and how sure are you?",
@@ -289,7 +289,7 @@ def stress(results: Folder, json: Json = False) -> None:
 
 
 def _load(folder: Path) -> Results:
-    from profiler.results import Results
+    from profiler.results.results import Results
 
     found = Results.load(folder)
     for text in _first(found.faults):
@@ -330,7 +330,7 @@ def main() -> None:
 
 def _shown(text: str) -> str:
     """Control characters as escapes: a message may quote a file, which no terminal may obey."""
-    from profiler.schema.outside import printable
+    from profiler.wire.outside import printable
 
     return "\n".join(map(printable, text.split("\n")))
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from profiler.errors import TransportError
-from profiler.schema.lines import EndOfStream, LineReader, Silence
-from profiler.schema.wire import MARKER, PROTOCOL
 from profiler.transport import payload
+from profiler.wire.lines import EndOfStream, LineReader, Silence
+from profiler.wire.messages import MARKER, PROTOCOL
 
 Say = Callable[[dict[str, Any]], Iterable[bytes]]
 """what the device sends after a question: bytes as they come off the wire"""
@@ -119,7 +119,7 @@ def sha_of(data: bytes) -> str:
 
 def honest(latencies: bytes, outputs: dict[str, bytes]) -> Callable[[str, dict[str, Any]], Any]:
     """A worker's results by operation, right in every word. `latencies`: int64, two queries."""
-    from profiler.worker import facts
+    from profiler.worker.instruments import facts
 
     found = facts.gather()
 

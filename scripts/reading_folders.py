@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 
 import profiler
-from profiler import raw
 from profiler.planning import Known, make_plan
 from profiler.schema.artifact import Artifact, Tensor
-from profiler.schema.codec import decode, encode
-from profiler.schema.plan import Plan
-from profiler.schema.recorded import Evaluation
-from profiler.schema.study import Study
-from profiler.schema.target import Target
-from profiler.schema.wire import SCHEMA_VERSION, Block, Memory, Repetition
-from profiler.store import keep_array
+from profiler.schema.device.target import Target
+from profiler.schema.record.plan import Plan
+from profiler.schema.record.recorded import Evaluation
+from profiler.schema.study.study import Study
+from profiler.store import timings as raw
+from profiler.store.blobs import keep_array
+from profiler.wire.codec import decode, encode
+from profiler.wire.messages import SCHEMA_VERSION, Block, Memory, Repetition
 
 VARIANTS = ("fp32", "fp16", "int8-dynamic", "int8-static", "int4")
 SPEED = dict(zip(VARIANTS, (1.0, 0.96, 0.62, 0.5, 0.71), strict=True))

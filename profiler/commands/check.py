@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from profiler.analysis.slo import limits
-from profiler.analysis.stability import Finding, of_machine, of_results
-from profiler.brief import choice_text
+from profiler.analysis.choice.slo import limits
+from profiler.analysis.trials.stability import Finding, of_machine, of_results
 from profiler.commands.look import console, print_json
-from profiler.reading import DAMAGED
-from profiler.record import wrong_files
-from profiler.results import Results
-from profiler.schema.codec import encode
+from profiler.report.brief import choice_text
+from profiler.results.results import Results
+from profiler.store.reading import DAMAGED
+from profiler.store.record import wrong_files
+from profiler.wire.codec import encode
 
 _MARKS = {
     "good": "[green]good[/green]     ",

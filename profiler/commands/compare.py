@@ -9,10 +9,10 @@ from typing import Any
 from profiler.commands import look, measure
 from profiler.commands.look import console, print_json
 from profiler.errors import InputError
-from profiler.results import Results
-from profiler.schema.codec import encode
+from profiler.results.results import Results
 from profiler.statistics.intervals import Estimate
 from profiler.units import format_elapsed
+from profiler.wire.codec import encode
 
 
 def _effect(ratio: Estimate) -> str:
@@ -39,7 +39,7 @@ def models(
 
     options: of `single.study_of`.
     """
-    from profiler.single import study_of
+    from profiler.commands.model_study import study_of
 
     strange = next((file for file in files if file.suffix != ".onnx"), None)
     if strange is not None:

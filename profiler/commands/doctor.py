@@ -12,20 +12,21 @@ from rich.table import Table
 from rich.text import Text
 
 from profiler.commands import look
+from profiler.commands.progress_bar import Bar
 from profiler.commands.states import at_a_glance, this_machine
-from profiler.console import Bar
+from profiler.devices.link import Link, measure, travelling_bytes
+from profiler.devices.session import Session
 from profiler.errors import EnvironmentMissing, TransportError, WorkerError
-from profiler.link import Link, measure, travelling_bytes
 from profiler.places import cache_folder
 from profiler.planning.lacking import Why, brought_lacks, lacks
 from profiler.planning.unusable import unusable
-from profiler.schema.codec import encode
-from profiler.schema.files import find_target
-from profiler.schema.target import Target, differences
-from profiler.session import Session
-from profiler.transport import connect, helper, over_ssh, payload, wheels
+from profiler.schema.device.target import Target, differences
+from profiler.schema.device.target_files import find_target
+from profiler.transport import connect, helper, over_ssh, payload
+from profiler.transport.ssh import wheels
 from profiler.transport.travel import Tell, Travel
 from profiler.units import format_duration, format_elapsed, format_size
+from profiler.wire.codec import encode
 
 MODEL_BYTES = 100_000_000
 """An example: what a model of this size would take."""

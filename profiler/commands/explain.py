@@ -12,17 +12,18 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from profiler.analysis.explain import percent
-from profiler.analysis.explain_compare import in_words
-from profiler.analysis.explain_trace import CONTROL, Profile
 from profiler.commands import look
-from profiler.console import Bar, Screen
+from profiler.commands.progress_bar import Bar, Screen
 from profiler.errors import InputError
-from profiler.explain import Explanation, warnings
-from profiler.explain import explain as find
-from profiler.results import Results
-from profiler.schema.outside import printable
+from profiler.explain.compare import in_words
+from profiler.explain.diagnose import percent
+from profiler.explain.profile import CONTROL, Profile
+from profiler.explain.take import Explanation, warnings
+from profiler.explain.take import explain as find
+from profiler.results.results import Results
 from profiler.units import format_duration
+from profiler.wire.outside import printable
+from profiler.wire.providers import short
 
 WIDTH = 80
 OPERATORS, NODES = 10, 8
@@ -89,7 +90,7 @@ def _head(console: Screen, one: Explanation) -> None:
     console.print(line, markup=False)
     by = profile.by("provider")
     if len(by) > 1:
-        each = (f"{n.removesuffix('ExecutionProvider')} {_us(us)}" for n, us in by.items())
+        each = (f"{short(n)} {_us(us)}" for n, us in by.items())
         console.print("by provider: " + ", ".join(each), markup=False)
 
 

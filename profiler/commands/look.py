@@ -9,12 +9,12 @@ from typing import Any
 
 from rich.table import Table
 
-from profiler.console import Screen, json_text
+from profiler.commands.letters import json_within
+from profiler.commands.progress_bar import Screen, json_text
 from profiler.errors import InputError
-from profiler.letters import json_within
-from profiler.results import Results
-from profiler.schema.codec import encode, nearest
+from profiler.results.results import Results
 from profiler.units import counted, format_elapsed
+from profiler.wire.codec import encode, nearest
 
 WIDTH = 80
 
@@ -36,11 +36,11 @@ def _write_json(text: str) -> None:
 def plan(what: Path, *, json: bool) -> None:
     """Print the plan of a study. A mistake in its data or model files shows now, not in the run."""
     from profiler import data
-    from profiler.campaign import find_facts, study_targets
+    from profiler.devices.facts import find_facts, study_targets
     from profiler.planning import Known, baselines, make_plan, recipes
     from profiler.planning.dimensions import check_axes, check_dimensions
     from profiler.schema.axes import find_batch, open_names
-    from profiler.schema.study import Study
+    from profiler.schema.study.study import Study
     from profiler.sources import inspect
 
     study = Study.read(what)
@@ -97,7 +97,7 @@ def plan(what: Path, *, json: bool) -> None:
 
 def table(results: Results, form: str) -> None:
     """Print the table as text, markdown, csv or json."""
-    from profiler.report.tables import FORMATS, render, summary
+    from profiler.report.tables.render import FORMATS, render, summary
 
     if form not in FORMATS:
         raise InputError(
@@ -140,7 +140,7 @@ def write(results: Results, folder: Path) -> dict[str, Path]:
     """Write pictures, page and tables."""
     from base64 import b64decode, b64encode
 
-    from profiler.brief import brief
+    from profiler.report.brief import brief
     from profiler.report.write import contents, write_all
 
     def make() -> dict[str, str | None]:
@@ -154,7 +154,7 @@ def write(results: Results, folder: Path) -> dict[str, Path]:
 def report(results: Results, folder: Path, *, wall_meter: Path | None, json: bool) -> None:
     """Write the report and say where it is."""
     if wall_meter is not None:
-        from profiler.wall_meter import read
+        from profiler.results.wall_meter import read
 
         results.wall_meter = read(wall_meter, results.trials)
     paths = write(results, folder)
@@ -175,7 +175,7 @@ def print_paths(results: Results, paths: Mapping[str, Path]) -> None:
 
 def print_choice(results: Results) -> None:
     """The recommendation under the study's SLO."""
-    from profiler.brief import choice_text, confirmation_text, warnings
+    from profiler.report.brief import choice_text, confirmation_text, warnings
 
     out = console()
     out.print()
@@ -199,7 +199,7 @@ def choose(
 ) -> None:
     """Print the choice, and why each other trial is not it."""
     from profiler.analysis.metrics import METRICS
-    from profiler.brief import choice_text
+    from profiler.report.brief import choice_text
 
     if objective is not None and objective not in METRICS:
         raise InputError(
@@ -228,9 +228,9 @@ def choose(
 
 def stress(results: Results, *, json: bool) -> None:
     """Print what stress takes from each variant beyond its baseline, and the failure probes."""
-    from profiler.brief import stress_sections
-    from profiler.report import stress as sheets
-    from profiler.report.tables import stacked
+    from profiler.report.brief import stress_sections
+    from profiler.report.tables import stress as sheets
+    from profiler.report.tables.render import stacked
 
     found, sections = results.stress, stress_sections(results)
     if not sections:
@@ -255,7 +255,7 @@ def flips(results: Results, trial: str, form: str) -> None:
     """Print the rows that a variant answers differently from its baseline."""
     import csv
 
-    from profiler.report.records import csv_cell
+    from profiler.report.model.records import csv_cell
 
     if form not in ("text", "csv", "json"):
         raise InputError(

@@ -10,9 +10,9 @@ from typing import Any
 
 from profiler.commands import look
 from profiler.errors import InputError, TransportError, WorkerError
-from profiler.results import Results
-from profiler.schema.codec import DecodeError, decode, encode
-from profiler.schema.study import MeasureSpec, Study
+from profiler.results.results import Results
+from profiler.schema.study.study import MeasureSpec, Study
+from profiler.wire.codec import DecodeError, decode, encode
 
 
 def study_from(
@@ -25,7 +25,7 @@ def study_from(
     """The study of a .toml file, or the one a model file stands for. Raises InputError."""
     options = {k: v for k, v in (model_options or {}).items() if v}
     if what.suffix != ".toml":
-        from profiler.single import study_of
+        from profiler.commands.model_study import study_of
 
         if what.suffix == ".py":
             raise InputError(
@@ -66,8 +66,8 @@ def default_folder(what: Path, study: Study) -> Path:
 
 def measured(study: Study, folder: Path, *, quiet: bool) -> tuple[Results, dict[str, Path]]:
     """Measure with progress and draw; the results and the files that were written."""
-    from profiler.campaign import run
-    from profiler.console import Bar
+    from profiler.campaign.run import run
+    from profiler.commands.progress_bar import Bar
 
     with Bar(quiet=quiet) as bar:
         results = run(study, folder, progress=bar)
@@ -114,7 +114,7 @@ def demo_study(folder: Path) -> Path:
     from importlib.resources import files
 
     from profiler.demo.data import write
-    from profiler.store import writing
+    from profiler.store.files import writing
 
     study = folder / "study.toml"
     with writing(folder):

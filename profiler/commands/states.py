@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Optional, get_args
 
+from profiler.devices.session import Session
 from profiler.errors import EnvironmentMissing, TransportError, WorkerError
 from profiler.places import cache_folder
 from profiler.planning.lacking import Machine, Why, brought_lacks, elsewhere, lacks
 from profiler.planning.unusable import unusable
-from profiler.schema.ssh import PLACEHOLDER
-from profiler.schema.target import Target, differences
-from profiler.session import Session
+from profiler.schema.device.ssh import PLACEHOLDER
+from profiler.schema.device.target import Target, differences
 from profiler.transport import connect
 from profiler.transport.environment import NO_DRIVER, is_made, nvidia_driver, require_driver
 

@@ -11,14 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from profiler.commands import look, states
+from profiler.devices.session import open_session
 from profiler.errors import InputError
 from profiler.planning.unusable import unusable
-from profiler.schema.codec import DecodeError, encode, show
-from profiler.schema.files import find_target, known_targets, read_target
-from profiler.schema.ssh import SshSpec
-from profiler.schema.target import NAME, Target, differences
-from profiler.session import open_session
+from profiler.schema.device.ssh import SshSpec
+from profiler.schema.device.target import NAME, Target, differences
+from profiler.schema.device.target_files import find_target, known_targets, read_target
 from profiler.transport import connect
+from profiler.wire.codec import DecodeError, encode, show
+from profiler.wire.providers import short
 
 
 def _facts(target: Target) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def list_all(*, json: bool) -> None:
 
 
 def _described(target: Target) -> str:
-    provider = target.provider.removesuffix("ExecutionProvider")
+    provider = short(target.provider)
     return target.description or f"{provider}, {'over ssh' if target.ssh else 'on this machine'}"
 
 
@@ -67,9 +68,9 @@ def check(name: str, *, json: bool) -> None:
 
     Prints the commands that would help and runs none. Raises TransportError.
     """
-    from profiler.analysis.stability import of_machine
-    from profiler.brief import describe
+    from profiler.analysis.trials.stability import of_machine
     from profiler.commands.check import print_findings
+    from profiler.report.brief import describe
 
     target = find_target(name, Path.cwd())
     facts = _facts(target)

@@ -11,7 +11,7 @@ from profiler.data.evaluation import EvaluationSet
 from profiler.data.mapped import chunks, scratch
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor
-from profiler.schema.codec import nearest
+from profiler.wire.codec import nearest
 
 Array = np.ndarray[Any, Any]
 

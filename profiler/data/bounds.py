@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 
 from profiler.errors import DataError
-from profiler.schema.files import not_regular
+from profiler.schema.toml import not_regular
 from profiler.units import format_size
 
 Array = np.ndarray[Any, Any]

@@ -14,9 +14,9 @@ import numpy as np
 
 from profiler.data.mapped import scratch
 from profiler.errors import DataError
-from profiler.schema.codec import nearest
-from profiler.schema.data import DataSpec
-from profiler.schema.images import ImageSpec
+from profiler.schema.study.data import DataSpec
+from profiler.schema.study.images import ImageSpec
+from profiler.wire.codec import nearest
 
 Array = np.ndarray[Any, Any]
 

@@ -11,8 +11,8 @@ from profiler.data.bind import NO_TENSOR
 from profiler.data.labels import check_scores
 from profiler.errors import DataError
 from profiler.schema.artifact import Artifact, Tensor
-from profiler.schema.codec import nearest
-from profiler.schema.data import DataSpec
+from profiler.schema.study.data import DataSpec
+from profiler.wire.codec import nearest
 
 Array = np.ndarray[Any, Any]
 

@@ -9,8 +9,8 @@ import numpy as np
 from profiler.data.mapped import chunks
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor
-from profiler.schema.codec import show
-from profiler.schema.data import IGNORED, MOST_CLASSES, MOST_NAMES, DataSpec
+from profiler.schema.study.data import IGNORED, MOST_CLASSES, MOST_NAMES, DataSpec
+from profiler.wire.codec import show
 
 Array = np.ndarray[Any, Any]
 _SHOWN_ROWS = 5

@@ -16,9 +16,9 @@ from profiler.data.bounds import check_file, check_room, check_seen
 from profiler.data.images import is_image_folder, load_images
 from profiler.data.mapped import chunks
 from profiler.errors import DataError
-from profiler.schema.codec import nearest, show
-from profiler.schema.data import DataSpec
-from profiler.schema.outside import printable
+from profiler.schema.study.data import DataSpec
+from profiler.wire.codec import nearest, show
+from profiler.wire.outside import printable
 
 Array = np.ndarray[Any, Any]
 

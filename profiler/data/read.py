@@ -18,8 +18,8 @@ from profiler.data.mapped import chunks, room_for
 from profiler.data.split import split
 from profiler.data.text import Tokenizer, texts
 from profiler.errors import DataError
-from profiler.schema.codec import show
-from profiler.schema.data import DataSpec
+from profiler.schema.study.data import DataSpec
+from profiler.wire.codec import show
 
 Array = np.ndarray[Any, Any]
 _MOST_SLICES = 100

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from profiler.errors import DataError
-from profiler.schema.codec import nearest, show
-from profiler.schema.data import CALIBRATION_ROWS, DataSpec
+from profiler.schema.study.data import CALIBRATION_ROWS, DataSpec
+from profiler.wire.codec import nearest, show
 
 Array = np.ndarray[Any, Any]
 

@@ -15,8 +15,8 @@ import numpy as np
 from profiler.data.bounds import check_file
 from profiler.data.mapped import scratch
 from profiler.errors import DataError
-from profiler.schema.codec import nearest, show
-from profiler.schema.text import TextSpec, Tokens
+from profiler.schema.study.text import TextSpec, Tokens
+from profiler.wire.codec import nearest, show
 
 Array = np.ndarray[Any, Any]
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from profiler.errors import InputError
 from profiler.schema.artifact import Tensor
-from profiler.schema.codec import nearest
-from profiler.schema.study import ModelSpec, Study
+from profiler.schema.study.study import ModelSpec, Study
+from profiler.wire.codec import nearest
 
 
 def check_dimensions(study: Study, symbolic: Mapping[str, Collection[str]]) -> None:

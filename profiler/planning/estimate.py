@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from profiler.schema.plan import Group, Trial
-from profiler.schema.study import MeasureSpec
-from profiler.schema.target import Target
-from profiler.schema.wire import MIN_SEGMENTS, SEGMENT_NS, SEGMENT_QUERIES
+from profiler.schema.device.target import Target
+from profiler.schema.record.plan import Group, Trial
+from profiler.schema.study.study import MeasureSpec
+from profiler.wire.messages import MIN_SEGMENTS, SEGMENT_NS, SEGMENT_QUERIES
 
 _START_S = 0.35
 """Start of a runner, load of a small model and least warm-up (measured on a 2-core x86 VM)."""

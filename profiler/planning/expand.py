@@ -9,13 +9,15 @@ from typing import Any
 
 from profiler.errors import InputError
 from profiler.planning.lacking import lacks, not_torch
-from profiler.schema.codec import show
-from profiler.schema.cores import KINDS, resolve
-from profiler.schema.plan import Exclusion, Trial
-from profiler.schema.study import ModelSpec, Study, setting_name
-from profiler.schema.target import Target
-from profiler.schema.variant import VariantSpec
+from profiler.planning.loadable import Format, too_new
+from profiler.schema.device.cores import KINDS, resolve
+from profiler.schema.device.target import Target
+from profiler.schema.record.plan import Exclusion, Trial
+from profiler.schema.study.study import ModelSpec, Study, setting_name
+from profiler.schema.study.variant import VariantSpec
 from profiler.units import format_duration, parse_cpus
+from profiler.wire.codec import show
+from profiler.wire.providers import CPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class Known:
     """model -> samples a query, where the model's file fixes it"""
     failed_variants: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(model, variant) -> why it could not be made"""
+    formats: Mapping[tuple[str, str], Format] = field(default_factory=dict)
+    """(model, variant) -> how new its file is"""
     symbolic: Mapping[str, Collection[str]] = field(default_factory=dict)
     """model -> names of its symbolic dimensions"""
 
@@ -185,7 +189,7 @@ def _settings(
 
 def _provider_options(study: Study, target: Target) -> tuple[dict[str, str], ...]:
     """The swept sets, where the target's provider takes options."""
-    takes = target.backend == "onnxruntime" and target.provider != "CPUExecutionProvider"
+    takes = target.backend == "onnxruntime" and target.provider != CPU
     return (takes and study.sweep.provider_options) or ({},)
 
 
@@ -241,6 +245,9 @@ def _exclude(
     reason = not_torch(model, variant) if target.backend == "torch" else None
     if (reason := reason or lacks(target, facts)) is not None:
         return Exclusion(trial=trial, reason=reason[0], hint=reason[1])
+    made = known.formats.get((model.name, variant.name))
+    if made is not None and target.backend == "onnxruntime" and (new := too_new(made, facts)):
+        return Exclusion(trial=trial, reason=new[0], hint=new[1])
     if not trial.arena and target.backend != "onnxruntime":
         return Exclusion(
             trial=trial,

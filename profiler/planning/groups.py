@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from profiler.schema.plan import Group, Trial
+from profiler.schema.record.plan import Group, Trial
 
 Fits = Callable[[list[Trial]], bool]
 

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from profiler.planning.unusable import unusable
-from profiler.schema.study import ModelSpec
-from profiler.schema.target import Target
-from profiler.schema.variant import VariantSpec
+from profiler.schema.device.target import Target
+from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.variant import VariantSpec
+from profiler.wire.providers import X86, Place, known
 
 Why = tuple[str, str]
 """(reason, what to do about it)"""
-
-SHIPPED = {
-    "MIGraphXExecutionProvider": ("migraphx", "onnxruntime-migraphx"),
-    "QNNExecutionProvider": ("qnn", "onnxruntime onnxruntime-qnn"),
-    "WebGpuExecutionProvider": ("webgpu", "onnxruntime onnxruntime-ep-webgpu"),
-    "OpenVINOExecutionProvider": ("openvino-cpu", "onnxruntime-openvino"),
-    "CUDAExecutionProvider": ("cuda", "'onnxruntime-gpu[cuda,cudnn]'"),
-    "TensorrtExecutionProvider": ("tensorrt", "'onnxruntime-gpu[cuda,cudnn]' 'tensorrt-cu13<11'"),
-}
-"""Provider -> (target file that installs it, packages that have it)."""
-OWN_BUILD = {
-    "XnnpackExecutionProvider": "--use_xnnpack",
-    "ACLExecutionProvider": "--use_acl",
-    "DnnlExecutionProvider": "--use_dnnl",
-}
-"""Provider -> option of onnxruntime's build script; no published wheel has it."""
-BROUGHT = ("CPUExecutionProvider",)
-"""In the wheels that the package index has for Linux devices."""
-ARM, X86 = ("aarch64", "arm64"), ("x86_64", "AMD64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,58 +31,28 @@ class Machine:
     """whether AMD's driver for computing is there"""
 
 
-_Here = Callable[[Machine], bool]
-_ONLY: dict[str, tuple[_Here, str, str]] = {
-    "CoreMLExecutionProvider": (
-        lambda m: m.system == "Darwin",
-        "CoreML is a part of macOS; this machine runs {system}",
-        "run it on a Mac",
-    ),
-    "DmlExecutionProvider": (
-        lambda m: m.system == "Windows",
-        "DirectML is a part of Windows; this machine runs {system}",
-        "on Windows, targets cuda and openvino-cpu run inside WSL",
-    ),
-    "ACLExecutionProvider": (
-        lambda m: m.architecture in ARM,
-        "the Arm Compute Library is for aarch64 processors; this one is {architecture}",
-        "run it on an aarch64 Linux machine, with a build of onnxruntime that has it (--use_acl)",
-    ),
-    "QNNExecutionProvider": (
-        lambda m: m.architecture in ARM,
-        "Qualcomm's NPU is a part of aarch64 processors; this one is {architecture}",
-        "run it on a machine with a Snapdragon",
-    ),
-    "MIGraphXExecutionProvider": (
-        lambda m: m.rocm,
-        "this machine has no AMD GPU with ROCm's driver (no /dev/kfd)",
-        "run it on a machine with an AMD GPU and ROCm",
-    ),
-    "WebGpuExecutionProvider": (
-        lambda m: m.gpu,
-        "this machine has no driver of a GPU (no /dev/dri/renderD128)",
-        "run it on a machine with a GPU and its Vulkan driver",
-    ),
-}
-"""Provider -> (whether a machine may have it, why it has not, where to run it)."""
-_WHEELS_FOR_X86 = (
-    "OpenVINOExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider",
-    "NvTensorRTRTXExecutionProvider", "MIGraphXExecutionProvider", "WebGpuExecutionProvider",
-)  # fmt: skip
-"""Providers whose packages in the usual index are for this one processor."""
+def _here(place: Place, machine: Machine) -> bool:
+    """Whether a machine is where a provider runs."""
+    return (
+        place.system in (None, machine.system)
+        and (not place.architectures or machine.architecture in place.architectures)
+        and (place.driver != "gpu" or machine.gpu)
+        and (place.driver != "rocm" or machine.rocm)
+    )
 
 
 def elsewhere(target: Target, machine: Machine) -> Why | None:
     """Why a local target is for other machines than this one, and where to run it; None: it may
     run here.
     """
-    if target.provider in _ONLY:
-        here, reason, advice = _ONLY[target.provider]
-        if not here(machine):
-            return reason.format(system=machine.system, architecture=machine.architecture), advice
+    provider = known(target.provider)
+    place = provider.place
+    if place is not None and not _here(place, machine):
+        absent = place.absent.format(system=machine.system, architecture=machine.architecture)
+        return absent, place.advice
     runtime = target.runtime
     usual = runtime is not None and runtime.extra_index is None and target.wheels is None
-    if usual and target.provider in _WHEELS_FOR_X86 and machine.architecture not in X86:
+    if usual and provider.only_x86_wheels and machine.architecture not in X86:
         return (
             f"its packages are for x86-64 processors; this one is {machine.architecture}",
             "run it on an x86-64 Linux machine, or name your vendor's index: [runtime]"
@@ -133,7 +85,7 @@ def brought_lacks(target: Target) -> Why | None:
 
     The user's own wheels may hold any.
     """
-    if target.provider in BROUGHT or target.wheels is not None:
+    if known(target.provider).brought or target.wheels is not None:
         return None
     return (
         f"{target.provider} is not in the onnxruntime that can be brought to a device",
@@ -173,16 +125,15 @@ def _absent(target: Target, facts: Mapping[str, Any]) -> str:
 def _provider_hint(target: Target, providers: Sequence[str]) -> str:
     """What it has, and the shipped target file that would install what was asked."""
     has = f"it has {', '.join(providers)}"
-    shipped = SHIPPED.get(target.provider)
-    if target.provider in OWN_BUILD:
+    provider = known(target.provider)
+    if provider.build is not None:
         return (
-            f"{has}; build onnxruntime with {OWN_BUILD[target.provider]} --build_wheel, install"
+            f"{has}; build onnxruntime with {provider.build} --build_wheel, install"
             ' it, and name that interpreter: python = "…"'
         )
-    if target.runtime is not None or shipped is None:
+    if target.runtime is not None or provider.packages is None:
         return has
-    name, package = shipped
-    install = f"pip install {package} in its Python"
+    install = f"pip install {provider.packages} in its Python"
     if target.transport == "ssh":
         return f"{has}; {install}"
-    return f'{has}; use targets = ["{name}"], or {install}'
+    return f'{has}; use targets = ["{provider.target}"], or {install}'

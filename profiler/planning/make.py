@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from profiler.planning.estimate import estimate
 from profiler.planning.expand import Known, expand
 from profiler.planning.groups import pack
-from profiler.schema.plan import Plan
-from profiler.schema.study import Study
-from profiler.schema.target import Target
+from profiler.schema.device.target import Target
+from profiler.schema.record.plan import Plan
+from profiler.schema.study.study import Study
 
 _MEMORY_SHARE = 0.6
 """Share of the memory that is free on the target which resident runners may take."""

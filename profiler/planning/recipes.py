@@ -13,18 +13,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Optional
 
 from profiler.schema.artifact import Artifact, Saturable
-from profiler.schema.plan import Trial
-from profiler.schema.study import Study
-from profiler.schema.target import Target
-from profiler.schema.variant import AUTO, LEAST_DB, TOO_NOISY_DB, VariantSpec
+from profiler.schema.device.target import Target
+from profiler.schema.record.plan import Trial
+from profiler.schema.study.study import Study
+from profiler.schema.study.variant import AUTO, LEAST_DB, TOO_NOISY_DB, VariantSpec
+from profiler.wire.providers import CPU, known
 
 Cpu = Literal["x86-vnni", "x86", "arm", "unknown"]
 _VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
 _ARM_HALF = "asimdhp"
 EXACT = "session.x64quantprecision"
 """session option: "1" makes x86 without VNNI multiply exactly, at a price in latency"""
-_CPU_PROVIDER = "CPUExecutionProvider"
-_HALF_PROVIDERS = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
 
 
 def cpu_kind(facts: Mapping[str, Any]) -> Cpu:
@@ -43,10 +42,10 @@ def cpu_kind(facts: Mapping[str, Any]) -> Cpu:
 
 def suited(target: Target, facts: Mapping[str, Any]) -> tuple[VariantSpec, ...]:
     """What `auto` stands for on one target, each with the reason."""
-    if target.provider in _HALF_PROVIDERS:
+    if known(target.provider).half:
         why = f"{target.provider} computes in half precision"
         return (dataclasses.replace(VariantSpec.from_text("fp16"), why=f"auto: {why}"),)
-    if target.provider != _CPU_PROVIDER:
+    if target.provider != CPU:
         return ()
     kind = cpu_kind(facts)
     chosen: dict[str, str] = {}
@@ -127,7 +126,7 @@ def at_risk(
 
     0: none can there; None: not known, since nobody looked at the file or at the processor.
     """
-    if target.provider != _CPU_PROVIDER or target.backend != "onnxruntime":
+    if target.provider != CPU or target.backend != "onnxruntime":
         return None
     kind = cpu_kind(facts)
     if kind != "x86":
@@ -163,7 +162,7 @@ def advice(
     `options` are the trial's session options (default: the target's); `saturable` is what a look
     at the file found. Where nobody looked, the recipe decides.
     """
-    if target.provider != _CPU_PROVIDER:
+    if target.provider != CPU:
         return None
     recipe, kind = made_by.get("recipe"), cpu_kind(facts)
     options = target.session_options if options is None else options

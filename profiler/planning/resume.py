@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from profiler.schema.plan import Plan
+from profiler.schema.record.plan import Plan
 
 
 def go_on(new: Plan, old: Plan, begun: Collection[str]) -> Plan:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from profiler.errors import InputError, ResultsError
-from profiler.report.model import ReportInput
+from profiler.report.model.contents import ReportInput
 
 
 def contents(report: ReportInput) -> dict[str, bytes | None]:
@@ -16,8 +16,8 @@ def contents(report: ReportInput) -> dict[str, bytes | None]:
 
     None for the figures without a measured trial.
     """
-    from profiler.report.html import page
-    from profiler.report.tables import render
+    from profiler.report.page.html import page
+    from profiler.report.tables.render import render
 
     return {
         "table.csv": render(report.frame, "csv").encode(),
@@ -52,7 +52,7 @@ def write_all(files: Mapping[str, bytes | None], folder: Path) -> dict[str, Path
 
 
 def _figures(report: ReportInput) -> dict[str, bytes | None]:
-    from profiler.report.plots import frontier_chart, specification, to_png, to_svg
+    from profiler.report.charts.plots import frontier_chart, specification, to_png, to_svg
 
     try:
         spec = specification(frontier_chart(report))

@@ -90,3 +90,6 @@ class Artifact:
     """SHA-256 of each file of external weights; they lie beside the model under that very name"""
     saturable: Optional[tuple[Saturable, ...]] = None
     """what an x86 processor without VNNI can cut off; None: written before anybody looked"""
+    ir_version: Optional[int] = None
+    opset: Optional[int] = None
+    """of the standard operators; None, as for `ir_version`: written before anybody looked"""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
-from profiler.schema.codec import DecodeError
 from profiler.units import parse_duration, parse_fraction, parse_size
+from profiler.wire.codec import DecodeError
 
 Number = Union[int, float]
 

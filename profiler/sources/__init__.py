@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from profiler.schema.artifact import Artifact
-from profiler.schema.study import ModelSpec
+from profiler.schema.study.study import ModelSpec
 
 SOURCES = {
-    "onnx": "profiler.sources.onnx_file:load_onnx",
-    "torch": "profiler.sources.torch_module:load_torch",
-    "hf": "profiler.sources.hugging_face:load_hf",
-    "sklearn": "profiler.sources.scikit_learn:load_sklearn",
+    "onnx": "profiler.sources.formats.onnx_file:load_onnx",
+    "torch": "profiler.sources.formats.torch_module:load_torch",
+    "hf": "profiler.sources.formats.hugging_face:load_hf",
+    "sklearn": "profiler.sources.formats.scikit_learn:load_sklearn",
 }
 """key of a [[models]] table -> function with the signature of `load_baseline`"""
 

@@ -22,11 +22,11 @@ import numpy as np
 
 import profiler
 from profiler.errors import ModelError
-from profiler.schema.lines import EndOfStream, Garbled, LineReader, Silence, pack
-from profiler.schema.outside import printable
 from profiler.sources.inspect import data_files
 from profiler.sources.quiet import shortened
-from profiler.worker.refusals import Refusal, refusal
+from profiler.wire.lines import EndOfStream, Garbled, LineReader, Silence, pack
+from profiler.wire.outside import printable
+from profiler.wire.refusals import Refusal, refusal
 
 TIMEOUT_S = 20.0
 BYTES_PER_S = 20 * 2**20

@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from profiler.schema.lines import EndOfStream
 from profiler.sources.quiet import quiet
-from profiler.worker.affinity import usable_cores
-from profiler.worker.channel import Channel
+from profiler.wire.affinity import usable_cores
+from profiler.wire.channel import Channel
+from profiler.wire.lines import EndOfStream
+from profiler.wire.providers import CPU
 
 _CHARACTERS = 4000
 _QUERIES_S = 0.5
@@ -116,7 +117,7 @@ def _session(model: str | bytes, threads: int = 1) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=[CPU])
 
 
 def _against_opset(path: str, version: int) -> str:

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-from profiler.schema.outside import one_line
+from profiler.wire.outside import one_line
 
 _NONE, _WARNINGS = 4, 2
 """ONNX Runtime's severities: nothing below a fatal error, and what it begins with"""

@@ -1,7 +1,7 @@
-"""After the timing: the same sessions on perturbed rows, and asked what they must not be asked.
+"""Rows made harder: noise, blur, typos and their like.
 
-`perturb` makes the rows on the host (`text` those of text, which `reader` tokenizes again), `visit`
-has them predicted on the target and records each answer as a row, `read` turns those rows into what
-`profiler.analysis.stress` judges. A further way to make rows (an adversarial attack, say) is an
-entry in `perturb.PERTURBATIONS`.
+`perturb` makes the rows on the host (`text` those of text, which `reader` tokenizes again). A
+further way to make rows (an adversarial attack, say) is an entry in `perturb.PERTURBATIONS`.
+`campaign.stress` has them predicted on the target, `results.stress` reads the answers and
+`analysis.quality.stress` judges them.
 """

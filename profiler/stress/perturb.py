@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profiler.errors import InputError
-from profiler.schema.stress import IMAGE
+from profiler.schema.study.stress import IMAGE
 
 Array = npt.NDArray[Any]
 Random = np.random.Generator

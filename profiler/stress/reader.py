@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from profiler.data.text import Tokenizer
 from profiler.errors import InputError
-from profiler.prepare import Prepared
-from profiler.schema.study import Study
+from profiler.schema.study.study import Study
+from profiler.store.prepared import Prepared
 from profiler.stress import text
 
 Array = npt.NDArray[Any]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy.typing as npt
 
 from profiler.errors import InputError
-from profiler.schema.stress import TEXT
+from profiler.schema.study.stress import TEXT
 from profiler.stress.perturb import generator
 
 Array = npt.NDArray[Any]

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from profiler.errors import TransportError
-from profiler.schema.target import Target
+from profiler.schema.device.target import Target
 from profiler.transport.base import Transport
 from profiler.transport.travel import Tell, Travel, silent
 
 if TYPE_CHECKING:
-    from profiler.transport.ssh import SshTransport
+    from profiler.transport.ssh.transport import SshTransport
 
 
 def connect(
@@ -34,7 +34,7 @@ def connect(
 
 def over_ssh(target: Target, travel: Travel) -> SshTransport:
     """The transport of an ssh target; `travel` is told while bytes travel."""
-    from profiler.transport.ssh import SshTransport
+    from profiler.transport.ssh.transport import SshTransport
 
     if target.ssh is None:  # as results tell of it
         raise TransportError(

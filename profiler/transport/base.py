@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Optional, Protocol
 
 from profiler.errors import TransportError
-from profiler.schema.lines import LineReader
+from profiler.wire.lines import LineReader
 
 
 class Pipe(Protocol):

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from profiler.errors import TransportError
-from profiler.schema.lines import EndOfStream, Silence, pack
 from profiler.transport import payload
 from profiler.transport.base import Pipe, Transport
+from profiler.wire.lines import EndOfStream, Silence, pack
 
 Make = Callable[[], Transport]
 LARGE_BYTES = 24 * 2**20

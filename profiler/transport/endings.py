@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from profiler.errors import TransientError, TransportError
 from profiler.transport.base import Pipe
-from profiler.worker.software import ended_by
+from profiler.wire.endings import ended_by
 
 KILLED = 9
 CRASHES = (4, 6, 7, 8, 11)

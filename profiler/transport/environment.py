@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Optional
 
 from profiler.errors import EnvironmentMissing
-from profiler.schema.runtime import is_base, project
-from profiler.schema.target import Target
+from profiler.schema.device.runtime import is_base, project
+from profiler.schema.device.target import Target
 from profiler.transport.children import Children
+from profiler.wire.providers import known
 
 Note = Callable[[str], None]
-NVIDIA = ("CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
 _NVIDIA_SIGNS = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg")
 """Device nodes of NVIDIA's driver: data centre and desktop, Jetson (two kinds), WSL."""
 NO_DRIVER = "this machine has no NVIDIA driver (no /dev/nvidia0)"
@@ -127,7 +127,7 @@ def nvidia_driver() -> bool:
 
 def require_driver(target: Target) -> None:
     """Don't fetch gigabytes for a GPU that is not there. Raises EnvironmentMissing."""
-    if target.provider in NVIDIA and not nvidia_driver():
+    if known(target.provider).nvidia and not nvidia_driver():
         raise EnvironmentMissing(
             f"{target.provider}: {NO_DRIVER}",
             hint="run it on a machine with an NVIDIA GPU and driver; there"

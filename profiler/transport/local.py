@@ -14,12 +14,12 @@ from typing import Optional
 
 from profiler.errors import TransientError, TransportError
 from profiler.places import cache_folder
-from profiler.schema.outside import sha_name
-from profiler.schema.wire import GONE
 from profiler.transport import endings, helper
 from profiler.transport.children import Children
 from profiler.transport.process import ProcessPipe, last_lines
 from profiler.transport.said import Busy, refuse_while
+from profiler.wire.messages import GONE
+from profiler.wire.outside import sha_name
 
 _OUR_DISK = (errno.ENOSPC, errno.EDQUOT)
 """The device's files are whole; it is the results folder's disk that takes no more."""

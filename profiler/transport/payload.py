@@ -13,27 +13,23 @@ from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_MAIN = b"import sys\nfrom profiler.worker.roles import main\nmain(sys.argv[1:])\n"
-_SCHEMA = ("codec.py", "lines.py", "outside.py", "wire.py")
+_MAIN = b"import sys\nfrom profiler.worker.service.roles import main\nmain(sys.argv[1:])\n"
+_ROOMS = ("wire", "worker")
 
 
 def sources() -> dict[str, Path]:
     """Archive name -> file, sorted: everything that travels to a device."""
     files = {"profiler/errors.py": _PACKAGE / "errors.py"}
-    files |= {f"profiler/schema/{name}": _PACKAGE / "schema" / name for name in _SCHEMA}
-    for path in (_PACKAGE / "worker").rglob("*.py"):
-        files[f"profiler/{path.relative_to(_PACKAGE).as_posix()}"] = path
+    for room in _ROOMS:
+        for path in (_PACKAGE / room).rglob("*.py"):
+            files[f"profiler/{path.relative_to(_PACKAGE).as_posix()}"] = path
     return dict(sorted(files.items()))
 
 
 @cache
 def build() -> tuple[bytes, str]:
     """The archive's bytes and their SHA-256."""
-    content = {
-        "__main__.py": _MAIN,
-        "profiler/__init__.py": b"",
-        "profiler/schema/__init__.py": b"",
-    }
+    content = {"__main__.py": _MAIN, "profiler/__init__.py": b""}
     content.update({name: path.read_bytes() for name, path in sources().items()})
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

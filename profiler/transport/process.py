@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import BinaryIO, Optional
 
 from profiler.errors import InputError, TransportError
-from profiler.schema.lines import LineReader
-from profiler.schema.outside import printable
 from profiler.transport.children import kill_group
+from profiler.wire.lines import LineReader
+from profiler.wire.outside import printable
 
 _PIPE_BYTES = 1 << 20
 _STDERR_BYTES = 1 << 16

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from profiler.errors import TransportError
-from profiler.schema.codec import DecodeError
-from profiler.schema.outside import TEXT_LIMIT, one_line
 from profiler.units import format_elapsed
+from profiler.wire.codec import DecodeError
+from profiler.wire.outside import TEXT_LIMIT, one_line
 
 _WORD = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 _VERSION = re.compile(r"\d{1,3}\.\d{1,3}(\.\d{1,5})?")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from profiler.variants.scope import LINEAR, all_names, all_nodes, fresh, scopes
+from profiler.wire.providers import CPU
 
 FLOAT_OUTPUT = ("Gemm", "MatMul")
 """linear: their results go on as float, as in a dynamic model"""
@@ -114,7 +115,7 @@ def unresolved(source: Path, queries: Iterable[Mapping[str, Any]]) -> list[str]:
     onnx.save(model, looked)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(looked, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(looked, options, providers=[CPU])
     found = [
         np.array(session.run(ends, dict(query)), dtype=np.float64).reshape(-1, 3)
         for query in queries

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from profiler.schema.artifact import Tensor
-from profiler.schema.variant import VariantSpec
+from profiler.schema.study.variant import VariantSpec
 
 Array = np.ndarray[Any, Any]
 

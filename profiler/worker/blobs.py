@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from profiler.schema.outside import is_sha
+from profiler.wire.outside import is_sha
 
 
 def sha_of(path: Path) -> str:

@@ -5,19 +5,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from profiler.analysis import relative, slo, summary
-from profiler.analysis.choose import choose
-from profiler.analysis.converge import Convergence
-from profiler.analysis.cost import columns, usd_per_million
-from profiler.analysis.frontier import mark_frontier, usable_objectives
-from profiler.analysis.names import find_trial
-from profiler.analysis.quality import classification, majority_share, predicted_classes, regression
-from profiler.analysis.samples import Samples, Taken, gather
+from profiler.analysis.choice import relative, slo
+from profiler.analysis.choice.choose import choose
+from profiler.analysis.choice.frontier import mark_frontier, usable_objectives
+from profiler.analysis.choice.names import find_trial
+from profiler.analysis.quality.verdicts import (
+    classification,
+    majority_share,
+    predicted_classes,
+    regression,
+)
+from profiler.analysis.trials import summary
+from profiler.analysis.trials.converge import Convergence
+from profiler.analysis.trials.cost import columns, usd_per_million
+from profiler.analysis.trials.samples import Samples, Taken, gather
 from profiler.errors import DataError, InputError
-from profiler.schema.plan import Group, Trial
-from profiler.schema.study import Slo
-from profiler.schema.target import Cost, Target
-from profiler.schema.wire import Block, Memory, Repetition
+from profiler.schema.device.target import Cost, Target
+from profiler.schema.record.plan import Group, Trial
+from profiler.schema.study.study import Slo
+from profiler.wire.messages import Block, Memory, Repetition
 
 
 def trial(name: str, baseline: str = "base", **more: Any) -> Trial:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from profiler.analysis import pieces, stress
-from profiler.analysis.accuracy import Accuracy
-from profiler.analysis.agreement import are_shares, probabilities
-from profiler.analysis.placement import relative_rms
-from profiler.schema.data import DataSpec
+from profiler.analysis import pieces
+from profiler.analysis.quality import stress
+from profiler.analysis.quality.accuracy import Accuracy
+from profiler.analysis.quality.agreement import are_shares, probabilities
+from profiler.analysis.trials.placement import relative_rms
+from profiler.schema.study.data import DataSpec
 
 ROWS, CLASSES = 60, 12
 LABELS = np.random.default_rng(1).integers(0, CLASSES - 1, ROWS)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from profiler import cli, derived
-from profiler.results import Results
+from profiler import cli
+from profiler.results import derived
+from profiler.results.results import Results
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 Say = Callable[..., tuple[str, str]]
@@ -69,7 +70,7 @@ def test_the_second_reading_says_the_same_and_reads_no_record(
     page = folder / "report.html"
     before = page.read_bytes() if page.exists() else None
     page.unlink(missing_ok=True)
-    monkeypatch.setattr("profiler.record.read", refuse)
+    monkeypatch.setattr("profiler.store.record.read", refuse)
     assert say(command, str(folder), *options) == first
     if before is not None:
         assert page.read_bytes() == before
@@ -95,7 +96,7 @@ def test_damage_is_told_on_the_second_reading_too_and_a_changed_file_on_the_next
     assert "1 fault in the folder" in first[0]
     assert first[0] != whole
     with monkeypatch.context() as patch:
-        patch.setattr("profiler.record.read", refuse)
+        patch.setattr("profiler.store.record.read", refuse)
         assert say("table", str(folder)) == first
 
 

@@ -10,10 +10,10 @@ from profiler.commands import states
 from profiler.commands.states import State, at_a_glance, conclude
 from profiler.errors import TransportError
 from profiler.planning.lacking import Machine
-from profiler.schema.codec import decode
-from profiler.schema.files import known_targets, read_target
-from profiler.schema.target import Target
+from profiler.schema.device.target import Target
+from profiler.schema.device.target_files import known_targets, read_target
 from profiler.transport import environment
+from profiler.wire.codec import decode
 
 AMD = Machine(system="Linux", architecture="x86_64", intel=False, gpu=False, rocm=False)
 FACTS = {"onnxruntime": "1.31.1", "numpy": "2.4", "providers": ["CPUExecutionProvider"], "cores": 4}

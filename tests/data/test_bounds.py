@@ -13,7 +13,7 @@ import pytest
 
 from profiler.data import read
 from profiler.errors import DataError
-from profiler.schema.data import DataSpec
+from profiler.schema.study.data import DataSpec
 
 ROWS = 12
 
@@ -120,7 +120,7 @@ def test_a_tokenizers_settings_of_another_type(tmp_path: Path) -> None:
     made.save(str(tmp_path / "tokenizer.json"))
     (tmp_path / "d.csv").write_text("c\n" + "b\n" * ROWS)
     text = {"column": "c", "tokenizer": "tokenizer.json", "pad_token": "a"}
-    from profiler.schema.text import TextSpec
+    from profiler.schema.study.text import TextSpec
 
     assert "can't be tokenized" in _message(tmp_path, file="d.csv", text=TextSpec(**text))
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"pad_token": 7}))

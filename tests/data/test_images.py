@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from profiler.campaign import run
+from profiler.campaign.run import run
 from profiler.data import read
 from profiler.errors import DataError, ProfilerError
-from profiler.schema.codec import DecodeError, decode
-from profiler.schema.data import DataSpec
-from profiler.schema.images import ImageSpec
+from profiler.schema.study.data import DataSpec
+from profiler.schema.study.images import ImageSpec
+from profiler.wire.codec import DecodeError, decode
 
 Image = pytest.importorskip(
     "PIL.Image", reason="needs Pillow: pip install 'hardware-profiler[images]'"

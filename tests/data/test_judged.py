@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from profiler.analysis import usable
+from profiler.analysis.quality import usable
 from profiler.data.judged import check_judged
 from profiler.errors import DataError
 from profiler.schema.artifact import Artifact, Tensor
-from profiler.schema.data import DataSpec
+from profiler.schema.study.data import DataSpec
 
 CLASSES = np.arange(30) % 10
 

@@ -4,7 +4,7 @@ import pytest
 from profiler.data.leakage import check, shared_rows
 from profiler.data.read import read
 from profiler.errors import DataError
-from profiler.schema.data import DataSpec
+from profiler.schema.study.data import DataSpec
 
 
 def parts(**rows):

@@ -4,7 +4,7 @@ import pytest
 
 from profiler.data.load import load_columns
 from profiler.errors import DataError
-from profiler.schema.data import DataSpec
+from profiler.schema.study.data import DataSpec
 
 
 def failure(spec, folder):

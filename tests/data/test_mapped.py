@@ -9,8 +9,8 @@ import pytest
 from profiler.data import bind, mapped, read
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor
-from profiler.schema.data import DataSpec
-from profiler.store import keep_array
+from profiler.schema.study.data import DataSpec
+from profiler.store.blobs import keep_array
 
 WIDTH = 1024
 X = (Tensor(name="x", dtype="float32", shape=("batch", WIDTH)),)

@@ -5,8 +5,8 @@ import pytest
 
 from profiler.data import read
 from profiler.errors import DataError
-from profiler.schema.codec import DecodeError, decode
-from profiler.schema.data import DataSpec
+from profiler.schema.study.data import DataSpec
+from profiler.wire.codec import DecodeError, decode
 
 
 def spec(**changes):

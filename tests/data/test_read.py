@@ -3,7 +3,7 @@ import pytest
 
 from profiler.data import read
 from profiler.errors import DataError
-from profiler.schema.data import DataSpec
+from profiler.schema.study.data import DataSpec
 
 
 def saved(folder, **columns):

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from profiler.commands.model_study import study_of
 from profiler.data.split import draw, split
 from profiler.errors import DataError
-from profiler.schema.data import DataSpec
-from profiler.single import study_of
+from profiler.schema.study.data import DataSpec
 
 
 def two(parts):

@@ -8,9 +8,9 @@ import pytest
 
 from profiler.data import read
 from profiler.errors import DataError
-from profiler.schema.codec import DecodeError, decode
-from profiler.schema.data import DataSpec
-from profiler.schema.text import TextSpec
+from profiler.schema.study.data import DataSpec
+from profiler.schema.study.text import TextSpec
+from profiler.wire.codec import DecodeError, decode
 
 tokenizers = pytest.importorskip(
     "tokenizers", reason="needs tokenizers: pip install 'hardware-profiler[text]'"

@@ -6,7 +6,7 @@ import pytest
 from profiler.data import bind, read
 from profiler.demo import data, models
 from profiler.schema.artifact import Tensor
-from profiler.schema.study import Study
+from profiler.schema.study.study import Study
 
 torch = pytest.importorskip("torch", reason="the demo trains with torch: pip install .[torch]")
 

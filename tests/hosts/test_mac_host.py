@@ -28,8 +28,8 @@ p99 = "10s"
 
 def test_the_mask_is_on(mac: Path) -> None:
     code = (
-        "from profiler.worker.affinity import usable_cpus\n"
-        "from profiler.worker.instruments import read_text\n"
+        "from profiler.wire.affinity import usable_cpus\n"
+        "from profiler.worker.instruments.counters import read_text\n"
         "import os, fcntl, sys\n"
         "print([usable_cpus(), read_text('/proc/stat'), sys.platform])\n"
         "print([hasattr(os, 'posix_fallocate'), hasattr(fcntl, 'F_SETPIPE_SZ')])\n"

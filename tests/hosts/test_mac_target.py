@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import onnxruntime as ort
 import pytest
 
-from profiler.schema import facts
-from profiler.schema.files import read_target
-from profiler.schema.wire import Job
-from profiler.worker import mac as mac_facts
+from profiler.schema.device import facts
+from profiler.schema.device.target_files import read_target
+from profiler.wire.messages import Job
 from profiler.worker.backends.ort_providers import open_session
+from profiler.worker.instruments import mac as mac_facts
 from tests.hosts.conftest import ROOT, Profiler
 
 INTEL = """hw.memsize: 34359738368
@@ -24,7 +24,10 @@ machdep.cpu.leaf7_features: AVX2 BMI2
 
 
 def test_what_sysctl_says_becomes_facts(mac: Path, mac_programs: None) -> None:
-    code = "import json; from profiler.worker import facts; print(json.dumps(facts.gather()))"
+    code = (
+        "import json; from profiler.worker.instruments import facts\n"
+        "print(json.dumps(facts.gather()))"
+    )
     done = subprocess.run([mac, "-c", code], capture_output=True, text=True, check=True)
     found = facts.checked(json.loads(done.stdout))
     expected = {
@@ -73,7 +76,7 @@ def test_a_mac_measures_itself(
 
 def test_a_process_is_known_by_when_it_began(mac: Path) -> None:
     code = (
-        "import os; from profiler.worker.turn import started\n"
+        "import os; from profiler.worker.service.turn import started\n"
         "print(started(os.getpid()) is not None, started(os.getpid()) == started(os.getpid()),\n"
         "      started(2**22 + 1))"
     )

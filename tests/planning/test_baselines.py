@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from profiler.planning.baselines import called, called_after
-from profiler.schema.codec import decode
-from profiler.schema.study import Study
+from profiler.schema.study.study import Study
+from profiler.wire.codec import decode
 
 
 def study(*variants, of_model=()):

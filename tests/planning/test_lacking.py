@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from profiler.planning.lacking import Machine, brought_lacks, elsewhere, lacks
-from profiler.schema.files import find_target, known_targets
-from profiler.schema.target import Target
+from profiler.schema.device.target import Target
+from profiler.schema.device.target_files import find_target, known_targets
 
 AMD = Machine(system="Linux", architecture="x86_64", intel=False, gpu=False, rocm=False)
 EVERYWHERE = {"local-cpu", "null", "torch-cpu", "torch-compile", "xnnpack"}

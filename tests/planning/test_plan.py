@@ -3,17 +3,17 @@ from typing import Any
 
 import pytest
 
+from profiler.devices.jobs import make_job, memory_limit_bytes
 from profiler.errors import InputError
-from profiler.jobs import make_job, memory_limit_bytes
 from profiler.planning import Known, make_plan, pack
 from profiler.planning.dimensions import check_dimensions
 from profiler.planning.expand import expand
 from profiler.planning.groups import MAX_RESIDENT
-from profiler.prepare import Prepared
 from profiler.schema.artifact import Artifact
-from profiler.schema.codec import DecodeError, decode
-from profiler.schema.study import Study
-from profiler.schema.target import Cost, Target
+from profiler.schema.device.target import Cost, Target
+from profiler.schema.study.study import Study
+from profiler.store.prepared import Prepared
+from profiler.wire.codec import DecodeError, decode
 
 CPU = Target(name="cpu", cost=Cost(usd_per_hour=3.6, as_of="2026-11-01"))
 

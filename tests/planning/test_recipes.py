@@ -4,10 +4,10 @@ import pytest
 
 from profiler.planning import recipes
 from profiler.schema.artifact import Artifact, Saturable
-from profiler.schema.codec import decode
-from profiler.schema.plan import Trial
-from profiler.schema.study import Study
-from profiler.schema.target import Target
+from profiler.schema.device.target import Target
+from profiler.schema.record.plan import Trial
+from profiler.schema.study.study import Study
+from profiler.wire.codec import decode
 
 VNNI = {"architecture": "x86_64", "cpu_flags": ["avx2", "avx512_vnni"]}
 OLD = {"architecture": "x86_64", "cpu_flags": ["avx2"]}

@@ -1,7 +1,7 @@
 """Going on with a plan after the devices' facts have changed."""
 
 from profiler.planning import go_on
-from profiler.schema.plan import Exclusion, Group, Plan, Trial
+from profiler.schema.record.plan import Exclusion, Group, Plan, Trial
 
 
 def trial(target: str, name: str = "v") -> Trial:

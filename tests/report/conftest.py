@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from profiler.report.model import ReportInput
+from profiler.report.model.contents import ReportInput
 
 NAN = math.nan
 # model -> (p50 of fp32 with one thread in µs, accuracy, file size in bytes)

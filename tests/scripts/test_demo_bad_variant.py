@@ -2,9 +2,9 @@
 
 import pytest
 
-from profiler.brief import choice_text
-from profiler.campaign import run
+from profiler.campaign.run import run
 from profiler.commands import look
+from profiler.report.brief import choice_text
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import onnx
 import onnxruntime
 import pytest
 
-from profiler.campaign import run
+from profiler.campaign.input_hashes import input_hashes
+from profiler.campaign.run import run
 from profiler.errors import ModelError
-from profiler.input_hashes import input_hashes
-from profiler.schema.study import ModelSpec, Study
+from profiler.schema.study.study import ModelSpec, Study
 from profiler.sources import load_baseline
 from profiler.sources.keep import sha_of
 
@@ -90,7 +90,7 @@ def test_it_is_measured_with_its_variants(make_study, split_model, tmp_path):
 def test_variants_beyond_protobufs_limit_get_a_weights_file(
     make_study, split_model, tmp_path, monkeypatch
 ):
-    from profiler.variants import prepare
+    from profiler.variants import graph as prepare
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(prepare, "INLINE_BYTES", 100)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, false_discovery_control, hypergeom
 
-from profiler.analysis.damage import chance
+from profiler.analysis.quality.damage import chance
 from profiler.statistics.binomial import binomial, hypergeometric
-from profiler.statistics.compare import benjamini_hochberg
 from profiler.statistics.paired import mcnemar_exact, proportion_interval
 from profiler.statistics.rare import unseen_share
+from profiler.statistics.ratio import benjamini_hochberg
 
 
 @pytest.mark.parametrize("share", [0.0, 1e-9, 0.03, 0.5, 1.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_ind
 
-from profiler.analysis.across import welch_ratio
+from profiler.analysis.choice.across import welch_ratio
 from profiler.statistics.centre import (
     ADAPTIVE_FACTOR,
     ADAPTIVE_FACTOR_TRIMMED,

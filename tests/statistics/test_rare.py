@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from profiler.analysis.quality import by_mean, by_metric
+from profiler.analysis.quality.verdicts import by_mean, by_metric
 from profiler.statistics.rare import LEAST_CHANGED, changed_rows, unseen, unseen_share
 
 PAIR = {"b": "b", "v": "b"}

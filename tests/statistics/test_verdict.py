@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from profiler.analysis.quality import regression
+from profiler.analysis.quality.verdicts import regression
 from profiler.statistics.verdict import LEAST_ROWS, interval_verdict
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from profiler.errors import InputError
-from profiler.schema.stress import IMAGE, TABULAR
+from profiler.schema.study.stress import IMAGE, TABULAR
 from profiler.stress.perturb import PERTURBATIONS, chosen_inputs, perturb
 
 PILLOW = importlib.util.find_spec("PIL") is not None

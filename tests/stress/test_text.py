@@ -5,7 +5,7 @@ import re
 import pytest
 
 from profiler.errors import InputError
-from profiler.schema.stress import TEXT
+from profiler.schema.study.stress import TEXT
 from profiler.stress.text import (
     NEIGHBOURS,
     SHARES,

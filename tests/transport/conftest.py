@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from profiler.schema.ssh import SshSpec
-from profiler.transport.ssh import OLDEST_PYTHON
+from profiler.schema.device.ssh import SshSpec
+from profiler.transport.ssh.transport import OLDEST_PYTHON
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/sbin")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from profiler.schema.ssh import SshSpec
+from profiler.schema.device.ssh import SshSpec
 from profiler.transport.base import Transport
 from profiler.transport.conformance import CHECKS
 from profiler.transport.local import LocalTransport
-from profiler.transport.ssh import SshTransport
+from profiler.transport.ssh.transport import SshTransport
 
 STUBS = Path(__file__).resolve().parents[1] / "stubs"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from profiler.errors import EnvironmentMissing
-from profiler.schema.codec import DecodeError, decode
-from profiler.schema.runtime import Runtime
-from profiler.schema.target import Target
+from profiler.schema.device.runtime import Runtime
+from profiler.schema.device.target import Target
 from profiler.transport import environment
 from profiler.transport.environment import environment_for, environment_key, explain
+from profiler.wire.codec import DecodeError, decode
 
 
 def target(*packages: str, **more: object) -> Target:

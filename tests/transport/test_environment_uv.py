@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from profiler.errors import EnvironmentMissing
-from profiler.schema.runtime import Runtime
-from profiler.schema.target import Target
+from profiler.schema.device.runtime import Runtime
+from profiler.schema.device.target import Target
 from profiler.transport.environment import environment_for
 
 needs_uv = pytest.mark.skipif(

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from profiler.transport import helper
-from profiler.worker import presence, turn
+from profiler.worker.service import presence, turn
 
 DATA = bytes(range(256)) * 40
 SHA = hashlib.sha256(DATA).hexdigest()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import profiler.session
+import profiler.devices.session
+from profiler.devices.session import Session
 from profiler.errors import TransientError, TransportError
-from profiler.schema.wire import Job, RoundRequest
-from profiler.session import Session
 from profiler.transport.local import LocalTransport
+from profiler.wire.messages import Job, RoundRequest
 
 
 def test_a_worker_that_is_killed_is_started_again(tmp_path: Path) -> None:

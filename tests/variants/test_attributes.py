@@ -8,11 +8,11 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization.registry import IntegerOpsRegistry, QDQRegistry, QLinearOpsRegistry
 
 from profiler.errors import VariantError
-from profiler.schema.codec import decode
-from profiler.schema.study import ModelSpec
-from profiler.schema.variant import VariantSpec
+from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.variant import VariantSpec
 from profiler.sources import load_baseline
 from profiler.variants import build
+from profiler.wire.codec import decode
 
 OPSET, ROWS, LEAST_DB = 21, 64, 25.0
 IMAGE, ROW = (8, 4, 9, 9), (8, 4, 6)

@@ -6,11 +6,12 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from profiler.schema.codec import decode
-from profiler.schema.study import ModelSpec
-from profiler.schema.variant import VariantSpec
+from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.variant import VariantSpec
 from profiler.sources import load_baseline
-from profiler.variants import build, int8_static, operators
+from profiler.variants import build, operators
+from profiler.variants.recipes import int8_static
+from profiler.wire.codec import decode
 
 TOKENS, WIDTH, INNER = 12, 32, 64
 LOWEST = float(np.finfo(np.float32).min)

@@ -7,9 +7,9 @@ import pytest
 from onnx import TensorProto
 
 from profiler.errors import VariantError
-from profiler.schema.codec import decode
-from profiler.schema.variant import VariantSpec
+from profiler.schema.study.variant import VariantSpec
 from profiler.variants import build
+from profiler.wire.codec import decode
 
 
 def made(tmp_path, artifact, spec, rows=None):
@@ -120,7 +120,7 @@ def test_reduced_range_keeps_weights_to_seven_bits(tmp_path, baseline, rows, rec
 def test_named_nodes_stay_float(tmp_path, baseline, rows, recipe):
     baseline()
     name_nodes(tmp_path)
-    from profiler.schema.study import ModelSpec
+    from profiler.schema.study.study import ModelSpec
     from profiler.sources import load_baseline
 
     artifact = load_baseline(

@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from profiler.variants.graph import prepared
 from profiler.variants.operators import unresolved
-from profiler.variants.prepare import prepared
 
 
 def save(path, nodes, *weights):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from profiler.schema.wire import Job, RoundRequest
-from profiler.session import Session
+from profiler.devices.session import Session
 from profiler.transport.local import LocalTransport
+from profiler.wire.messages import Job, RoundRequest
 from profiler.worker.code import program
 
 
@@ -65,4 +65,4 @@ def test_runners_find_their_modules_compiled(tmp_path: Path) -> None:
     assert found.status == "ok"
     (place,) = (home / "code").iterdir()
     assert place.name == session.facts["worker"]
-    assert list((place / "profiler" / "worker" / "__pycache__").glob("runner.*.pyc"))
+    assert list((place / "profiler" / "worker" / "measuring" / "__pycache__").glob("runner.*.pyc"))

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Optional, Protocol
 
-from profiler.schema.wire import Job, Placement
+from profiler.wire.messages import Job, Placement
 
 BACKENDS = {
     "null": "profiler.worker.backends.null:NullBackend",

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
-from profiler.schema.wire import Job, Placement
+from profiler.wire.messages import Job, Placement
 
 
 def spike(size: int) -> None:

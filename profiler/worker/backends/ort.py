@@ -12,7 +12,7 @@ from typing import Any, Optional
 import numpy as np
 import onnxruntime as ort
 
-from profiler.schema.wire import Job, Placement
+from profiler.wire.messages import Job, Placement
 from profiler.worker.backends import ort_placement
 from profiler.worker.backends.ort_providers import open_session
 

@@ -17,10 +17,9 @@ from typing import Any, Optional, Union
 
 import onnxruntime as ort
 
-from profiler.schema.wire import GpuOptions, Job
+from profiler.wire.messages import GpuOptions, Job
+from profiler.wire.providers import TENSORRT
 from profiler.worker.backends.ort import OrtBackend, feeds_to_bind
-
-CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 
 
 def environment(gpu: GpuOptions) -> dict[str, str]:

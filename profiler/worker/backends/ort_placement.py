@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Optional
 
-from profiler.schema.wire import Placement
+from profiler.wire.messages import Placement
 
 _RECORD = "session.record_ep_graph_assignment_info"
 

@@ -16,10 +16,8 @@ from typing import Any, Optional
 
 import onnxruntime as ort
 
-from profiler.schema.wire import Job
-
-OPENVINO = "OpenVINOExecutionProvider"
-XNNPACK = "XnnpackExecutionProvider"
+from profiler.wire.messages import Job
+from profiler.wire.providers import OPENVINO, XNNPACK
 
 
 class ProviderMissing(RuntimeError):

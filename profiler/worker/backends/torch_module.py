@@ -18,7 +18,7 @@ from typing import Any, Optional
 import numpy as np
 import torch
 
-from profiler.schema.wire import Job, Placement
+from profiler.wire.messages import Job, Placement
 
 EAGER, COMPILED = "torch-eager", "torch-compile"
 MAX_QUERIES = 64

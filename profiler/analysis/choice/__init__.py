@@ -1,0 +1,1 @@
+"""Limits, the frontier, and the choice."""

@@ -1,0 +1,1 @@
+"""Accuracy, by task, and what quantizing costs."""

@@ -1,0 +1,150 @@
+"""A tag for each token: entities in tags, and what each row counts of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from profiler.analysis.pieces import Rows, by_piece
+from profiler.errors import DataError
+from profiler.schema.study.data import DataSpec
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+
+def predicted_tags(output: Rows) -> Array:
+    """Tag numbers (rows, tokens) from scores (rows, tokens, tags); -1 where one is not finite.
+
+    Whole numbers of shape (rows, tokens) are tags already. Raises DataError for other shapes.
+    """
+    import numpy as np
+
+    if output.ndim == 2 and np.issubdtype(output.dtype, np.integer):
+        return np.asarray(output).astype(np.int64)
+    if output.ndim != 3 or output.shape[2] < 2:
+        raise DataError(
+            "data.task: token-classification needs scores of shape (rows, tokens, tags), got "
+            f"{output.shape}",
+            hint='name the output that holds the scores: output = "logits" under [data]',
+        )
+    return by_piece(
+        lambda scores: np.where(np.isfinite(scores).all(axis=2), scores.argmax(axis=2), -1), output
+    )
+
+
+def entities(flat: Array, row: Array, tags: Sequence[str]) -> tuple[Array, Array, Array]:
+    """(row, key, type) of each entity in tags of shape (tokens,), rows one after the other.
+
+    Two entities are the same when their keys are equal: type, first and last token. They are cut
+    as seqeval does by default, which is conlleval's convention: an entity begins at B- or S-, after
+    O, after E- or S-, and where the type changes, so that a stray I- begins one, too. -1 is O.
+    """
+    import numpy as np
+
+    outside = tags.index("O")
+    names = sorted({tag[2:] for tag in tags if tag != "O"})
+    types = np.array([-1 if tag == "O" else names.index(tag[2:]) for tag in tags])
+    opens = np.array([tag[0] in "BS" for tag in tags])
+    closes = np.array([tag[0] in "ES" for tag in tags])
+    now = np.where(flat < 0, outside, flat)
+    new_row = np.diff(row, prepend=-1) != 0
+    before = np.where(new_row, outside, np.roll(now, 1))
+    inside, was_inside = now != outside, before != outside
+    cut = opens[now] | closes[before] | (types[now] != types[before])
+    first = np.flatnonzero(inside & (~was_inside | cut))
+    # The entity before a token ends there, or with its row or the array.
+    ended = was_inside & (~inside | cut)
+    after = np.append(ended[1:] | new_row[1:], True)[: len(now)]
+    last = np.flatnonzero(inside & after)
+    kind = types[now[first]]
+    return row[first], (first * (len(flat) + 1) + last) * len(names) + kind, kind
+
+
+def kept(labels: Array, ignore: int) -> tuple[Array, Array]:
+    """(mask of the tokens that count, row number of each of those)."""
+    import numpy as np
+
+    mask = labels != ignore
+    return mask, np.nonzero(mask)[0]
+
+
+def entity_counts(predicted: Array, labels: Array, tags: Sequence[str], ignore: int) -> Array:
+    """(rows, 3): entities found with type and both ends right, entities predicted, true ones."""
+    import numpy as np
+
+    mask, row = kept(labels, ignore)
+    rows = len(labels)
+    true_row, true_key, _ = entities(labels[mask], row, tags)
+    found_row, found_key, _ = entities(predicted[mask], row, tags)
+    right = true_row[np.isin(true_key, found_key)]
+    return np.stack([np.bincount(r, minlength=rows) for r in (right, found_row, true_row)], axis=1)
+
+
+def f1(counts: Array) -> float:
+    """2 × right / (predicted + true) of summed `entity_counts`; 0 without any entity."""
+    right, predicted, true = counts
+    return _over(2 * right, predicted + true)
+
+
+def token_counts(predicted: Array, labels: Array, ignore: int) -> Array:
+    """(rows, 2): tokens with the right tag, tokens that count."""
+    import numpy as np
+
+    mask, _ = kept(labels, ignore)
+    return np.stack([((predicted == labels) & mask).sum(axis=1), mask.sum(axis=1)], axis=1)
+
+
+def share(counts: Array) -> float:
+    """Right / counted of summed `token_counts`."""
+    return _over(*counts)
+
+
+def metrics(predicted: Array, labels: Array, spec: DataSpec) -> dict[str, Any]:
+    """token_accuracy, f1_macro over tags, and with entities their F1, precision and recall.
+
+    `per_class` maps entity type (or tag) -> precision, recall, n.
+    """
+    import numpy as np
+    from sklearn import metrics as library
+
+    tags = spec.tags
+    mask, row = kept(labels, spec.ignored)
+    true, found = labels[mask], predicted[mask]
+    right: dict[str, Any] = {"token_accuracy": float(np.mean(true == found))}
+    right["f1_macro"] = float(library.f1_score(true, found, average="macro", zero_division=0))
+    if not spec.entities:
+        present = np.unique(true)
+        precision, recall, _, count = library.precision_recall_fscore_support(
+            true, found, labels=present, zero_division=0
+        )
+        cells = zip(present, precision, recall, count, strict=True)
+        right["per_class"] = {
+            tags[c] if tags else int(c): {"precision": float(p), "recall": float(r), "n": int(n)}
+            for c, p, r, n in cells
+        }
+        return right
+    counts = entity_counts(predicted, labels, tags, spec.ignored).sum(axis=0)
+    right.update(
+        entity_f1=f1(counts),
+        entity_precision=_over(counts[0], counts[1]),
+        entity_recall=_over(counts[0], counts[2]),
+    )
+    _, true_key, true_kind = entities(true, row, tags)
+    _, found_key, found_kind = entities(found, row, tags)
+    same = np.isin(true_key, found_key)
+    right["per_class"] = {}
+    for number, name in enumerate(sorted({tag[2:] for tag in tags if tag != "O"})):
+        hits, count = int(same[true_kind == number].sum()), int((true_kind == number).sum())
+        right["per_class"][name] = {
+            "precision": _over(hits, int((found_kind == number).sum())),
+            "recall": _over(hits, count),
+            "n": count,
+        }
+    return right
+
+
+def _over(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0

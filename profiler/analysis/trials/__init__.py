@@ -1,0 +1,1 @@
+"""From samples to a trial's numbers, with what disturbed them."""

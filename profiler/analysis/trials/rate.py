@@ -1,0 +1,110 @@
+"""Samples a second of one trial, and what rests on them: a goodput goes by the limit it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from profiler.analysis.trials import cost, energy
+from profiler.analysis.trials.samples import Samples, Taken
+from profiler.schema.device.target import Target
+from profiler.schema.record.plan import Trial
+from profiler.units import format_duration
+
+if TYPE_CHECKING:
+    from profiler.statistics.intervals import Estimate
+
+ARRIVALS = 100_000
+"""Replayed for a goodput: of 20,000 the stream of arrivals alone moves it by a per cent. More than
+one lane is replayed query by query, hence fewer."""
+DRIVEN = "samples/s are the rate that was driven, not a goodput"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """The columns throughput, energy and cost of the trials of one folder."""
+
+    samples: Mapping[str, Samples]
+    targets: Mapping[str, Target]
+    wall_meter: Mapping[str, float]
+    """trial -> joules a query from the user's own meter"""
+    adaptive: bool
+
+    def columns(self, trial: Trial, p99_ns: int | None) -> dict[str, Any]:
+        """Columns of one trial whose goodput, if it has one, keeps p99 at `p99_ns`."""
+        taken, target = self.samples.get(trial.id), self.targets[trial.target]
+        found = throughput(trial, taken, adaptive=self.adaptive, slo_p99_ns=p99_ns)
+        rate, joules = found.get("throughput"), self.wall_meter.get(trial.id)
+        return {
+            **found,
+            **energy.columns(trial, taken, target.declares.watts, rate, joules),
+            **cost.columns(rate, target),
+        }
+
+    def at(
+        self, p99_ns: int, rows: Sequence[dict[str, Any]], trials: Mapping[str, Trial]
+    ) -> list[dict[str, Any]]:
+        """The rows, each goodput at this limit instead of the one it was made for."""
+        return [
+            {**row, **self.columns(trials[row["trial"]], p99_ns)}
+            if row["status"] == "ok" and _seeks(trials[row["trial"]])
+            else row
+            for row in rows
+        ]
+
+
+def _seeks(trial: Trial) -> bool:
+    """Whether no rate was asked, and the highest is looked for; its study has a limit on p99."""
+    return trial.scenario == "server" and trial.rate is None
+
+
+def throughput(
+    trial: Trial, samples: Samples | None, *, adaptive: bool, slo_p99_ns: int | None
+) -> dict[str, Any]:
+    """Samples a second as a column, with its interval and a note; empty when nothing was measured.
+
+    A server trial without a rate of its own gets its goodput: the highest rate whose p99 keeps
+    `slo_p99_ns`. Where there is none, the note says why the driven rate stands there.
+    """
+    if samples is None or not samples.taken:
+        return {}
+    from profiler.statistics.intervals import round_interval
+
+    taken, note = list(samples.taken.values()), None
+    rate = round_interval([t.rate(trial.batch) for t in taken], adaptive=adaptive)
+    if _seeks(trial) and slo_p99_ns is not None:
+        found = goodput(trial, taken, slo_p99_ns, adaptive=adaptive)
+        if found is None:
+            note = f"{DRIVEN}: in some round no rate keeps p99 ≤ {format_duration(slo_p99_ns)}"
+        rate = found or rate
+    return {"throughput": rate.value, "throughput_low": rate.low, "throughput_high": rate.high,
+            "throughput_note": note}  # fmt: skip
+
+
+def goodput(
+    trial: Trial, taken: list[Taken], slo_p99_ns: int, *, adaptive: bool
+) -> Estimate | None:
+    """Samples a second at the highest Poisson rate whose p99 keeps the limit.
+
+    Each round's measured service times are replayed through a first-come-first-served queue with
+    the trial's lanes (Lindley 1952); the interval is over the rounds. None when some round finds
+    no rate at all.
+    """
+    from profiler.statistics.intervals import round_interval
+    from profiler.wire.queueing import highest_rate
+
+    rates = [
+        highest_rate(
+            one.services.tolist(),
+            trial.concurrency,
+            slo_p99_ns,
+            arrivals=ARRIVALS if trial.concurrency == 1 else ARRIVALS // 5,
+            seed=number,
+        )
+        for number, one in enumerate(taken)
+        if one.services is not None
+    ]
+    if not rates or min(rates) <= 0:
+        return None
+    return round_interval([trial.batch * rate for rate in rates], adaptive=adaptive)

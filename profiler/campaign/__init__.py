@@ -1,0 +1,1 @@
+"""One run of a study: prepare, plan, measure in rounds, record."""

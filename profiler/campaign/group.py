@@ -1,0 +1,122 @@
+"""How far a group of trials is: recomputed from what is recorded, one round at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from profiler.analysis.trials.converge import Convergence
+from profiler.progress import Progress
+from profiler.schema.device.replies import waiting
+from profiler.schema.record.plan import Group
+from profiler.schema.study.study import Study
+from profiler.store import timings as raw
+from profiler.store.folder import Store
+from profiler.wire.codec import decode
+from profiler.wire.messages import Repetition
+
+STABLE = ("error", "not available")
+"""Reasons which trying again can't mend."""
+FAILURES_ALLOWED = 2
+
+
+def recorded(store: Store, target: str) -> defaultdict[int, list[dict[str, Any]]]:
+    """Group -> its rounds on a target, all told from one reading of the rows."""
+    found = defaultdict[int, list[dict[str, Any]]](list)
+    for row in store.rows():
+        if row["kind"] == "round" and row["target"] == target:
+            found[row["group"]].append(row)
+    return found
+
+
+class GroupState:
+    """How far a group is: what is recorded, who still runs, whether it is precise enough."""
+
+    def __init__(
+        self, group: Group, study: Study, folder: Path, rounds: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """`rounds` are those of the group that are recorded in the results folder."""
+        self.group, self.measure = group, study.measure
+        self.budget_s = study.measure.budget / 1e9
+        self.spent_s = 0.0
+        self._told = False
+        """that another run measures on the device, too"""
+        self.next_round = 0
+        self.stopped: Optional[str] = None
+        self._failures: dict[str, list[str]] = {}
+        self._predicted: set[str] = set()
+        self._convergence = Convergence(group, study.measure.precision)
+        self._widest: Optional[float] = None
+        for row in rounds:
+            repetitions = tuple(decode(Repetition, r) for r in row["repetitions"])
+            self.add(repetitions, raw.read(folder, row["raw"]), row["elapsed_s"])
+
+    def active(self) -> list[str]:
+        """Trials of the next round, in the plan's order."""
+        return [t.id for t in self.group.trials if not self._given_up(t.id)]
+
+    def _given_up(self, trial: str) -> bool:
+        reasons = self._failures.get(trial, [])
+        return len(reasons) >= FAILURES_ALLOWED or any(r in STABLE for r in reasons)
+
+    def unpredicted(self) -> list[str]:
+        """Trials whose predictions are still wanted."""
+        return [t for t in self.active() if t not in self._predicted]
+
+    def add(
+        self,
+        repetitions: tuple[Repetition, ...],
+        timings: Mapping[str, raw.Timings],
+        elapsed_s: float,
+    ) -> Optional[str]:
+        """Take in a round; returns why the group stops now, or None."""
+        for repetition in repetitions:
+            if repetition.status == "ok":
+                self._convergence.add(repetition, timings[repetition.trial].latencies)
+                if repetition.outputs:
+                    self._predicted.add(repetition.trial)
+            else:
+                self._failures.setdefault(repetition.trial, []).append(repetition.reason or "")
+        self.next_round = repetitions[0].round + 1
+        self.spent_s += elapsed_s
+        # Once a round, not for every event: the host shares its cores with what it times.
+        self._widest = self._convergence.widest()
+        self.stopped = self._stop()
+        return self.stopped
+
+    def _stop(self) -> Optional[str]:
+        if not self.active():
+            return "every trial failed"
+        if self.next_round < self.measure.min_rounds:
+            return None
+        if self._convergence.reached(self.active()):
+            return "precision"
+        if self.next_round >= self.measure.max_rounds:
+            return "rounds"
+        each_s = self.spent_s / self.next_round
+        return "budget" if self.spent_s + each_s > self.budget_s else None
+
+    def tell(self, progress: Progress, event: dict[str, Any]) -> None:
+        """Translate a worker's event into a share of the group's budget."""
+        if "waiting" in event:
+            if not self._told:
+                self._told = True
+                progress.note(waiting(event))
+            return
+        weights = {"load": (0.0, 0.35), "measure": (0.35, 0.6), "predict": (0.95, 0.05)}
+        start, span = weights[event["stage"]]
+        in_round = start + span * event["done"] / max(1, event["of"])
+        if self.next_round:
+            each_s = self.spent_s / self.next_round
+            most = max(self.measure.min_rounds, min(self.measure.max_rounds,
+                       int(self.budget_s // max(each_s, 1e-9))))  # fmt: skip
+            left_s = max(0.0, (most - self.next_round - in_round) * each_s)
+        else:
+            most, left_s = self.measure.min_rounds, self.budget_s
+        done = min(1.0, (self.next_round + in_round) / most)
+        half = self._widest
+        width = f", ±{half * 100:.1f} %" if half is not None else ""
+        cooling = ", waiting until it is cooler" if "cooling" in event else ""
+        progress.update(f"round {self.next_round + 1}{width}{cooling}", done, left_s)

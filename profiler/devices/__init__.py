@@ -1,0 +1,1 @@
+"""Conversations with devices: sessions, what is asked and what may be answered."""

@@ -1,0 +1,77 @@
+"""From a planned trial to what the device is told of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Optional
+
+import profiler
+from profiler.schema.device.cores import KINDS
+from profiler.schema.device.target import Target
+from profiler.schema.record.plan import Trial
+from profiler.schema.study.study import Study
+from profiler.store.prepared import Prepared
+from profiler.units import parse_cpus, parse_size
+from profiler.wire.codec import encode
+from profiler.wire.messages import GpuOptions, Job
+
+
+def memory_limit_bytes(trial: Trial, target: Target, study: Study) -> Optional[int]:
+    """The swept limit, else the study's, but never more than the target allows; None: no limit."""
+    own = parse_size(trial.memory_limit) if trial.memory_limit else study.measure.memory_limit
+    return min(filter(None, (own, target.memory_limit)), default=None)
+
+
+def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> Job:
+    """The job of one trial on its target."""
+    same: dict[str, Any] = {
+        "trial": trial.id,
+        "provider": trial.provider,
+        "threads": trial.threads,
+        "scenario": trial.scenario,
+        "batch": trial.batch,
+        "concurrency": trial.concurrency,
+        "gap_ns": trial.gap_ns,
+        "rate": trial.rate,
+        "slo_ns": study.slo.p99 if trial.scenario == "server" else None,
+        "affinity": trial.cpus if trial.affinity in KINDS else parse_cpus(trial.affinity),
+        "starts": trial.starts,
+        "cache": trial.cache,
+        "memory_limit_bytes": memory_limit_bytes(trial, target, study),
+    }
+    if target.backend == "null":
+        return Job(backend="null", backend_options=target.backend_options, **same)
+    artifact = prepared.artifacts[(trial.model, trial.variant)]
+    inputs, stack = prepared.inputs_of(trial.model, trial.batch, trial.shapes)
+    same.update(inputs=dict(inputs), stack=stack)
+    if study.data is not None:
+        judged = study.data.judged(prepared.baseline_of(trial.model, artifact).outputs)
+        same["judged"] = judged
+        if study.data.task == "segmentation":
+            same["mask"] = dict.fromkeys(judged, study.data.class_axis)
+    if target.backend == "torch":
+        model = next(m for m in study.models if m.name == trial.model)
+        package = Path(profiler.__file__).resolve().parent
+        return Job(
+            **same,
+            backend="torch",
+            source=model.torch,
+            source_folders=(str(study.folder.resolve()), str(package.parent)),
+            seed=study.seed,
+            outputs=tuple(output.name for output in artifact.outputs),
+        )
+    return Job(
+        **same,
+        backend=target.backend if target.gpu is None else "onnxruntime-gpu",
+        gpu=None if target.gpu is None else GpuOptions(**encode(target.gpu)),
+        plugin=target.plugin,
+        device=target.device,
+        artifact=artifact.sha,
+        artifact_bytes=artifact.bytes,
+        data=artifact.data,
+        provider_options={**target.provider_options, **trial.provider_options},
+        session_options={**target.session_options, **trial.session_options},
+        optimization=trial.optimization,
+        arena=trial.arena,
+        strict_provider=target.strict_provider,
+    )

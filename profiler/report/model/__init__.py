@@ -1,0 +1,1 @@
+"""What a report shows: groups of rows, cells, labels, formats and colours."""

@@ -1,0 +1,128 @@
+"""Sheets on predictions: task metrics, agreement with the baseline, damage of single classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from profiler.report.model.cells import (
+    MISSING,
+    Column,
+    Line,
+    Sheet,
+    figure,
+    percent_text,
+    standing,
+)
+from profiler.report.model.records import Row, clean
+
+_SHARES = {
+    "entity_f1": "entity F1 %", "entity_precision": "precision %", "entity_recall": "recall %",
+    "map": "mAP %", "map50": "AP50 %", "map75": "AP75 %",
+    "miou": "mIoU %", "pixel_accuracy": "right pixels %",
+    "token_accuracy": "right tokens %", "f1_macro": "macro F1 %", "f1_micro": "micro F1 %",
+    "auc_pr": "AUC-PR %", "ece": "ECE %",
+}  # fmt: skip
+_RANKED = (("top", "top-{} %"), ("recall@", "recall@{} %"), ("ndcg@", "nDCG@{} %"))
+"""metrics of the k best, in the order of k: start of the key, title"""
+_NUMBERS = {"brier": "Brier", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "spearman": "Spearman"}
+_COSTS = {"decision_cost": "cost/decision"}
+
+
+def metrics_sheet(found: Mapping[str, Mapping[str, Any]], rows: Sequence[Row]) -> Sheet | None:
+    """Task metrics of each trial; None without labels."""
+    by_trial = {str(row["trial"]): row for row in rows}
+    names = {**_ranked(found), **_SHARES}
+    shares = [key for key in names if any(key in m for m in found.values())]
+    numbers = [key for key in _NUMBERS if any(key in m for m in found.values())]
+    if not shares and not numbers:
+        return None
+    costs = [key for key in _COSTS if any(r.get(key) is not None for r in by_trial.values())]
+    lines = []
+    for trial, metrics in found.items():
+        row = by_trial[trial]
+        cells = [clean(trial)]
+        cells += [percent_text(metrics.get(key), 2) for key in shares]
+        cells += [figure(metrics.get(key)) if metrics.get(key) is not None else MISSING
+                  for key in numbers]  # fmt: skip
+        cells += [figure(row.get(key)) for key in costs]
+        lines.append(Line(standing=standing(row), cells=tuple(cells)))
+    titles = [names[k] for k in shares] + [_NUMBERS[k] for k in numbers]
+    titles += [_COSTS[k] for k in costs]
+    legend = ("ECE: calibration error, bins of equal mass",) if "ece" in shares else ()
+    return Sheet(
+        title="Task metrics",
+        columns=(Column(title="trial", number=False), *(Column(title=t) for t in titles)),
+        lines=tuple(lines),
+        legend=legend,
+    )
+
+
+def _ranked(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Key -> title of the metrics that name a k."""
+    keys = {key for metrics in found.values() for key in metrics}
+    titles = {}
+    for start, title in _RANKED:
+        numbers = [key.removeprefix(start) for key in keys if key.startswith(start)]
+        for k in sorted((k for k in numbers if k.isdecimal()), key=int):
+            titles[f"{start}{k}"] = title.format(k)
+    return titles
+
+
+def agreement_sheet(rows: Sequence[Row]) -> Sheet | None:
+    """How far each variant's outputs are from its baseline's; None where nothing is known."""
+    known = [row for row in rows if row.get("cosine") is not None]
+    if not known:
+        return None
+    lines = tuple(
+        Line(
+            standing=standing(row),
+            cells=(
+                clean(row["trial"]),
+                percent_text(row.get("agreement"), 2),
+                MISSING if row.get("flips") is None else str(row["flips"]),
+                figure(row.get("sqnr_db")) if row.get("sqnr_db") is not None else MISSING,
+                figure(row.get("kl")),
+                f"{row['cosine']:.6f}",
+                figure(row.get("max_abs")),
+            ),
+        )
+        for row in known
+    )
+    titles = ("same top-1 %", "flips", "SQNR dB", "KL nats", "cosine", "max |Δ|")
+    return Sheet(
+        title="Agreement with the baseline, no labels needed",
+        columns=(Column(title="trial", number=False), *(Column(title=t) for t in titles)),
+        lines=lines,
+    )
+
+
+def damage_sheet(cells: Mapping[str, Sequence[Any]]) -> Sheet | None:
+    """Classes and slices that lost more than the rest; None where nothing was tested."""
+    tested = sum(len(found) for found in cells.values())
+    if not tested:
+        return None
+    lines = tuple(
+        Line(
+            standing="plain",
+            cells=(
+                clean(trial), clean(f"{cell.column} {cell.value}"), str(cell.n),
+                f"{cell.drop * 100:.1f}", str(cell.lost), str(cell.gained),
+                f"{cell.p_adjusted:.2g}",
+            ),
+        )
+        for trial, found in cells.items()
+        for cell in found
+        if cell.damaged
+    )  # fmt: skip
+    titles = ("rows", "loss, points", "lost", "gained", "adjusted p")
+    note = f"{tested} classes and slices tested, false discovery rate 5 % per trial"
+    return Sheet(
+        title="Classes and slices damaged more than the rest",
+        columns=(
+            Column(title="trial", number=False), Column(title="slice", number=False),
+            *(Column(title=t) for t in titles),
+        ),
+        lines=lines or (Line(standing="plain", cells=("none", *[""] * 6)),),
+        notes=(note,),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""A device over the user's own OpenSSH client."""

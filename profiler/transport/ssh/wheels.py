@@ -1,0 +1,234 @@
+"""numpy and onnxruntime for a device that lacks them: wheels for its platform, fetched here.
+
+The device needs no network and no pip, and onnxruntime no package but numpy to run a model: the
+two travel as one archive named by its content and are unpacked into our folder there. Environments
+of the device's own are left as they are.
+
+A folder of the user's own wheels stands for the package index where there is no network, and for
+devices that the index has no wheels for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Optional
+
+from profiler.errors import TransportError
+from profiler.transport.children import Children
+from profiler.transport.ssh.errors import NoWheels, WrongLibc
+from profiler.transport.ssh.pinned import PINNED
+
+OLDEST_GLIBC_MINOR = 17
+"""manylinux2014, the oldest that current wheels are built for"""
+DOWNLOAD_TIMEOUT_S = 3600.0
+RECORD = "profiler-shipped.json"
+"""in the archive: which wheels it was made of"""
+PROCESSORS = ("x86_64", "aarch64")
+"""that the package index has onnxruntime for, on Linux"""
+_ARM_32 = "armv7l"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def processor(found: Mapping[str, Any]) -> str:
+    """The one that the device's Python is for: a 32-bit system may run on a 64-bit kernel."""
+    return _ARM_32 if "arm-linux" in found["abi"] else str(found["architecture"])
+
+
+def require_wheels(found: Mapping[str, Any]) -> None:
+    """Raise NoWheels or WrongLibc for a device that the package index has nothing for."""
+    own = (
+        "build or get wheels of numpy and onnxruntime for it, put them into a folder and set"
+        ' wheels = "FOLDER" in the target file; or set `python` to an environment there that has'
+        " them"
+    )
+    name, machine = found["libc"][0], processor(found)
+    if "musl" in found["abi"] or name != "glibc":
+        raise WrongLibc(
+            f"the device's C library is {name or 'musl'}; onnxruntime has wheels for glibc only",
+            hint="install numpy and onnxruntime there yourself (Alpine: apk add py3-onnxruntime),"
+            f" or use a Debian-like system on it; or {own}",
+        )
+    if machine not in PROCESSORS:
+        same = "" if machine == found["architecture"] else " (a 32-bit system on a 64-bit kernel)"
+        raise NoWheels(
+            f"the device's Python is for {machine}{same}; onnxruntime has wheels for"
+            f" {' and '.join(PROCESSORS)} only",
+            hint=f"{'install a 64-bit system on it; or ' if same else ''}{own}",
+        )
+    if found["implementation"].lower() != "cpython":
+        raise NoWheels(
+            f"the device's Python is {found['implementation']}; onnxruntime has wheels for CPython"
+            " only",
+            hint="install CPython there and set `python` in the target file to its path",
+        )
+
+
+def platforms(found: Mapping[str, Any]) -> list[str]:
+    """pip's platform tags of a device, best first, its own builds last."""
+    name, version = found["libc"]
+    machine = processor(found)
+    if name != "glibc":
+        return [f"musllinux_1_{minor}_{machine}" for minor in (2, 1)] + [f"linux_{machine}"]
+    newest = int(version.split(".")[1])
+    tags = [f"manylinux_2_{minor}_{machine}" for minor in range(newest, OLDEST_GLIBC_MINOR - 1, -1)]
+    return [*tags, f"manylinux2014_{machine}", f"linux_{machine}"]
+
+
+def _download(
+    packages: list[str],
+    found: Mapping[str, Any],
+    to: Path,
+    children: Children,
+    own: Optional[Path],
+) -> str:
+    """Run pip; returns what it complained about, or nothing."""
+    version = ".".join(map(str, found["python"][:2]))
+    command = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+        "--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", version,
+        "--dest", str(to),
+    ]  # fmt: skip
+    for tag in platforms(found):
+        command += ["--platform", tag]
+    if own is not None:
+        command += ["--no-index", "--find-links", str(own)]
+    done = children.run([*command, *packages], DOWNLOAD_TIMEOUT_S)
+    return "" if done.returncode == 0 else (done.stdout.strip() or f"status {done.returncode}")
+
+
+def wanted(found: Mapping[str, Any]) -> list[dict[str, Optional[str]]]:
+    """Package -> version (None: any), best first.
+
+    The same onnxruntime as on this machine, so that targets differ in the device only; where it
+    has no wheel for the device's Python, what is pinned for that; for an older system, any.
+    """
+    pinned = {name: version for name, (version, _) in _pinned(found).items()}
+    numpy, own = pinned.get("numpy"), metadata.version("onnxruntime")
+    asked: list[dict[str, Optional[str]]] = [
+        {"numpy": numpy, "onnxruntime": version}
+        for version in dict.fromkeys((own, pinned.get("onnxruntime")))
+    ]
+    plain: dict[str, Optional[str]] = {"numpy": None, "onnxruntime": None}
+    return asked if asked[-1] == plain else [*asked, plain]
+
+
+def _pinned(found: Mapping[str, Any]) -> dict[str, tuple[str, dict[str, str]]]:
+    return PINNED.get(".".join(map(str, found["python"][:2])), {})
+
+
+def archive(
+    found: Mapping[str, Any],
+    cache: Path,
+    children: Optional[Children] = None,
+    own: Optional[Path] = None,
+) -> Path:
+    """One zip with everything, for a device as `probe` found it; `children` runs pip.
+
+    `own` is a folder of wheels that stands for the package index. Raises TransportError.
+    """
+    children = children or Children()
+    if own is None:
+        require_wheels(found)
+    choices = wanted(found)
+    here = None if own is None else [(path.name, path.stat().st_size, path.stat().st_mtime_ns)
+                                     for path in sorted(own.glob("*.whl"))]  # fmt: skip
+    key = repr([choices, _pinned(found), found["python"][:2], platforms(found), here])
+    kept = cache / f"{hashlib.sha256(key.encode()).hexdigest()}.zip"
+    if kept.is_file():
+        return kept
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for versions in choices:
+            packages = [name + (f"=={v}" if v else "") for name, v in versions.items()]
+            trouble = _download(packages, found, Path(folder), children, own)
+            if not trouble:
+                break
+        if trouble and own is not None:
+            raise _lacks(own, found)
+        if trouble:
+            last = trouble.splitlines()[-1]
+            words = (
+                "the device has no numpy and onnxruntime, and pip finds none for it"
+                f" (Python {'.'.join(map(str, found['python']))}, {found['architecture']})"
+            )
+            raise TransportError(
+                f"{words}: {last}",
+                kept=words,
+                hint="install them on the device, or set `python` in the target file to an"
+                " environment there that has them",
+            )
+        wheels = sorted(Path(folder).glob("*.whl"))
+        pins = _pinned(found) if own is None else {}  # the user's own files are what they are
+        checked = {
+            wheel.name.split("-")[0]: _checked(wheel, pins, processor(found)) for wheel in wheels
+        }
+        _pack(wheels, checked, kept)
+    return kept
+
+
+def _lacks(own: Path, found: Mapping[str, Any]) -> NoWheels:
+    """What a folder of wheels does not hold for a device, and how it gets there."""
+    version = ".".join(map(str, found["python"][:2]))
+    there = ", ".join(sorted(path.name for path in own.glob("*.whl"))[:6]) or "no wheel at all"
+    tags = " ".join(f"--platform {tag}" for tag in platforms(found) if "_2_2" in tag or "14" in tag)
+    try:
+        require_wheels(found)
+        hint = (
+            "on a machine with a network: pip download --no-deps --only-binary=:all:"
+            f" --python-version {version} {tags} --dest {own.name} numpy onnxruntime"
+        )
+    except TransportError:
+        hint = "wheels for it must be built; or set `python` to an environment there that has them"
+    return NoWheels(
+        f"{own}: no numpy and onnxruntime for the device (Python {version}, {processor(found)});"
+        f" it holds {there}",
+        hint=hint,
+    )
+
+
+def _checked(
+    wheel: Path, pins: Mapping[str, tuple[str, Mapping[str, str]]], architecture: str
+) -> str:
+    """Version and hash of a wheel. Raises TransportError for another file than the pinned one."""
+    name, version = wheel.name.split("-")[:2]
+    with wheel.open("rb") as file:
+        sha = hashlib.file_digest(file, "sha256").hexdigest()
+    pinned, hashes = pins.get(name, ("", {}))
+    wanted_sha = hashes.get(architecture)
+    if version == pinned and wanted_sha not in (None, sha):
+        raise TransportError(
+            f"{wheel.name}: is not the file that is pinned: its hash is {sha[:12]}…, not"
+            f" {str(wanted_sha)[:12]}…",
+            hint="pip's index or cache gave a changed file (pip cache purge, pip config list); or"
+            " install numpy and onnxruntime on the device yourself",
+        )
+    return f"{version} sha256:{sha}"
+
+
+def shipped(archive: Path) -> dict[str, str]:
+    """Package -> version and hash of its wheel, of what `archive` made."""
+    with zipfile.ZipFile(archive) as packed:
+        found: dict[str, str] = json.loads(packed.read(RECORD))
+    return found
+
+
+def _pack(wheels: list[Path], record: Mapping[str, str], to: Path) -> None:
+    """Unite wheels, which are zips, into one whose bytes depend on their content only."""
+    handle, name = tempfile.mkstemp(dir=to.parent)
+    with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as united:
+        united.writestr(zipfile.ZipInfo(RECORD, _EPOCH), json.dumps(record, sort_keys=True))
+        for wheel in wheels:
+            with zipfile.ZipFile(wheel) as source:
+                for member in sorted(source.namelist()):
+                    if not member.endswith("/"):
+                        # Stored: the transport compresses, and the device unpacks faster.
+                        united.writestr(zipfile.ZipInfo(member, _EPOCH), source.read(member))
+    Path(name).replace(to)

@@ -1,0 +1,1 @@
+"""What a variant must show before it counts as made."""

@@ -1,0 +1,1 @@
+"""What is read of the machine: facts, energy, heat, memory, noise."""

@@ -1,0 +1,1 @@
+"""The timed part: runners, drivers of scenarios, rounds."""

@@ -1,0 +1,307 @@
+"""One round: a fresh process per job, all resident, measured in turns in seeded random order.
+
+Interleaving cancels the machine's drift; fresh processes sample the bias each process has from
+its memory layout (Kalibera & Jones 2013). Exactly one runner is at work at any moment.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from array import array
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Optional
+
+from profiler.wire.codec import decode, encode
+from profiler.wire.messages import (
+    DRIVEN_PER_S,
+    MIN_SEGMENTS,
+    SEGMENT_NS,
+    SEGMENT_QUERIES,
+    Block,
+    Energy,
+    Job,
+    Memory,
+    Placement,
+    Repetition,
+    RoundRequest,
+    Start,
+)
+from profiler.worker.blobs import BlobFolder
+from profiler.worker.instruments import cpus, page_cache
+from profiler.worker.instruments.noise import disturbance
+from profiler.worker.instruments.thermal import Thermometer
+from profiler.worker.measuring.child import NO_SPACE, Child, RunnerFailed
+
+_IMPORT_TIMEOUT_NS = 120_000_000_000
+LEAD_QUERIES = 2
+"""Untimed queries at the head of a block: caches were used by others since the last one."""
+LEAD_SHARE = 0.1
+MAX_BLOCKS = 64
+SAY_EVERY_NS = 250_000_000
+
+
+class Slot:
+    """One job's state in the round."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.child: Optional[Child] = None
+        self.facts: dict[str, Any] = {}
+        self.per_block, self.blocks_wanted, self.typical_ns = 1, 0, 1
+        self.period_ns = 1.0
+        self.spare = 0
+        """disturbed blocks that may still be measured once more"""
+        self.services = array("q")
+        self.blocks: list[Block] = []
+        self.starts: list[Start] = []
+        self.latencies = array("q")
+        self.failed: Optional[RunnerFailed] = None
+
+    def plan(self, request: RoundRequest) -> None:
+        """How many queries make a block, and how many blocks this job gets."""
+        job, each_ns = self.job, max(1, self.typical_ns)
+        if job.scenario == "server":
+            rate = job.rate or min(0.7 * job.concurrency * 1e9 / each_ns, DRIVEN_PER_S)
+            self.per_block = max(SEGMENT_QUERIES, int(rate * SEGMENT_NS / 1e9))
+            block_ns, least = self.per_block / rate * 1e9, MIN_SEGMENTS
+        else:
+            period_ns = each_ns // job.concurrency + job.gap_ns
+            self.per_block = max(job.concurrency, min(10_000, request.block_ns // period_ns))
+            block_ns, least = self.per_block * period_ns, request.min_blocks
+        self.period_ns = block_ns / self.per_block
+        wanted = round(request.measure_ns / max(1, block_ns))
+        self.blocks_wanted = max(least, min(MAX_BLOCKS, wanted))
+        self.spare = 0 if job.scenario == "server" else self.blocks_wanted // 2
+
+
+class Round:
+    """Runs a RoundRequest; tells progress through `say`."""
+
+    def __init__(
+        self,
+        request: RoundRequest,
+        home: Path,
+        out: BlobFolder,
+        say: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.request, self.home, self.out, self.say = request, home, out, say
+        self.order = random.Random(request.seed)
+        self.slots = [Slot(job) for job in request.jobs]
+        self.heat = Thermometer()
+        self.said: dict[str, Any] = {}
+
+    def run(self) -> tuple[Repetition, ...]:
+        """All repetitions of the round, in the order of the request."""
+        try:
+            self._share_cpu()
+            self._start()
+            self._measure()
+            for slot in self._alive():
+                self._try(slot, self._finish)
+        finally:
+            for slot in self.slots:
+                if slot.child is not None:
+                    slot.child.close()
+        return tuple(self._record(slot) for slot in self.slots)
+
+    def _alive(self) -> list[Slot]:
+        return [slot for slot in self.slots if slot.failed is None]
+
+    def _try(self, slot: Slot, step: Callable[[Slot], None]) -> None:
+        try:
+            step(slot)
+        except RunnerFailed as failed:
+            if failed.reason == NO_SPACE:  # the round is to be done again, not the trial blamed
+                raise
+            slot.failed = failed
+            if slot.child is not None:
+                slot.child.kill()
+
+    def _share_cpu(self) -> None:
+        """Runners of one thread that may use any CPU are kept on one, the same for all."""
+        solo = [slot for slot in self.slots if cpus.solo(slot.job)]
+        cpu = cpus.draw_now(self.request.seed) if solo else None
+        if cpu is not None:
+            for slot in solo:
+                slot.job = replace(slot.job, affinity=(cpu,))
+
+    def _start(self) -> None:
+        """Processes import side by side; sessions load one at a time, so load times are clean."""
+        resident = [slot for slot in self.slots if slot.job.scenario != "cold_start"]
+        for slot in resident:
+            self._spawn(slot)
+        for slot in resident:
+            self._try(slot, self._assign)
+        for slot in resident:
+            if slot.failed is None:
+                self._try(slot, self._await_ready)
+        starting = [slot for slot in resident if slot.failed is None]
+        self.order.shuffle(starting)
+        for done, slot in enumerate(starting):
+            self.say({"stage": "load", "trial": slot.job.trial, "done": done, "of": len(starting)})
+            self._try(slot, self._load)
+
+    def _spawn(self, slot: Slot) -> None:
+        name = f"runner-{self.slots.index(slot)}"
+        slot.child = Child(self.home, self.out.folder, name, slot.job.memory_limit_bytes)
+
+    def _assign(self, slot: Slot) -> None:
+        assert slot.child is not None
+        slot.child.send("job", job=encode(slot.job), out=str(self.out.folder))
+
+    def _await_ready(self, slot: Slot) -> None:
+        assert slot.child is not None
+        slot.child.answer(_IMPORT_TIMEOUT_NS)
+
+    def _load(self, slot: Slot) -> None:
+        assert slot.child is not None
+        request = self.request
+        slot.facts = slot.child.ask("load", request.load_timeout_ns)
+        warm = slot.child.ask(
+            "warm",
+            request.max_warmup_ns + request.query_timeout_ns,
+            least_ns=request.warmup_ns,
+            most_ns=request.max_warmup_ns,
+            block_ns=request.block_ns,
+        )
+        slot.typical_ns = warm.pop("typical_ns")
+        slot.facts.update(warm)
+        slot.plan(request)
+
+    def _measure(self) -> None:
+        """All blocks of all jobs in one random order."""
+        for slot in self._alive():
+            if slot.job.scenario == "cold_start":
+                slot.blocks_wanted = slot.job.starts
+        turns = [slot for slot in self._alive() for _ in range(slot.blocks_wanted)]
+        self.order.shuffle(turns)
+        said_ns = 0
+        for position, slot in enumerate(turns):  # disturbed blocks are appended as we go
+            now_ns = time.monotonic_ns()
+            if now_ns - said_ns > SAY_EVERY_NS:
+                said_ns = now_ns
+                trial = slot.job.trial
+                self.said = {"stage": "measure", "trial": trial, "done": position, "of": len(turns)}
+                self.say(self.said)
+            if slot.failed is not None:
+                continue
+            cold = slot.job.scenario == "cold_start"
+            self._try(slot, partial(self._cold_start if cold else self._block, position=position))
+            if slot.blocks and slot.blocks[-1].disturbed and slot.spare > 0:
+                slot.spare -= 1
+                turns.append(slot)
+
+    def _cold_start(self, slot: Slot, position: int) -> None:
+        """One fresh process: from an unloaded model to the first answer, then to level queries."""
+        self._spawn(slot)
+        self._assign(slot)
+        self._await_ready(slot)
+        assert slot.child is not None
+        self._set_cache(slot.job)
+        slot.facts = slot.child.ask("load", self.request.load_timeout_ns)
+        warm = slot.child.ask(
+            "warm",
+            self.request.max_warmup_ns + self.request.query_timeout_ns,
+            least_ns=0,
+            most_ns=self.request.warmup_ns,
+            block_ns=self.request.block_ns // 4,
+        )
+        steady_ns = warm.pop("typical_ns")
+        slot.facts.update(warm)
+        slot.facts.update(slot.child.ask("finish", _IMPORT_TIMEOUT_NS))
+        if not slot.blocks:
+            self._predict(slot)
+        total_ns = slot.facts["load_ns"] + slot.facts["first_query_ns"]
+        slot.blocks.append(Block(position=position, queries=1, wall_ns=total_ns, cpu_ns=0))
+        slot.latencies.append(total_ns)
+        slot.starts.append(
+            Start(slot.facts["load_ns"], slot.facts["first_query_ns"], max(1, steady_ns))
+        )
+        slot.child.close()
+        slot.child = None
+
+    def _set_cache(self, job: Job) -> None:
+        """Bring the model's files into the page cache, or out of it, as the job wants it."""
+        blobs = BlobFolder(self.home / "blobs")
+        files = [blobs.path(sha) for sha in (job.artifact, *job.data) if sha is not None]
+        if job.cache == "warm":
+            page_cache.fill(files)
+            return
+        try:
+            if not files:
+                raise page_cache.NotAvailable("the backend loads no model file")
+            page_cache.drop(files)
+        except page_cache.NotAvailable as error:
+            raise RunnerFailed("not available", f"cold page cache: {error}") from None
+
+    def _block(self, slot: Slot, position: int) -> None:
+        assert slot.child is not None
+        lead = max(LEAD_QUERIES, int(slot.per_block * LEAD_SHARE))
+        if slot.job.scenario == "server":
+            lead = 0  # the segment fills its queue itself
+        self.heat.wait(lambda celsius: self.say({**self.said, "cooling": celsius}))
+        expected_ns = int((lead + slot.per_block) * slot.period_ns)
+        reply = slot.child.ask(
+            "block",
+            self.request.query_timeout_ns + 10 * expected_ns,
+            position=position,
+            lead=lead,
+            count=slot.per_block,
+        )
+        block = decode(Block, reply["block"])
+        block = replace(block, thermal=self.heat.read())
+        slot.blocks.append(replace(block, disturbed=disturbance(block)))
+        slot.latencies.extend(reply["latencies"])
+        slot.services.extend(reply.get("services", ()))
+
+    def _finish(self, slot: Slot) -> None:
+        if slot.child is None:  # cold starts have told all
+            return
+        slot.facts.update(slot.child.ask("finish", _IMPORT_TIMEOUT_NS))
+        self._predict(slot)
+
+    def _predict(self, slot: Slot) -> None:
+        assert slot.child is not None
+        if slot.job.trial in self.request.predict:
+            self.say({"stage": "predict", "trial": slot.job.trial, "done": 0, "of": 1})
+            slot.facts.update(slot.child.ask("predict", 20 * self.request.query_timeout_ns))
+
+    def _record(self, slot: Slot) -> Repetition:
+        if slot.failed is not None:
+            return Repetition(
+                trial=slot.job.trial,
+                round=self.request.round,
+                status="failed",
+                reason=slot.failed.reason,
+                detail=slot.failed.detail,
+            )
+        facts = dict(slot.facts)
+        placement = facts.pop("placement")
+        return Repetition(
+            trial=slot.job.trial,
+            round=self.request.round,
+            status="ok",
+            latencies=self.out.add(_little_endian(slot.latencies)),
+            services=self.out.add(_little_endian(slot.services)) if slot.services else None,
+            blocks=tuple(slot.blocks),
+            starts=tuple(slot.starts),
+            memory=decode(Memory, facts.pop("memory")),
+            energy=decode(Energy, facts.pop("energy")),
+            providers=tuple(facts.pop("providers")),
+            affinity=slot.job.affinity,
+            placement=None if placement is None else decode(Placement, placement),
+            **facts,
+        )
+
+
+def _little_endian(values: array[int]) -> bytes:
+    import sys
+
+    if sys.byteorder == "big":
+        values = array("q", values)
+        values.byteswap()
+    return values.tobytes()

@@ -1,0 +1,1 @@
+"""The conversation on the device's side: roles, turns and presence."""
