@@ -194,6 +194,7 @@ def describe(name: str, facts: Mapping[str, Any], target: Target | None = None) 
         "instructions": text(", ".join(flags)),
         "virtualised": text(facts.get("virtualised")),
         "governor": text(facts.get("governor")),
+        **({"power mode": text(facts["power_mode"])} if facts.get("power_mode") else {}),
         "turbo": text(facts.get("turbo")),
         "clock source": text(facts.get("clocksource")),
         "huge pages": text(facts.get("huge_pages")),
@@ -270,6 +271,10 @@ def warnings(results: Results) -> list[str]:
         governor = facts.get("governor")
         if governor not in (None, "performance"):
             found.append(f"{name}: CPU governor is {governor}, not performance")
+        if since := facts.get("throttled_since_boot"):
+            found.append(
+                f"{name}: its clock was limited since it was switched on: {', '.join(since)}"
+            )
     found += placement.warnings(results.rows, results.study.targets[0])
     found += gpu.warnings(results.rows)
     found += [

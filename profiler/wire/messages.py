@@ -158,6 +158,10 @@ class Thermal:
 
     celsius: Optional[float] = None
     """hottest of the processor's zones"""
+    before_celsius: Optional[float] = None
+    """the same, right before the block"""
+    governor: Optional[str] = None
+    """which rule sets the clock"""
     mhz: Optional[tuple[int, ...]] = None
     """clock of each group of cores that shares one"""
     throttled: Optional[tuple[str, ...]] = None

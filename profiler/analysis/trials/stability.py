@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from profiler.analysis.metrics import Row
-from profiler.analysis.trials import noise
+from profiler.analysis.trials import heat, noise
 from profiler.analysis.trials.samples import Samples
 from profiler.schema.device.cores import KINDS, resolve
 from profiler.schema.study.variant import LEAST_DB, TOO_NOISY_DB
@@ -70,6 +70,9 @@ def of_results(
                 " down, or stop the other processes",
             )
         )
+    found += [
+        Finding(level=how, text=text, advice=help_) for how, text, help_ in heat.told(samples)
+    ]
     found += _drift(samples)
     found += _lone(samples)
     found += _drowned(measured)
@@ -213,6 +216,15 @@ def of_machine(facts: Mapping[str, Any]) -> list[Finding]:
         )
     else:
         add("good", "the CPU governor is performance")
+    if mode := facts.get("power_mode"):
+        add(
+            "note",
+            f"the power mode is {mode}",
+            "sudo nvpmodel -m 0   (usually the fastest), and sudo jetson_clocks to fix the clocks",
+        )
+    if since := facts.get("throttled_since_boot"):
+        add("problem", f"its clock was limited since it was switched on: {', '.join(since)}",
+            heat.advice(since[0]))  # fmt: skip
     if facts.get("turbo"):
         add(
             "note",

@@ -72,6 +72,10 @@ class Facts:
     virtualised: Optional[bool]
     device: Optional[str]
     governor: Optional[str]
+    power_mode: Optional[str] = None
+    """of a Jetson: name and number"""
+    throttled_since_boot: Optional[tuple[str, ...]] = None
+    """what has limited a Raspberry Pi's clock since it was switched on"""
     turbo: Optional[bool]
     clocksource: Optional[str]
     huge_pages: Optional[str]

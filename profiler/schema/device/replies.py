@@ -235,7 +235,8 @@ def _block(block: Block, path: str) -> None:
     if block.gpu is not None:
         counts(block.gpu, f"{path}.gpu")
     if block.thermal is not None:
-        ranged(block.thermal.celsius, f"{path}.thermal.celsius", -300, 10_000)
+        for name in ("celsius", "before_celsius"):
+            ranged(getattr(block.thermal, name), f"{path}.thermal.{name}", -300, 10_000)
 
 
 def counts(record: Any, path: str, most: float = _MOST_COUNT) -> None:

@@ -21,6 +21,7 @@ from profiler.wire.affinity import usable_cores, usable_cpus
 from profiler.worker.instruments import control_group, energy, mac, nvml, software, thermal
 from profiler.worker.instruments.counters import read_text
 from profiler.worker.instruments.memory_limit import can_limit
+from profiler.worker.instruments.power_mode import power_mode, throttled_since_boot
 from profiler.worker.isolated import python
 
 _CPU = "/sys/devices/system/cpu"
@@ -148,6 +149,8 @@ def _linux() -> dict[str, Any]:
         "virtualised": virtualised(flags["cpu_flags"]),
         "device": _first((read_text("/sys/firmware/devicetree/base/model") or "").rstrip("\0")),
         "governor": _first(read_text(f"{_CPU}/cpu0/cpufreq/scaling_governor")),
+        "power_mode": power_mode(),
+        "throttled_since_boot": throttled_since_boot(),
         "turbo": _turbo(),
         "clocksource": _first(
             read_text("/sys/devices/system/clocksource/clocksource0/current_clocksource")

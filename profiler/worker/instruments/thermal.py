@@ -60,6 +60,11 @@ def _vcgencmd() -> Optional[str]:
     return done.stdout
 
 
+def throttled_text(root: Path = Path("/")) -> Optional[str]:
+    """What a Raspberry Pi's firmware says of itself; None elsewhere."""
+    return read_text(str(root / _PI)) or _vcgencmd()
+
+
 class Thermometer:
     """All sources of one machine. Reading them takes some ten microseconds, vcgencmd some ms."""
 
@@ -108,7 +113,14 @@ class Thermometer:
             celsius=max(celsius) if celsius else None,
             mhz=tuple(mhz) if mhz else None,
             throttled=reasons,
+            governor=self._governor(),
         )
+
+    def _governor(self) -> Optional[str]:
+        """Of the first group of cores; tools set all of them alike."""
+        if not self._policies:
+            return None
+        return (read_text(f"{self._policies[0]}/scaling_governor") or "").strip() or None
 
     def wait(
         self,
@@ -124,19 +136,20 @@ class Thermometer:
             if clock() - start > PAUSE_LIMIT_S:
                 self._pauses += 1
                 break
-            tell(self._celsius())
+            tell(self.celsius())
             sleep(LOOK_S)
         self._counted = self._count()
         return clock() - start
 
-    def _celsius(self) -> Optional[float]:
+    def celsius(self) -> Optional[float]:
+        """Of the hottest of the processor's zones."""
         found = [n / 1000 for zone in self._zones if (n := _number(zone / "temp")) is not None]
         return max(found) if found else None
 
     def _hot(self, margin: float) -> bool:
         if set(parse_throttled(self._firmware()) or ()) - {PI_BITS[0]}:
             return True  # waiting mends no power supply
-        celsius = self._celsius()
+        celsius = self.celsius()
         return celsius is not None and bool(self._trips) and celsius > min(self._trips) - margin
 
 

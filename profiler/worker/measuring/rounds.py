@@ -244,6 +244,7 @@ class Round:
         if slot.job.scenario == "server":
             lead = 0  # the segment fills its queue itself
         self.heat.wait(lambda celsius: self.say({**self.said, "cooling": celsius}))
+        before = self.heat.celsius()
         expected_ns = int((lead + slot.per_block) * slot.period_ns)
         reply = slot.child.ask(
             "block",
@@ -253,7 +254,8 @@ class Round:
             count=slot.per_block,
         )
         block = decode(Block, reply["block"])
-        block = replace(block, thermal=self.heat.read())
+        heat = self.heat.read()
+        block = replace(block, thermal=heat and replace(heat, before_celsius=before))
         slot.blocks.append(replace(block, disturbed=disturbance(block)))
         slot.latencies.extend(reply["latencies"])
         slot.services.extend(reply.get("services", ()))

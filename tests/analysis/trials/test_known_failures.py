@@ -1,4 +1,5 @@
-from profiler.analysis.trials.known_failures import OPENVINO, explained
+from profiler.analysis.trials.known_failures import explained
+from profiler.wire.providers import OPENVINO
 
 CYCLE = (
     "error: Fail: [ONNXRuntimeError] : 1 : FAIL : This is an invalid model."

@@ -12,11 +12,10 @@ import pytest
 from profiler.schema.device.target import Target
 from profiler.wire.codec import DecodeError, decode
 from profiler.wire.messages import GpuOptions, Job
+from profiler.wire.providers import CUDA, TENSORRT
 from profiler.worker.backends import ort_cuda
 from profiler.worker.backends.ort import OrtBackend
 from profiler.worker.backends.ort_cuda import (
-    CUDA,
-    TENSORRT,
     CudaBackend,
     environment,
     output_shape,
