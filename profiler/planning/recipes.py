@@ -15,8 +15,9 @@ from typing import Any, Literal, Optional
 from profiler.schema.artifact import Artifact, Saturable
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
+from profiler.schema.study.recipes import RECIPES, TOO_NOISY_DB
 from profiler.schema.study.study import Study
-from profiler.schema.study.variant import AUTO, LEAST_DB, TOO_NOISY_DB, VariantSpec
+from profiler.schema.study.variant import AUTO, VariantSpec
 from profiler.wire.providers import CPU, known
 
 Cpu = Literal["x86-vnni", "x86", "arm", "unknown"]
@@ -196,21 +197,12 @@ def advice(
     return "; ".join(said) or None
 
 
-_QUIETER = {
-    "fp16": "numbers beyond 65504 or below 6e-8 may be inside: keep nodes float (keep_float)",
-    "bf16": "use fp16, or keep nodes float (keep_float)",
-    "int8-dynamic": "keep nodes float (keep_float), or use fp16",
-    "int8-static": "try int8-dynamic, more calibration rows, or keep_float",
-    "int4": "try smaller blocks (int4:rtn-16), int4:gptq, or keep_float",
-}
-"""recipe -> what to do against its noise"""
-
-
 def damage(made_by: Mapping[str, str], sqnr_db: Optional[float]) -> Optional[str]:
     """What to type instead of a variant far noisier than its bits explain; None elsewhere."""
     recipe = made_by.get("recipe", "")
-    least = LEAST_DB.get(recipe)
-    if sqnr_db is None or least is None or sqnr_db >= least:
+    entry = RECIPES.get(recipe)
+    least = None if entry is None else entry.least_db
+    if entry is None or sqnr_db is None or least is None or sqnr_db >= least:
         return None
     much = f"its bits explain {least:.0f} dB or more"
     if sqnr_db < TOO_NOISY_DB:
@@ -218,7 +210,7 @@ def damage(made_by: Mapping[str, str], sqnr_db: Optional[float]) -> Optional[str
     said = f"outputs only {sqnr_db:.1f} dB above their quantization noise (SQNR), {much}"
     if recipe == "int8-static" and made_by.get("quantized", "all") == "all":
         return f"{said}: try int8-static:linear or int8-dynamic"
-    return f"{said}: {_QUIETER[recipe]}"
+    return f"{said}: {entry.quieter}"
 
 
 def advised(

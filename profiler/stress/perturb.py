@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profiler.errors import InputError
-from profiler.schema.study.stress import IMAGE
+from profiler.schema.study.stress import KINDS
 
 Array = npt.NDArray[Any]
 Random = np.random.Generator
@@ -214,7 +214,7 @@ def perturb(
     `limits` are black and white of images, empty for what `Images.of` finds. Raises InputError.
     """
     random, change = generator(seed, name, tensor), PERTURBATIONS[name]
-    if name in IMAGE:
+    if name in KINDS["images"]:
         images = Images.of(values, limits)
         return images.join(change(images.split(values), severity, random), values.dtype)
     changed = change(values.astype(np.float64), severity, random)
@@ -226,7 +226,7 @@ def chosen_inputs(
     given: dict[str, Array], name: str, wanted: tuple[str, ...], model: str
 ) -> tuple[str, ...]:
     """The model inputs that a perturbation changes. Raises InputError when there are none."""
-    image = name in IMAGE
+    image = name in KINDS["images"]
 
     def fits(values: Array) -> bool:
         if not image:

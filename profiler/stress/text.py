@@ -18,7 +18,7 @@ from typing import Any
 import numpy.typing as npt
 
 from profiler.errors import InputError
-from profiler.schema.study.stress import TEXT
+from profiler.schema.study.stress import KINDS
 from profiler.stress.perturb import generator
 
 Array = npt.NDArray[Any]
@@ -187,7 +187,7 @@ def read_synonyms(path: Path) -> dict[str, tuple[str, ...]]:
 
 def check(names: tuple[str, ...], rows: Sequence[str] | Array, synonyms: Synonyms | None) -> None:
     """Each perturbation must find something to change. Raises InputError."""
-    for name in (name for name in TEXT if name in names):
+    for name in (name for name in KINDS["text"] if name in names):
         if next(changeable(rows, name, synonyms), None) is None:
             raise InputError(
                 f"stress.perturbations: {name} finds no word that it could change in "

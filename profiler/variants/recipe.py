@@ -32,7 +32,7 @@ class Request:
 
 
 class Recipe(Protocol):
-    """A module of this folder, named in `build.RECIPES`."""
+    """A module of this folder, named in `schema.study.recipes`."""
 
     VERSION: int
     """raised when the same request starts to give another file; part of the cache key"""

@@ -58,7 +58,7 @@ class Provider:
     """(part of its message, what is known of that failure and what helps)"""
 
 
-TABLE = (
+_KNOWN = (
     Provider(CPU, target="local-cpu", on_cpu=True, brought=True),
     Provider("torch-eager", target="torch-cpu", on_cpu=True),
     Provider("torch-compile", target="torch-compile", on_cpu=True),
@@ -162,12 +162,13 @@ TABLE = (
         ),
     ),
 )
-_BY_NAME = {one.name: one for one in TABLE}
+PROVIDERS = {one.name: one for one in _KNOWN}
+"""ONNX Runtime's name -> what is known"""
 
 
 def known(name: str) -> Provider:
     """What is known of a provider, by ONNX Runtime's name of it."""
-    return _BY_NAME.get(name) or Provider(name)
+    return PROVIDERS.get(name) or Provider(name)
 
 
 def short(name: str) -> str:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from profiler.errors import InputError
-from profiler.schema.study.stress import IMAGE, TABULAR
+from profiler.schema.study.stress import KINDS
 from profiler.stress.perturb import PERTURBATIONS, chosen_inputs, perturb
 
 PILLOW = importlib.util.find_spec("PIL") is not None
 needs_pillow = pytest.mark.skipif(not PILLOW, reason="JPEG needs Pillow: pip install '.[images]'")
+IMAGE, TABULAR = KINDS["images"], KINDS["tabular"]
 PICTURES = [pytest.param(n, marks=needs_pillow) if n == "jpeg" else n for n in IMAGE]
 
 

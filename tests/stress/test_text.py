@@ -5,7 +5,7 @@ import re
 import pytest
 
 from profiler.errors import InputError
-from profiler.schema.study.stress import TEXT
+from profiler.schema.study.stress import KINDS
 from profiler.stress.text import (
     NEIGHBOURS,
     SHARES,
@@ -14,6 +14,8 @@ from profiler.stress.text import (
     perturb_text,
     read_synonyms,
 )
+
+TEXT = KINDS["text"]
 
 SYNONYMS = {"good": ("fine", "decent"), "film": ("movie",), "plot": ("story line",)}
 ROWS = [

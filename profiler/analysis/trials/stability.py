@@ -10,7 +10,7 @@ from profiler.analysis.metrics import Row
 from profiler.analysis.trials import heat, noise
 from profiler.analysis.trials.samples import Samples
 from profiler.schema.device.cores import KINDS, resolve
-from profiler.schema.study.variant import LEAST_DB, TOO_NOISY_DB
+from profiler.schema.study.recipes import TOO_NOISY_DB, least_db
 
 Level = Literal["good", "note", "problem"]
 WIDE = 0.05
@@ -93,7 +93,7 @@ def _drowned(rows: Sequence[Row]) -> list[Finding]:
         for row in rows
         if row.get("advice")
         and row.get("sqnr_db") is not None
-        and row["sqnr_db"] < LEAST_DB.get(row["recipe"], TOO_NOISY_DB)
+        and row["sqnr_db"] < least_db(row["recipe"])
     ]
 
 

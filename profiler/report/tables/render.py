@@ -6,8 +6,8 @@ import io
 import json
 import re
 import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from profiler.errors import InputError
 from profiler.report.model.cells import MARKS, Line, Sheet, number_parts
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-Format = Literal["text", "markdown", "csv", "json"]
-FORMATS: Final[tuple[Format, ...]] = ("text", "markdown", "csv", "json")
 WIDTH: Final = 80
 
 _STYLES: Final = {
@@ -80,30 +78,44 @@ def stacked(sheets: Sequence[Sheet], *, width: int = WIDTH) -> RenderableType:
     return Stack(*(part for sheet in sheets for part in (*_blocks(sheet, width), "")))
 
 
+def _text(frame: pd.DataFrame, width: int) -> str:
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(summary(frame, width=width))
+    lines = captured.get().splitlines()
+    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+
+
+def _columns(frame: pd.DataFrame) -> list[str]:
+    return [str(column) for column in frame.columns]
+
+
+def _json(frame: pd.DataFrame, width: int) -> str:
+    columns = _columns(frame)
+    plain = [{column: row.get(column) for column in columns} for row in records(frame)]
+    return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[pd.DataFrame, int], str]] = {
+    "text": _text,
+    "markdown": lambda frame, width: markdown(records(frame)),
+    "csv": lambda frame, width: _csv(records(frame), _columns(frame)),
+    "json": _json,
+}
+"""name -> (rows, most columns of a line, where lines are cut) -> text"""
+
+
 def render(frame: pd.DataFrame, fmt: str, *, width: int = WIDTH) -> str:
-    """The rows of `frame` as "text" (at most `width` columns), "markdown", "csv" or "json".
+    """The rows of `frame` in one of FORMATS; text has at most `width` columns.
 
     CSV and JSON hold every column unrounded; missing is empty or null. Raises InputError for
     another format.
     """
-    if fmt == "text":
-        from rich.console import Console
-
-        console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
-        with console.capture() as captured:
-            console.print(summary(frame, width=width))
-        lines = captured.get().splitlines()
-        return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
-    rows = records(frame)
-    if fmt == "markdown":
-        return markdown(rows)
-    columns = [str(column) for column in frame.columns]
-    if fmt == "csv":
-        return _csv(rows, columns)
-    if fmt == "json":
-        plain = [{column: row.get(column) for column in columns} for row in rows]
-        return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    raise InputError(f"unknown table format {fmt!r}", hint="use one of " + ", ".join(FORMATS))
+    if fmt not in FORMATS:
+        raise InputError(f"unknown table format {fmt!r}", hint="use one of " + ", ".join(FORMATS))
+    return FORMATS[fmt](frame, width)
 
 
 def main_sheets(rows: Sequence[Row]) -> list[Sheet]:

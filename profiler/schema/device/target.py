@@ -11,7 +11,7 @@ from profiler.schema.device.runtime import Runtime
 from profiler.schema.device.ssh import SshSpec
 from profiler.schema.limits import MAY_BE_EMPTY, PROSE, check, numbers, sizes
 from profiler.wire.codec import DecodeError
-from profiler.wire.providers import CPU, TABLE
+from profiler.wire.providers import CPU, PROVIDERS, known
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _GPU = re.compile(r"[0-9]{1,3}|(GPU|MIG)-[0-9a-fA-F-]{8,64}")
@@ -19,7 +19,6 @@ _DATE = re.compile(r"20\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Provider = str
-CUDA = tuple(provider.name for provider in TABLE if provider.gpu_options)
 TORCH = ("torch-eager", "torch-compile")
 
 
@@ -119,10 +118,11 @@ class Target:
                 raise DecodeError(
                     "backend", "a local transport: torch needs the model's source", self.transport
                 )
-        if self.provider in CUDA and self.plugin is None:
+        if known(self.provider).gpu_options and self.plugin is None:
             object.__setattr__(self, "gpu", self.gpu or Gpu())
         elif self.gpu is not None:
-            raise DecodeError("gpu", "one of the providers " + ", ".join(CUDA), self.provider)
+            takes = ", ".join(name for name, entry in PROVIDERS.items() if entry.gpu_options)
+            raise DecodeError("gpu", f"one of the providers {takes}", self.provider)
         if self.plugin is not None and not _MODULE.fullmatch(self.plugin):
             raise DecodeError("plugin", 'a module, e.g. "onnxruntime_ep_openvino"', self.plugin)
         if self.device is not None and self.plugin is None:

@@ -11,13 +11,15 @@ from profiler.wire.codec import DecodeError, nearest
 Severity = Literal[1, 2, 3, 4, 5]
 SEVERITIES: tuple[int, ...] = get_args(Severity)
 
-IMAGE = (
-    "gaussian_noise", "blur", "brightness", "contrast", "rotation", "scale", "translation",
-    "occlusion", "jpeg",
-)  # fmt: skip
-TABULAR = ("missing", "scaled", "shifted")
-TEXT = ("typos", "case", "punctuation", "synonyms")
-KINDS = {"images": IMAGE, "tabular": TABULAR, "text": TEXT}
+KINDS: dict[str, tuple[str, ...]] = {
+    "images": (
+        "gaussian_noise", "blur", "brightness", "contrast", "rotation", "scale", "translation",
+        "occlusion", "jpeg",
+    ),
+    "tabular": ("missing", "scaled", "shifted"),
+    "text": ("typos", "case", "punctuation", "synonyms"),
+}  # fmt: skip
+"""kind of rows -> perturbations of such rows; what each does stands in `stress.perturb`"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,7 @@ class StressSpec:
     """What is done to the evaluation rows, and to the session, after the timing."""
 
     perturbations: tuple[str, ...] = ()
-    """names of IMAGE, TABULAR or TEXT; 'images', 'tabular' and 'text' stand for all of theirs"""
+    """names of KINDS; 'images', 'tabular' and 'text' stand for all of theirs"""
     severities: tuple[Severity, ...] = (1, 2, 3, 4, 5)
     inputs: tuple[str, ...] = ()
     """model inputs that are perturbed; default: those that look like images, or like numbers"""
@@ -43,7 +45,7 @@ class StressSpec:
 
     def __post_init__(self) -> None:
         check(self)
-        known = (*IMAGE, *TABULAR, *TEXT)
+        known = tuple(name for names in KINDS.values() for name in names)
         for name in self.perturbations:
             if name not in known and name not in KINDS:
                 near = nearest(name, (*known, *KINDS))
@@ -74,7 +76,7 @@ class StressSpec:
     @property
     def text(self) -> tuple[str, ...]:
         """Those that change text."""
-        return tuple(name for name in self.names if name in TEXT)
+        return tuple(name for name in self.names if name in KINDS["text"])
 
     @property
     def left_out(self) -> tuple[str, ...]:

@@ -3,55 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Optional
 
 from profiler.schema.device.target import NAME
 from profiler.schema.limits import PROSE, check, numbers
+from profiler.schema.study.recipes import RECIPES
 from profiler.wire.codec import DecodeError, nearest
 
-RECIPES = ("fp32", "fp16", "bf16", "int8-dynamic", "int8-static", "int4", "file")
 AUTO = "auto"
 """stands for the recipes that suit each target's processor; replaced before anything is made"""
-
-_METHODS = {name: {"method": name} for name in ("minmax", "entropy", "percentile")}
-_GRAIN = {"tensor": {"per_channel": False}, "channel": {"per_channel": True}}
-_RANGE = {"reduce": {"reduce_range": True}}
-WORDS: dict[str, dict[str, dict[str, Any]]] = {
-    "int8-dynamic": {
-        "s8": {"weights": "int8"}, "u8": {"weights": "uint8"}, **_GRAIN, **_RANGE,
-    },
-    "int8-static": {
-        **_METHODS, **_GRAIN, **_RANGE,
-        "u8s8": {"activations": "uint8", "weights": "int8"},
-        "s8s8": {"activations": "int8", "weights": "int8"},
-        "u8u8": {"activations": "uint8", "weights": "uint8"},
-        "linear": {"operators": "linear"}, "all": {"operators": "all"},
-    },
-    "int4": {name: {"algorithm": name} for name in ("rtn", "hqq", "gptq")},
-}  # fmt: skip
-"""recipe -> word after its colon -> settings, e.g. 'int8-static:percentile-s8s8'"""
-SETTINGS = {
-    "fp16": ("keep_float",),
-    "bf16": ("keep_float",),
-    "int8-dynamic": ("weights", "per_channel", "reduce_range", "keep_float"),
-    "int8-static": (
-        "weights", "activations", "per_channel", "reduce_range", "method", "operators",
-        "keep_float",
-    ),
-    "int4": ("algorithm", "block_size", "keep_float"),
-    "file": ("file",),
-}  # fmt: skip
-"""recipe -> the keys that mean something to it"""
-TOO_NOISY_DB = 10.0
-"""SQNR of outputs too far off to use: noise of a tenth of their power, a third of their size"""
-LEAST_DB = {"fp16": 45.0, "bf16": 30.0, "int8-dynamic": 18.0, "int8-static": 18.0, "int4": 8.0}
-"""recipe -> SQNR of outputs below which its bits do not explain the noise.
-
-Rounding to b bits leaves 6.02 b + 4.8 dB less the peak over the root mean square of what shares a
-scale: 71 and 53 dB for the 11 and 8 bits of a 16-bit float's fraction, 41 dB for 8 bits with a
-peak of 4, 19 dB for 4 bits in blocks (Bennett 1948). The rest, 23 dB and for 4 bits 11, is for
-depth: n layers of equal noise lose 10 log n."""
 BLOCK_SIZES = (16, 32, 64, 128, 256)
 
 
@@ -93,18 +55,19 @@ class VariantSpec:
         recipe, colon, rest = text.partition(":")
         if not colon:
             return cls(name=text)
-        if recipe not in WORDS:
-            raise DecodeError("", "one of " + ", ".join(WORDS) + " before ':'", text,
-                              nearest(recipe, WORDS))  # fmt: skip
-        known = WORDS[recipe]
+        worded = [name for name, entry in RECIPES.items() if entry.words]
+        if recipe not in worded:
+            raise DecodeError("", "one of " + ", ".join(worded) + " before ':'", text,
+                              nearest(recipe, worded))  # fmt: skip
+        known, number = RECIPES[recipe].words, RECIPES[recipe].number
         chosen: dict[str, Any] = {}
         for word in rest.split("-"):
-            if recipe == "int4" and re.fullmatch("[0-9]{1,9}", word):
-                settings: dict[str, Any] = {"block_size": int(word)}
+            if number is not None and re.fullmatch("[0-9]{1,9}", word):
+                settings: Mapping[str, Any] = {number: int(word)}
             elif word in known:
                 settings = known[word]
             else:
-                numbers = " or a block size" if recipe == "int4" else ""
+                numbers = "" if number is None else f" or a {number.replace('_', ' ')}"
                 words = f"{', '.join(known)}{numbers} after '{recipe}:'"
                 raise DecodeError("", words, text, nearest(word, known))
             if twice := chosen.keys() & settings.keys():
@@ -130,12 +93,17 @@ class VariantSpec:
         for key in ("file", "keep_float", "per_channel", "weights", "activations",
                     "reduce_range", "method", "operators", "algorithm", "block_size"):  # fmt: skip
             default = type(self).__dataclass_fields__[key].default
-            if getattr(self, key) != default and key not in SETTINGS.get(recipe, ()):
-                users = ", ".join(name for name, keys in SETTINGS.items() if key in keys)
+            own = RECIPES[recipe].settings if recipe in RECIPES else ()
+            if getattr(self, key) != default and key not in own:
+                users = ", ".join(name for name, entry in RECIPES.items() if key in entry.settings)
                 raise DecodeError(key, f"a setting of {recipe} ({key} belongs to {users})",
                                   getattr(self, key))  # fmt: skip
 
     @property
     def needs_rows(self) -> bool:
         """Whether calibration rows are needed to make it."""
-        return self.recipe == "int8-static" or (self.recipe == "int4" and self.algorithm == "gptq")
+        entry = RECIPES.get(self.recipe or "")
+        if entry is None:
+            return False
+        asked = entry.rows_with.items()
+        return entry.rows or any(getattr(self, key) == value for key, value in asked)

@@ -12,6 +12,7 @@ import numpy as np
 
 from profiler.errors import VariantError
 from profiler.schema.artifact import Artifact
+from profiler.schema.study.recipes import RECIPES
 from profiler.schema.study.variant import VariantSpec
 from profiler.sources.inspect import load, opset, tensors
 from profiler.sources.keep import keep_model, sha_of
@@ -25,15 +26,6 @@ from profiler.variants.making.plain import plain
 from profiler.variants.recipe import Recipe, Request
 from profiler.variants.scope import all_nodes
 
-RECIPES = {
-    "int8-dynamic": "profiler.variants.recipes.int8_dynamic",
-    "int8-static": "profiler.variants.recipes.int8_static",
-    "fp16": "profiler.variants.recipes.half",
-    "bf16": "profiler.variants.recipes.half",
-    "int4": "profiler.variants.recipes.int4",
-    "file": "profiler.variants.recipes.ready",
-}
-"""recipe -> module that is a `Recipe`, loaded on first use; fp32 is the baseline itself"""
 ARTIFACTS = "artifacts"
 """folder of the artifact files inside a results folder"""
 
@@ -60,10 +52,11 @@ def build(
     name = spec.recipe or spec.name
     if name == "fp32":
         return dataclasses.replace(baseline, variant=spec.name)
-    if name not in RECIPES:
-        known = ", ".join(("fp32", *RECIPES))
+    module = RECIPES[name].module if name in RECIPES else None
+    if module is None:
+        known = ", ".join(RECIPES)
         raise VariantError(f'{spec.name}: expected a recipe, one of {known}, got "{name}"')
-    recipe = cast(Recipe, import_module(RECIPES[name]))
+    recipe = cast(Recipe, import_module(module))
     rows = _rows(name, baseline, calibration) if spec.needs_rows else None
     source = root / baseline.path
     if not source.is_file():

@@ -1,0 +1,109 @@
+"""What a stranger may add from the outside: one entry each, and the module it names."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+
+import profiler
+from profiler.analysis.trials.known_failures import explained
+from profiler.planning.lacking import Machine, elsewhere, lacks
+from profiler.report.tables import render
+from profiler.schema.device.target import Target
+from profiler.schema.study.recipes import RECIPES, RecipeEntry
+from profiler.schema.study.stress import KINDS, StressSpec
+from profiler.schema.study.study import Study
+from profiler.schema.study.variant import VariantSpec
+from profiler.stress.perturb import PERTURBATIONS, perturb
+from profiler.wire.messages import Job
+from profiler.wire.providers import PROVIDERS, Place, Provider, short
+from profiler.worker.instruments.cpus import solo
+
+TOY = "ToyExecutionProvider"
+
+
+def test_a_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = Provider(
+        TOY,
+        target="toy",
+        packages="onnxruntime-toy",
+        on_cpu=True,
+        place=Place(architectures=("toy64",), absent="not for {architecture}", advice="buy one"),
+        failures=(("toy is broken", "wind it up"),),
+    )
+    plain = Job(trial="t", provider=TOY, threads=1)
+    assert not solo(plain), "of what nobody knows, nothing is assumed"
+    monkeypatch.setitem(PROVIDERS, TOY, entry)
+    assert solo(plain), "its one-thread trials share a CPU"
+    target = Target(name="toy", provider=TOY)
+    facts = {"onnxruntime": "1", "numpy": "2", "providers": ["CPUExecutionProvider"]}
+    found = lacks(target, facts)
+    assert found is not None
+    assert 'use targets = ["toy"], or pip install onnxruntime-toy' in found[1]
+    here = Machine(system="Linux", architecture="x86_64", intel=True, gpu=False, rocm=False)
+    assert elsewhere(target, here) == ("not for x86_64", "buy one")
+    assert "wind it up" in explained("error: toy is broken", TOY)
+    assert short(TOY) == "Toy"
+
+
+def toy_recipe() -> ModuleType:
+    """Rounds weights to one decimal."""
+    module = ModuleType("toy_recipe")
+
+    def make(request: Any) -> Path:
+        model = onnx.load(request.source)
+        for tensor in model.graph.initializer:
+            values = onnx.numpy_helper.to_array(tensor)
+            if values.dtype == np.float32 and values.ndim == 2:
+                rounded = np.round(values, 1)
+                tensor.CopyFrom(onnx.numpy_helper.from_array(rounded, tensor.name))
+        path = Path(request.scratch) / "toy.onnx"
+        onnx.save(model, path)
+        return path
+
+    module.VERSION = 1  # type: ignore[attr-defined]
+    module.parameters = lambda spec: {"keep_float": " ".join(spec.keep_float)}  # type: ignore[attr-defined]
+    module.make = make  # type: ignore[attr-defined]
+    return module
+
+
+def test_a_recipe_and_a_perturbation(
+    monkeypatch: pytest.MonkeyPatch, make_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "toy_recipe", toy_recipe())
+    words = {"some": {"keep_float": ("nothing",)}}
+    entry = RecipeEntry(module="toy_recipe", settings=("keep_float",), words=words, least_db=5.0)
+    monkeypatch.setitem(RECIPES, "toy", entry)
+    assert VariantSpec.from_text("toy:some").keep_float == ("nothing",)
+    monkeypatch.setitem(KINDS, "tabular", (*KINDS["tabular"], "halved"))
+    monkeypatch.setitem(PERTURBATIONS, "halved", lambda values, severity, random: values / 2)
+    assert "halved" in StressSpec(perturbations=("tabular",)).names
+    half = perturb(np.ones((2, 2), np.float32), "halved", 1, seed=0, tensor="x", limits=())
+    assert half.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    study = make_study(
+        'variants = ["fp32", "toy"]\n[stress]\nperturbations = ["halved"]\nseverities = [1]\n'
+        'probes = false\n[measure]\nbudget = "9s"\nround_time = "20ms"\nmin_rounds = 4\n'
+        "max_rounds = 4\n"
+    )
+    results = profiler.run(Study.read(study), tmp_path / "out")
+    rows = results.table().set_index("variant")
+    assert rows.loc["toy", "status"] == "ok", rows.loc["toy", "reason"]
+    assert np.isfinite(rows.loc["toy", "sqnr_db"])
+    assert {point.perturbation for point in results.stress.points} == {"halved"}
+    shutil.rmtree(tmp_path / "out")
+
+
+def test_an_output_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    def words(frame: pd.DataFrame, width: int) -> str:
+        return " ".join(frame["trial"])[:width]
+
+    monkeypatch.setitem(render.FORMATS, "words", words)
+    frame = pd.DataFrame({"trial": ["a", "b"]})
+    assert render.render(frame, "words") == "a b"
