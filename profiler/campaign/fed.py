@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from profiler.data.mapped import chunks
 from profiler.errors import DataError
 from profiler.schema.artifact import Artifact
 from profiler.schema.study.data import DataSpec
 from profiler.sources import openable
 from profiler.sources.openable import ASKED, BYTES
 from profiler.sources.quiet import shortened
+from profiler.statistics.pieces import chunks
 
 Array = np.ndarray[Any, Any]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis.pieces import Rows
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.analysis.quality.verdicts import by_mean, by_metric
 from profiler.errors import DataError
 from profiler.schema.study.study import Study
 from profiler.sources.formats.torch_export import at
 from profiler.sources.formats.user_code import importable, imported
+from profiler.statistics.pieces import Rows
 
 if TYPE_CHECKING:
     import numpy.typing as npt

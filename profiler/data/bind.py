@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from profiler.data.evaluation import EvaluationSet
-from profiler.data.mapped import chunks, scratch
+from profiler.data.mapped import scratch
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor
+from profiler.statistics.pieces import chunks
 from profiler.wire.codec import nearest
 
 Array = np.ndarray[Any, Any]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from profiler.data.mapped import chunks
+from profiler.statistics.pieces import chunks
 
 Array = np.ndarray[Any, Any]
 

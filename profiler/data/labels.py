@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from profiler.data.mapped import chunks
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor
 from profiler.schema.study.data import IGNORED, MOST_CLASSES, MOST_NAMES, DataSpec
+from profiler.statistics.pieces import chunks
 from profiler.wire.codec import show
 
 Array = np.ndarray[Any, Any]

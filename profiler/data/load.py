@@ -14,9 +14,9 @@ import numpy as np
 
 from profiler.data.bounds import check_file, check_room, check_seen
 from profiler.data.images import is_image_folder, load_images
-from profiler.data.mapped import chunks
 from profiler.errors import DataError
 from profiler.schema.study.data import DataSpec
+from profiler.statistics.pieces import chunks
 from profiler.wire.codec import nearest, show
 from profiler.wire.outside import printable
 

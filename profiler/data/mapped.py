@@ -1,27 +1,17 @@
-"""Arrays larger than memory: they stay in a file, and are looked at in pieces."""
+"""Arrays larger than memory: they stay in a file."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
 
 from profiler.errors import DataError
+from profiler.statistics.pieces import CHUNK_BYTES
 
 Array = np.ndarray[Any, Any]
-
-CHUNK_BYTES = 4 * 2**20
-
-
-def chunks(value: Array) -> Iterator[slice]:
-    """Slices of rows that together are the array, some 4 MiB each."""
-    row_bytes = max(1, value.nbytes // max(1, len(value)))
-    step = max(1, CHUNK_BYTES // row_bytes)
-    for start in range(0, len(value), step):
-        yield slice(start, min(start + step, len(value)))
 
 
 def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -14,11 +14,12 @@ from profiler.data.evaluation import Column, EvaluationSet, content_sha
 from profiler.data.images import completed
 from profiler.data.labels import check_finite, check_labels, check_some
 from profiler.data.load import load_columns
-from profiler.data.mapped import chunks, room_for
+from profiler.data.mapped import room_for
 from profiler.data.split import split
 from profiler.data.text import Tokenizer, texts
 from profiler.errors import DataError
 from profiler.schema.study.data import DataSpec
+from profiler.statistics.pieces import chunks
 from profiler.wire.codec import show
 
 Array = np.ndarray[Any, Any]

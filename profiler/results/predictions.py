@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis.once import once
-from profiler.analysis.pieces import Rows
 from profiler.analysis.quality import detection, usable
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.analysis.trials.samples import Samples
@@ -15,6 +13,8 @@ from profiler.errors import DataError, InputError, ResultsError
 from profiler.schema.record.recorded import Evaluation
 from profiler.schema.study.data import DataSpec
 from profiler.schema.study.study import Study
+from profiler.statistics.once import once
+from profiler.statistics.pieces import Rows
 from profiler.store import arrays
 from profiler.store.prepared import Prepared
 

@@ -13,7 +13,6 @@ from profiler.analysis.choice.across import AcrossRuns
 from profiler.analysis.choice.choose import Choice, choose
 from profiler.analysis.choice.frontier import load_of, mark_frontier, usable_objectives
 from profiler.analysis.choice.names import find_trial, identity
-from profiler.analysis.pieces import Rows
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.analysis.quality.verdicts import majority_share
 from profiler.analysis.trials import placement, samples, summary
@@ -28,6 +27,7 @@ from profiler.results.stress import Stress, read
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
 from profiler.schema.study.study import Slo, Study
+from profiler.statistics.pieces import Rows
 from profiler.store import metric_file, reading, record
 from profiler.store.blobs import read_array
 from profiler.store.folder import META, Store

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from profiler.analysis.pieces import Rows
 from profiler.analysis.quality import stress as analysis
 from profiler.errors import ResultsError
 from profiler.schema.record.plan import Trial
 from profiler.schema.study.study import Study
+from profiler.statistics.pieces import Rows
 from profiler.store import arrays
 from profiler.store.prepared import Prepared
 from profiler.store.reading import DAMAGED

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from profiler.analysis.pieces import Rows
 from profiler.errors import DataError, ResultsError
 from profiler.schema.record.recorded import Evaluation
 from profiler.schema.study.data import DataSpec
+from profiler.statistics.pieces import Rows
 from profiler.store.blobs import read_array
 from profiler.store.reading import DAMAGED
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from profiler.analysis import pieces
 from profiler.analysis.quality import stress
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.analysis.quality.agreement import are_shares, probabilities
 from profiler.analysis.trials.placement import relative_rms
 from profiler.schema.study.data import DataSpec
+from profiler.statistics import pieces
 
 ROWS, CLASSES = 60, 12
 LABELS = np.random.default_rng(1).integers(0, CLASSES - 1, ROWS)

@@ -10,6 +10,7 @@ from profiler.data import bind, mapped, read
 from profiler.errors import DataError
 from profiler.schema.artifact import Tensor
 from profiler.schema.study.data import DataSpec
+from profiler.statistics import pieces
 from profiler.store.blobs import keep_array
 
 WIDTH = 1024
@@ -73,7 +74,7 @@ def test_columns_are_stacked_in_a_file(tmp_path):
 
 
 def test_a_value_that_does_not_fit_is_found_in_any_piece(tmp_path, monkeypatch):
-    monkeypatch.setattr(mapped, "CHUNK_BYTES", 8 * WIDTH * 10)
+    monkeypatch.setattr(pieces, "CHUNK_BYTES", 8 * WIDTH * 10)
     x = folder(tmp_path / "d")
     x[55, 7] = np.nan
     np.save(tmp_path / "d" / "x.npy", x)

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from profiler.analysis import pieces
 from profiler.errors import ResultsError
 from profiler.report.brief import accuracy_sheets
 from profiler.results.results import Results
+from profiler.statistics import pieces
 from profiler.store import arrays
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"

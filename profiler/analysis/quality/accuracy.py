@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis.once import Pairs, once
-from profiler.analysis.pieces import Rows, by_piece, pieces
 from profiler.analysis.quality import (
     agreement,
     damage,
@@ -22,6 +20,8 @@ from profiler.analysis.quality import (
 from profiler.analysis.quality.damage import Cell
 from profiler.errors import InputError
 from profiler.schema.study.data import DataSpec
+from profiler.statistics.once import Pairs, once
+from profiler.statistics.pieces import Rows, by_piece, pieces
 
 if TYPE_CHECKING:
     import numpy.typing as npt

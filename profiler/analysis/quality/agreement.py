@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis.once import Pairs
-from profiler.analysis.pieces import Rows, parts, pieces
+from profiler.statistics.once import Pairs
+from profiler.statistics.pieces import Rows, parts, pieces
 
 if TYPE_CHECKING:
     import numpy.typing as npt

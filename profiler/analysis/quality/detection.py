@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis.once import once
 from profiler.errors import DataError
+from profiler.statistics.once import once
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from profiler.analysis.pieces import Rows, by_piece
 from profiler.analysis.quality.verdicts import first_values, predicted_classes
 from profiler.schema.record.plan import Trial
+from profiler.statistics.pieces import Rows, by_piece
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -6,9 +6,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis.pieces import Rows, by_piece, columns_at_once, pieces
 from profiler.analysis.quality.agreement import are_shares, probabilities
 from profiler.analysis.quality.verdicts import first_values, predicted_classes
+from profiler.statistics.pieces import Rows, by_piece, columns_at_once, pieces
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis.pieces import Rows, by_piece
 from profiler.errors import DataError
 from profiler.schema.study.data import DataSpec
+from profiler.statistics.pieces import Rows, by_piece
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis.pieces import Rows
 from profiler.analysis.quality import detection, embedding, masks, tokens, verdicts
 from profiler.errors import DataError
 from profiler.schema.study.data import DataSpec
+from profiler.statistics.pieces import Rows
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis.once import Pairs, once
-from profiler.analysis.pieces import Rows, by_piece, equal
 from profiler.errors import DataError
+from profiler.statistics.once import Pairs, once
+from profiler.statistics.pieces import Rows, by_piece, equal
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from profiler.analysis.once import Pairs
-from profiler.analysis.pieces import Rows, pieces
 from profiler.schema.record.plan import Trial
+from profiler.statistics.once import Pairs
+from profiler.statistics.pieces import Rows, pieces
 from profiler.wire.messages import Placement
 from profiler.wire.providers import CPU
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from profiler.data.mapped import CHUNK_BYTES, chunks
+from profiler.statistics.pieces import CHUNK_BYTES, chunks
 
 
 def test_pieces_together_are_every_row_once() -> None:

@@ -1,4 +1,4 @@
-"""Predictions may be larger than memory: they are looked at in pieces of whole rows."""
+"""Arrays may be larger than memory: they are looked at in pieces of whole rows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 PIECE_VALUES = 500_000
 """values in a piece: 4 MB as float64, of which a comparison needs a dozen copies"""
+
+CHUNK_BYTES = 4 * 2**20
+"""bytes in a piece of what is only copied or looked through once"""
 
 COLUMN_PIECES = 16
 """what is told of whole columns takes as many values as this many pieces have"""
@@ -37,6 +40,14 @@ def parts(output: Rows) -> Iterator[slice]:
     step = max(1, PIECE_VALUES // max(1, math.prod(output.shape[1:])))
     for start in range(0, max(1, len(output)), step):
         yield slice(start, min(start + step, len(output)))
+
+
+def chunks(value: Array) -> Iterator[slice]:
+    """The rows of each piece of some 4 MiB; none where there are no rows."""
+    row_bytes = max(1, value.nbytes // max(1, len(value)))
+    step = max(1, CHUNK_BYTES // row_bytes)
+    for start in range(0, len(value), step):
+        yield slice(start, min(start + step, len(value)))
 
 
 def pieces(*outputs: Rows) -> Iterator[tuple[Array, ...]]:
