@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from profiler.devices.session import open_session
-from profiler.errors import EnvironmentMissing, ProfilerError, TransportError, WorkerError
+from profiler.devices.fleet import Fleet
+from profiler.devices.session import Session, open_session
+from profiler.errors import ProfilerError, TransportError
 from profiler.progress import Progress, Silent
 from profiler.schema.device.target import Target
 from profiler.schema.device.target_files import find_target
@@ -19,18 +20,22 @@ def find_facts(
 
     Raises the TransportError of the first target when none can be reached.
     """
-    found, lost = {}, []
     progress = progress or Silent()
-    for target in targets:
-        try:
-            with open_session(target, progress.stage, progress.update) as session:
-                found[target.name] = session.facts
-        except (EnvironmentMissing, TransportError, WorkerError) as error:
-            found[target.name] = unavailable(error)
-            lost.append(error)
-    if len(lost) == len(targets) and isinstance(lost[0], TransportError):
-        raise lost[0]
-    return found
+
+    def connect(target: Target) -> Session:
+        return open_session(target, progress.stage, progress.update)
+
+    # In the fleet's threads, never in the main one: a Ctrl-C there could strike between the start
+    # of a program and the moment it is known, and leave it running.
+    with Fleet({target.name: target for target in targets}, connect) as fleet:
+        facts = fleet.facts()
+    refused = {**fleet.lost, **fleet.missing}
+    for name, error in refused.items():
+        facts[name] = unavailable(error)
+    first = refused.get(targets[0].name) if targets else None
+    if len(refused) == len(targets) and isinstance(first, TransportError):
+        raise first
+    return {target.name: facts[target.name] for target in targets}
 
 
 def unavailable(error: ProfilerError) -> dict[str, Any]:
