@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from profiler.schema.study.study import Study
-from profiler.sources.keep import sha_of
+from profiler.wire.hashes import sha_of
 
 
 def input_hashes(study: Study) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import secrets
 import tempfile
@@ -22,6 +21,7 @@ from profiler.transport import connect, endings, payload
 from profiler.transport.base import Pipe, Transport
 from profiler.transport.travel import Tell, silent
 from profiler.wire.codec import DecodeError, decode, encode
+from profiler.wire.hashes import sha_of
 from profiler.wire.lines import EndOfStream, Garbled, Silence, pack
 from profiler.wire.messages import (
     GONE,
@@ -231,7 +231,7 @@ class Session:
         state = path.stat()
         key = (path, state.st_size, state.st_mtime_ns, state.st_ino)
         if key not in self._hashed:
-            self._hashed[key] = _sha(path)
+            self._hashed[key] = sha_of(path)
         return self._hashed[key]
 
     def round(self, request: RoundRequest, event: Event) -> tuple[Repetition, ...]:
@@ -283,7 +283,7 @@ class Session:
         """
         try:
             self._transport.fetch(self._out, sha_name(sha), to, limit_bytes)
-            if _sha(to) != sha:
+            if sha_of(to) != sha:
                 raise TransientError(f"{to.name}: damaged on the way from the device")
         except BaseException:
             to.unlink(missing_ok=True)
@@ -388,8 +388,3 @@ def _failed(operation: str, error: str) -> ProfilerError:
     full = os.strerror(errno.ENOSPC) in error
     hint = "free some space there, then give the same command: it goes on from there"
     return WorkerError(f"{operation}: {error[:_ERROR_CHARACTERS]}", hint=hint if full else None)
-
-
-def _sha(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

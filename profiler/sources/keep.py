@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import tempfile
@@ -13,17 +12,9 @@ from typing import Any
 
 from profiler.errors import ModelError, ResultsError
 from profiler.sources.quiet import shortened
+from profiler.wire.hashes import sha_of
 
 _CHUNK_BYTES = 1 << 20
-
-
-def sha_of(path: Path) -> str:
-    """SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def keep(source: Path, folder: Path, suffix: str = ".onnx") -> Path:

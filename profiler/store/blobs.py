@@ -12,6 +12,7 @@ from profiler.errors import ResultsError
 from profiler.store import reading
 from profiler.store.files import unfinished, writing
 from profiler.wire.codec import show
+from profiler.wire.hashes import sha_of
 from profiler.wire.outside import is_sha
 
 _PIECE_BYTES = 4 * 2**20
@@ -76,14 +77,14 @@ def blob_path(folder: Path, kind: str, sha: str, suffix: str) -> Path:
         )
     name = f"{kind}/{sha}{suffix}"
     try:
-        with reading.regular(folder, name).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        content = sha_of(reading.regular(folder, name))
     except OSError as error:
         raise ResultsError(
             f"{folder / name}: can't be read ({error.strerror})", hint=reading.DAMAGED
         ) from None
-    if found != sha:
+    if content != sha:
         raise ResultsError(
-            f"{folder / name}: damaged: its content has the hash {found}", hint=reading.DAMAGED
+            f"{folder / name}: damaged: its content has the hash {content}",
+            hint=reading.DAMAGED,
         )
     return folder / name

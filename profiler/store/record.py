@@ -18,11 +18,11 @@ from profiler.schema.device import replies
 from profiler.schema.record.plan import Plan, Trial
 from profiler.schema.record.recorded import KINDS, Probe, Round, Row, Stressed
 from profiler.schema.study.study import Study
-from profiler.sources.keep import sha_of
 from profiler.store import reading, timings
 from profiler.store.folder import ARTIFACTS, PLAN, ROWS, Store
 from profiler.store.prepared import Prepared, recall
 from profiler.wire.codec import DecodeError, decode, show
+from profiler.wire.hashes import sha_of
 from profiler.wire.messages import Repetition
 
 

@@ -10,18 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from profiler.wire.hashes import sha_of
 from profiler.wire.outside import is_sha
-
-
-def sha_of(path: Path) -> str:
-    """SHA-256 of a file's content, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while True:
-            piece = file.read(1 << 20)
-            if not piece:
-                return digest.hexdigest()
-            digest.update(piece)
 
 
 class BlobFolder:

@@ -219,9 +219,9 @@ def test_files_are_hashed_once_and_when_they_change(
     from profiler.transport.local import LocalTransport
 
     model, hashed = tmp_path / "model", []
-    real = profiler.devices.session._sha
+    real = profiler.devices.session.sha_of
     monkeypatch.setattr(
-        profiler.devices.session, "_sha", lambda path: hashed.append(path) or real(path)
+        profiler.devices.session, "sha_of", lambda path: hashed.append(path) or real(path)
     )
     model.write_bytes(b"one")
     with Session(LocalTransport(home=tmp_path / "home")) as session:

@@ -12,7 +12,7 @@ from profiler.campaign.run import run
 from profiler.errors import ModelError
 from profiler.schema.study.study import ModelSpec, Study
 from profiler.sources import load_baseline
-from profiler.sources.keep import sha_of
+from profiler.wire.hashes import sha_of
 
 
 @pytest.fixture

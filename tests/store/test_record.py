@@ -16,7 +16,7 @@ import profiler
 from profiler import cli
 from profiler.errors import ResultsError
 from profiler.results.results import Results
-from profiler.sources.keep import sha_of
+from profiler.wire.hashes import sha_of
 
 STUDY = (
     'variants = ["fp32", "int8-dynamic"]\n[stress]\nperturbations = ["shifted"]\nseverities = [1]'

@@ -25,6 +25,7 @@ from profiler.errors import TransportError
 from profiler.transport.children import Children
 from profiler.transport.ssh.errors import NoWheels, WrongLibc
 from profiler.transport.ssh.pinned import PINNED
+from profiler.wire.hashes import sha_of
 
 OLDEST_GLIBC_MINOR = 17
 """manylinux2014, the oldest that current wheels are built for"""
@@ -199,8 +200,7 @@ def _checked(
 ) -> str:
     """Version and hash of a wheel. Raises TransportError for another file than the pinned one."""
     name, version = wheel.name.split("-")[:2]
-    with wheel.open("rb") as file:
-        sha = hashlib.file_digest(file, "sha256").hexdigest()
+    sha = sha_of(wheel)
     pinned, hashes = pins.get(name, ("", {}))
     wanted_sha = hashes.get(architecture)
     if version == pinned and wanted_sha not in (None, sha):

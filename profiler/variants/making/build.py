@@ -15,7 +15,7 @@ from profiler.schema.artifact import Artifact
 from profiler.schema.study.recipes import RECIPES
 from profiler.schema.study.variant import VariantSpec
 from profiler.sources.inspect import load, opset, tensors
-from profiler.sources.keep import keep_model, sha_of
+from profiler.sources.keep import keep_model
 from profiler.variants import operators
 from profiler.variants.already import check_new
 from profiler.variants.checks.answer import Asked, check_answer
@@ -25,6 +25,7 @@ from profiler.variants.making.aside import Aside, put_back
 from profiler.variants.making.plain import plain
 from profiler.variants.recipe import Recipe, Request
 from profiler.variants.scope import all_nodes
+from profiler.wire.hashes import sha_of
 
 ARTIFACTS = "artifacts"
 """folder of the artifact files inside a results folder"""

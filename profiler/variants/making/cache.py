@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from profiler.sources.keep import keep_model, sha_of
+from profiler.sources.keep import keep_model
+from profiler.wire.hashes import sha_of
 
 
 def rows_sha(rows: dict[str, np.ndarray[Any, Any]] | None) -> str:

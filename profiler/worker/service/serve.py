@@ -20,9 +20,10 @@ from typing import Any, Optional
 
 from profiler.wire.channel import Channel
 from profiler.wire.codec import decode, encode
+from profiler.wire.hashes import sha_of
 from profiler.wire.lines import EndOfStream, Garbled, Silence
 from profiler.wire.messages import GONE, PROTOCOL, SILENCE_S, Job, RoundRequest, TraceRequest
-from profiler.worker.blobs import BlobFolder, Held, sha_of
+from profiler.worker.blobs import BlobFolder, Held
 from profiler.worker.instruments import facts
 from profiler.worker.isolated import private
 from profiler.worker.measuring import tracing
