@@ -13,6 +13,7 @@ from profiler.errors import InputError
 from profiler.schema.study.study import Study
 from profiler.units import parse_count
 from profiler.wire.codec import DecodeError, decode, show
+from profiler.wire.scenarios import OFFLINE
 
 _AXIS = re.compile(r"-?[0-9]{1,9}")
 _OPTIONS = {"shapes": "shape", "batch": "batch-axis"}
@@ -126,7 +127,7 @@ def study_of(
         combinations = product(*swept.values())
         plain["sweep"] = {"shapes": [dict(zip(swept, c, strict=True)) for c in combinations]}
     if batch:
-        plain["scenarios"] = [{"kind": "offline", "batch": counts("--batch", batch)}]
+        plain["scenarios"] = [{"kind": OFFLINE, "batch": counts("--batch", batch)}]
     if data is not None:
         plain["data"] = {
             "file": str(data.resolve()), "labels": labels, "calibration_rows": "auto",

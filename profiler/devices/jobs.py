@@ -14,6 +14,7 @@ from profiler.store.prepared import Prepared
 from profiler.units import parse_cpus, parse_size
 from profiler.wire.codec import encode
 from profiler.wire.messages import GpuOptions, Job
+from profiler.wire.scenarios import known
 
 
 def memory_limit_bytes(trial: Trial, target: Target, study: Study) -> Optional[int]:
@@ -33,7 +34,7 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
         "concurrency": trial.concurrency,
         "gap_ns": trial.gap_ns,
         "rate": trial.rate,
-        "slo_ns": study.slo.p99 if trial.scenario == "server" else None,
+        "slo_ns": study.slo.p99 if known(trial.scenario).open_loop else None,
         "affinity": trial.cpus if trial.affinity in KINDS else parse_cpus(trial.affinity),
         "starts": trial.starts,
         "cache": trial.cache,

@@ -8,6 +8,7 @@ from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Group, Trial
 from profiler.schema.study.study import MeasureSpec
 from profiler.wire.messages import MIN_SEGMENTS, SEGMENT_NS, SEGMENT_QUERIES
+from profiler.wire.scenarios import known
 
 _START_S = 0.35
 """Start of a runner, load of a small model and least warm-up (measured on a 2-core x86 VM)."""
@@ -19,10 +20,11 @@ def round_s(group: Group, measure: MeasureSpec) -> float:
 
 
 def _measuring_s(trial: Trial, measure: MeasureSpec) -> float:
-    if trial.scenario == "cold_start":
+    scenario = known(trial.scenario)
+    if scenario.fresh:
         return trial.starts * _START_S
     least = 1.25 * measure.round_time / 1e9
-    if trial.scenario == "server":
+    if scenario.open_loop:
         segment_s = SEGMENT_NS / 1e9
         if trial.rate is not None:
             segment_s = max(segment_s, SEGMENT_QUERIES / trial.rate)

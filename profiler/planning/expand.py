@@ -18,6 +18,7 @@ from profiler.schema.study.variant import VariantSpec
 from profiler.units import format_duration, parse_cpus
 from profiler.wire.codec import show
 from profiler.wire.providers import CPU
+from profiler.wire.scenarios import SCENARIOS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,7 @@ def _configurations(
     fixed = known.fixed_batch.get(model.name)
     for scenario in study.scenarios:
         sizes = scenario.batch
-        if fixed is not None and scenario.kind != "offline":
+        if fixed is not None and not SCENARIOS[scenario.kind].compares_batches:
             sizes = (fixed,)
         for batch, concurrency, cache, threads in product(
             sizes, scenario.concurrency, scenario.cache, study.threads or (None,)

@@ -3,7 +3,8 @@
 Decoding has no side effects. An unknown key, a wrong type or an impossible value raises
 `DecodeError`, which names the path, what was expected, what was got and the nearest known key.
 A field may carry `metadata={"parse": function, "expected": "text"}`: strings are then passed
-through the function ("5ms" -> nanoseconds), and `"write"` turns the value into text again. A
+through the function ("5ms" -> nanoseconds), and `"write"` turns the value into text again.
+`metadata={"words": table}` allows a text that is a key of the table when it is read. A
 dataclass with a `from_text` classmethod may be written as a string. Python 3.8 source: this file
 travels to devices.
 """
@@ -15,7 +16,7 @@ import difflib
 import functools
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Optional, TypeVar, Union
 
 from profiler.errors import InputError
@@ -128,13 +129,17 @@ def _of_class(kind: Any) -> Reader:
                 except DecodeError as error:
                     raise _inside(name, error) from None
             elif name in required:
-                raise DecodeError(name, f"{_describe(hints[name])} (required)", None)
+                expected = _described(fields[name], hints[name])
+                raise DecodeError(name, f"{expected} (required)", None)
         return kind(**values)
 
     return read
 
 
 def _of_field(spec: Any, hint: Any) -> Reader:
+    words = spec.metadata.get("words")
+    if words is not None:
+        return _of_words(words)
     parse, plain = spec.metadata.get("parse"), _reader(hint)
     if parse is None:
         return plain
@@ -155,12 +160,31 @@ def _of_field(spec: Any, hint: Any) -> Reader:
     return read
 
 
+def _of_words(words: Mapping[str, Any]) -> Reader:
+    def read(value: Any) -> Any:
+        if isinstance(value, str) and value in words:
+            return value
+        close = nearest(value, words) if isinstance(value, str) else None
+        raise DecodeError("", _one_of(words), value, close)
+
+    return read
+
+
+def _one_of(words: Iterable[Any]) -> str:
+    return "one of " + ", ".join(map(show, words))
+
+
+def _described(spec: Any, hint: Any) -> str:
+    words = spec.metadata.get("words")
+    return _describe(hint) if words is None else _one_of(words)
+
+
 def _describe(hint: Any) -> str:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Union:
         return " or ".join(_describe(a) for a in args if a is not type(None))
     if origin is typing.Literal:
-        return "one of " + ", ".join(show(a) for a in args)
+        return _one_of(args)
     if origin is tuple:
         return f"a list of {_describe(args[0])}"
     if origin is dict or dataclasses.is_dataclass(hint):

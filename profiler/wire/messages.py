@@ -12,6 +12,7 @@ from typing import Any, Literal, Optional
 from profiler.wire.codec import DecodeError
 from profiler.wire.outside import is_sha, sha_name
 from profiler.wire.providers import CPU
+from profiler.wire.scenarios import SINGLE_STREAM
 
 PROTOCOL = 1
 SCHEMA_VERSION = 1
@@ -89,7 +90,7 @@ class Job:
     arena: bool = True
     """onnxruntime: keep freed memory of the CPU for the next query; off, it goes back each time"""
     threads: int = 1
-    scenario: str = "single_stream"
+    scenario: str = SINGLE_STREAM
     batch: int = 1
     concurrency: int = 1
     """queries in flight: threads that share the session"""

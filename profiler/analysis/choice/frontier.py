@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from profiler.analysis.metrics import METRICS, Row, value
+from profiler.wire.scenarios import known
 
 
 def _signed(row: Row, objectives: Sequence[str]) -> tuple[float, ...] | None:
@@ -60,5 +61,5 @@ def mark_frontier(rows: Sequence[Row], objectives: Sequence[str]) -> dict[str, d
 
 def load_of(row: Row) -> tuple[Any, ...]:
     """Trials under the same load compare; batch and concurrency are choices within it."""
-    rate = row["rate"] if row["scenario"] == "server" else None
+    rate = row["rate"] if known(row["scenario"]).open_loop else None
     return row["scenario"], row["gap_ns"], rate, row["shapes"]

@@ -11,6 +11,7 @@ from profiler.analysis.trials.samples import Samples, Taken
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
 from profiler.units import format_duration
+from profiler.wire.scenarios import known
 
 if TYPE_CHECKING:
     from profiler.statistics.intervals import Estimate
@@ -56,7 +57,7 @@ class Rates:
 
 def _seeks(trial: Trial) -> bool:
     """Whether no rate was asked, and the highest is looked for; its study has a limit on p99."""
-    return trial.scenario == "server" and trial.rate is None
+    return known(trial.scenario).open_loop and trial.rate is None
 
 
 def throughput(
@@ -64,7 +65,7 @@ def throughput(
 ) -> dict[str, Any]:
     """Samples a second as a column, with its interval and a note; empty when nothing was measured.
 
-    A server trial without a rate of its own gets its goodput: the highest rate whose p99 keeps
+    An open-loop trial without a rate of its own gets its goodput: the highest rate whose p99 keeps
     `slo_p99_ns`. Where there is none, the note says why the driven rate stands there.
     """
     if samples is None or not samples.taken:

@@ -8,6 +8,7 @@ from typing import Any
 from profiler.analysis.trials import gpu, known_failures, noise, placement, start
 from profiler.analysis.trials.samples import Samples, Taken
 from profiler.schema.record.plan import Trial
+from profiler.wire.scenarios import known
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
@@ -31,7 +32,7 @@ def summarise(trial: Trial, samples: Samples | None, *, adaptive: bool) -> dict[
         row[f"{name}_ns"] = estimate.value
         row[f"{name}_low_ns"], row[f"{name}_high_ns"] = estimate.low, estimate.high
         row[f"{name}_note"] = estimate.note
-    if trial.scenario == "server":
+    if known(trial.scenario).open_loop:
         row["rate"] = trial.rate or _median_rate(taken)
     row["noise"] = noise.describe([t.repetition for t in taken])
     repetitions = [t.repetition for t in taken]

@@ -14,12 +14,13 @@ from profiler.report.model.cells import MARKS, Line, Sheet, number_parts
 from profiler.report.model.records import Group, Row, csv_cell, groups, records
 from profiler.report.tables.hardware import hardware_sheets
 from profiler.report.tables.missing import missing_sheet
-from profiler.report.tables.offline import throughput_sheets
 from profiler.report.tables.sheets import (
     latency_sheet,
     quality_sheet,
     start_sheet,
 )
+from profiler.report.tables.throughput import throughput_sheets
+from profiler.wire.scenarios import known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +127,7 @@ def main_sheets(rows: Sequence[Row]) -> list[Sheet]:
     for group in among:
         sheets.append(latency_sheet(group, among))
         if _measured_any(group):
-            if group.scenario == "cold_start":
+            if known(group.scenario).fresh:
                 sheets.append(start_sheet(group, among))
             sheets.append(quality_sheet(group, among))
     return [*sheets, *throughput_sheets(rows)]
@@ -137,7 +138,7 @@ def other_starts(among: Sequence[Group]) -> list[Sheet]:
     return [
         start_sheet(group, among)
         for group in among
-        if _measured_any(group) and group.scenario != "cold_start"
+        if _measured_any(group) and not known(group.scenario).fresh
     ]
 
 

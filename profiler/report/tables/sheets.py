@@ -36,6 +36,7 @@ from profiler.report.model.records import (
     threads_name,
 )
 from profiler.units import format_duration, format_size
+from profiler.wire.scenarios import known
 
 DOES_NOT_FIT: Final = "does not fit"
 
@@ -163,17 +164,17 @@ def _why_none(rows: Sequence[Row]) -> str:
 
 
 def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
-    """p50 with its interval, p99 (offline: throughput), and p50 against the baseline."""
+    """p50 with its interval, p99 or throughput by the scenario, and p50 against the baseline."""
     rows, notes = group.rows, Notes()
     unit, unit_name = common_unit(_values(measured(rows), "p50_ns"))
     columns, identity = identity_columns(rows)
-    offline = group.scenario == "offline"
+    by_throughput = known(group.scenario).headline == "throughput"
     base = baseline_name(rows)
     compared = _has(rows, "ratio")
     columns += [
         Column(title=f"p50 {unit_name}"),
         Column(title="± %"),
-        Column(title="samples/s" if offline else f"p99 {unit_name}"),
+        Column(title="samples/s" if by_throughput else f"p99 {unit_name}"),
     ]
     if compared:
         columns += [Column(title=f"vs {base}"), Column(title="95 % interval")]
@@ -184,7 +185,7 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
             word = DOES_NOT_FIT if out_of_memory(row) else rank
             cells = [*identity(row), word] + [""] * (4 if compared else 2)
         else:
-            third = _throughput(row) if offline else _p99_cell(row, unit, notes)
+            third = _throughput(row) if by_throughput else _p99_cell(row, unit, notes)
             cells = [*identity(row), _p50_cell(row, unit, notes), _half_width(row), third]
             if compared:
                 cells += _ratio_cells(row, notes)

@@ -29,6 +29,7 @@ from profiler.wire.messages import (
     Trace,
     TraceRequest,
 )
+from profiler.wire.scenarios import known
 
 MOST_NS = 10**15
 """No time in a record is longer than these eleven days."""
@@ -180,18 +181,18 @@ def _answers(job: Job, one: Repetition, request: RoundRequest) -> None:
     """Whether a repetition is the one that was asked for."""
     same("trial", job.trial, one.trial)
     same("round", request.round, one.round)
-    cold = job.scenario == "cold_start"
-    most = max(job.starts if cold else _MOST_BLOCKS, request.min_blocks)
+    scenario = known(job.scenario)
+    most = max(job.starts if scenario.fresh else _MOST_BLOCKS, request.min_blocks)
     if len(one.blocks) > 2 * most:
         raise DecodeError("blocks", f"at most {2 * most}", len(one.blocks))
-    if one.services is not None and job.scenario != "server":
+    if one.services is not None and not scenario.open_loop:
         raise DecodeError("services", "nothing but from a server", one.services)
     if one.outputs and job.trial not in request.predict:
         raise DecodeError("outputs", "nothing, as no predictions were asked for", [*one.outputs])
     if job.judged and not set(one.outputs) <= set(job.judged):
         raise DecodeError("outputs", f"those of {', '.join(job.judged)}", [*one.outputs])
     if one.status == "ok":
-        same("starts", len(one.blocks) if cold else 0, len(one.starts))
+        same("starts", len(one.blocks) if scenario.fresh else 0, len(one.starts))
 
 
 def sound(one: Repetition) -> None:
@@ -287,11 +288,12 @@ def longest_s(request: RoundRequest) -> float:
     again_ns = request.load_timeout_ns + request.max_warmup_ns + request.query_timeout_ns
     total_ns = 0.0
     for job in request.jobs:
-        starts = job.starts if job.scenario == "cold_start" else 1
+        scenario = known(job.scenario)
+        starts = job.starts if scenario.fresh else 1
         blocks = 2 * max(_MOST_BLOCKS, request.min_blocks)
         total_ns += starts * (again_ns + _PROCESS_NS) + (blocks + 20) * request.query_timeout_ns
         total_ns += 20 * request.measure_ns
-        if job.scenario == "server":
+        if scenario.open_loop:
             segment_ns = max(SEGMENT_NS, SEGMENT_QUERIES / (job.rate or 1) * 1e9)
             total_ns += 40 * MIN_SEGMENTS * segment_ns
     return total_ns / 1e9

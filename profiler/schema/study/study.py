@@ -7,17 +7,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, Optional, Union, cast, get_args
+from typing import Literal, Optional, Union
 
 from profiler.schema.device.cores import KINDS
 from profiler.schema.device.target import NAME
 from profiler.schema.limits import MAY_BE_EMPTY, check, durations, numbers, shares, sizes
 from profiler.schema.study.data import CALLABLE, DataSpec, unique
+from profiler.schema.study.scenario import LEAST_STARTS, ScenarioSpec
 from profiler.schema.study.stress import StressSpec
 from profiler.schema.study.variant import VariantSpec
 from profiler.schema.toml import decode_file, read_toml
 from profiler.units import parse_cpus
 from profiler.wire.codec import DecodeError
+from profiler.wire.scenarios import SCENARIOS, SINGLE_STREAM
 
 _LIMIT = durations("1ns", "1440min")
 _TIME = durations("1us", "1440min")
@@ -45,16 +47,6 @@ def setting_name(entries: Mapping[str, object]) -> str:
 
 
 BASELINE = VariantSpec(name="fp32")
-
-Scenario = Literal["single_stream", "multi_stream", "offline", "server", "cold_start"]
-SCENARIOS = get_args(Scenario)
-_BATCHES: dict[str, tuple[int, ...]] = {
-    "single_stream": (1,), "multi_stream": (8,), "offline": (1, 8, 32),
-    "server": (1,), "cold_start": (1,),
-}  # fmt: skip
-
-LEAST_STARTS = 10
-"""Cold starts vary more than anything else: fewer say too little."""
 
 Optimization = Literal["none", "basic", "extended", "all"]
 
@@ -146,58 +138,6 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioSpec:
-    """How queries are issued (MLPerf spellings, and cold_start)."""
-
-    kind: Scenario
-    batch: tuple[int, ...] = field(default=(), metadata=numbers(1, 2**20))
-    """samples a query; each size is its own trial. Default: 1, multi_stream 8, offline 1, 8, 32"""
-    concurrency: tuple[int, ...] = field(default=(1,), metadata=numbers(1, 1024))
-    """offline, server: queries in flight at once; each number is its own trial"""
-    gap: int = field(default=0, metadata=durations("0s", "60s"))
-    """single_stream: think time before each query, e.g. '10ms'"""
-    rate: Union[float, Literal["max"]] = field(default="max", metadata=numbers(0.001, 1_000_000))
-    """server: queries a second, or "max": the highest rate whose p99 keeps slo.p99"""
-    starts: int = field(default=3, metadata=numbers(1, 1000))
-    """cold_start: fresh processes in each round; at least 10 in all are measured"""
-    cache: tuple[Literal["warm", "cold"], ...] = ("warm",)
-    """cold_start: the model file in the page cache, or not; each is its own trial"""
-
-    @classmethod
-    def from_text(cls, text: str) -> ScenarioSpec:
-        """'offline' is short for {kind = "offline"}."""
-        if text not in SCENARIOS:
-            from profiler.wire.codec import nearest
-
-            raise DecodeError("", "one of " + ", ".join(SCENARIOS), text, nearest(text, SCENARIOS))
-        return cls(kind=cast(Scenario, text))
-
-    def __post_init__(self) -> None:
-        check(self)
-        batch = self.batch or _BATCHES[self.kind]
-        if self.kind == "single_stream" and batch != (1,):
-            raise DecodeError("batch", "1 for single_stream (multi_stream has more)", list(batch))
-        if not self.concurrency:
-            raise DecodeError("concurrency", "at least one entry", [])
-        unique("batch", [str(size) for size in batch])
-        unique("concurrency", [str(number) for number in self.concurrency])
-        unique("cache", list(self.cache))
-        if self.concurrency != (1,) and self.kind not in ("offline", "server"):
-            raise DecodeError(
-                "concurrency", "1: only offline and server have more", list(self.concurrency)
-            )
-        if self.gap and self.kind != "single_stream":
-            raise DecodeError("gap", "no gap: only single_stream has one", self.gap)
-        if self.rate != "max" and self.kind != "server":
-            raise DecodeError("rate", "queries a second, for the server scenario", self.rate)
-        if not self.cache:
-            raise DecodeError("cache", "at least one entry", [])
-        if self.cache != ("warm",) and self.kind != "cold_start":
-            raise DecodeError("cache", "cold_start: only that one loads", list(self.cache))
-        object.__setattr__(self, "batch", batch)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Slo:
     """Limits a choice must keep. Missing: no limit."""
 
@@ -268,7 +208,7 @@ class Study:
     data: Optional[DataSpec] = None
     variants: tuple[VariantSpec, ...] = (BASELINE,)
     targets: tuple[str, ...] = ("local-cpu",)
-    scenarios: tuple[ScenarioSpec, ...] = (ScenarioSpec(kind="single_stream"),)
+    scenarios: tuple[ScenarioSpec, ...] = (ScenarioSpec(kind=SINGLE_STREAM),)
     sweep: SweepSpec = SweepSpec()
     threads: tuple[int, ...] = field(default=(), metadata=numbers(1, 4096))
     """threads inside one query (intra-op); default: all cores of the target"""
@@ -292,12 +232,13 @@ class Study:
         unique("variants", [v.name for v in self.variants])
         unique("targets", list(self.targets))
         for scenario in self.scenarios:
-            if scenario.kind == "server" and scenario.rate == "max" and self.slo.p99 is None:
+            entry = SCENARIOS[scenario.kind]
+            if entry.open_loop and scenario.rate == "max" and self.slo.p99 is None:
                 raise DecodeError(
-                    "slo.p99", "a limit: the server scenario searches the highest rate that"
-                    " keeps it", None, 'add [slo] p99 = "10ms", or give the scenario a rate'
+                    "slo.p99", f"a limit: the {scenario.kind} scenario searches the highest rate"
+                    " that keeps it", None, 'add [slo] p99 = "10ms", or give the scenario a rate'
                 )  # fmt: skip
-            if scenario.kind == "cold_start":
+            if entry.fresh:
                 least = -(-LEAST_STARTS // self.measure.min_rounds)
                 if scenario.starts < least:
                     raise DecodeError(

@@ -12,14 +12,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from profiler.wire import providers, scenarios
 from profiler.wire.affinity import usable_cpus
 from profiler.wire.messages import Job
-from profiler.wire.providers import known
 from profiler.worker.instruments.counters import busy_ticks
 from profiler.worker.instruments.facts import core_groups
 
 WATCH_S = 0.05
-SCENARIOS = ("single_stream", "multi_stream", "offline")
 
 
 def solo(job: Job) -> bool:
@@ -29,8 +28,8 @@ def solo(job: Job) -> bool:
         job.threads == 1
         and job.concurrency == 1
         and not job.affinity
-        and job.scenario in SCENARIOS
-        and known(job.provider).on_cpu
+        and scenarios.known(job.scenario).shares_cpu
+        and providers.known(job.provider).on_cpu
         and device == "CPU"
         and job.gpu is None
     )

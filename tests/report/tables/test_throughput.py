@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from profiler.report.tables.offline import throughput_sheets
+from profiler.report.tables.throughput import throughput_sheets
 
 
 def row(variant: str, batch: int, lanes: int, rate: float | None, **more: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from profiler.report.model.cells import (
 )
 from profiler.report.model.records import Row, measured, setting_name, threads_name
 from profiler.report.tables.sheets import DOES_NOT_FIT, out_of_memory
+from profiler.wire.scenarios import known
 
 
 def _setting(row: Row) -> str:
@@ -49,23 +50,25 @@ def _as_good(row: Row, best: Row) -> bool:
 
 
 def throughput_sheets(rows: Sequence[Row]) -> list[Sheet]:
-    """One sheet for each target with an offline scenario of more than one combination.
+    """One sheet for each target and scenario of throughput that has more than one combination.
 
     Best is the highest low end of the samples/s interval. A combination that went out of memory
     counts as a result: it is said how many did.
     """
     places: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        if row.get("scenario") == "offline" and row.get("status") in ("ok", "failed"):
-            places.setdefault((row.get("target"), row.get("provider")), []).append(row)
+        scenario = row.get("scenario") or ""
+        if known(scenario).headline == "throughput" and row.get("status") in ("ok", "failed"):
+            key = (row.get("target"), row.get("provider"), scenario)
+            places.setdefault(key, []).append(row)
     return [
-        _sheet(str(target), members)
-        for (target, _), members in places.items()
+        _sheet(f"{target}, {scenario}", members)
+        for (target, _, scenario), members in places.items()
         if len({_combination(row) for row in members}) > 1
     ]
 
 
-def _sheet(target: str, rows: Sequence[Row]) -> Sheet:
+def _sheet(place: str, rows: Sequence[Row]) -> Sheet:
     settings = len({_setting(row) for row in rows}) > 1
     unit, unit_name = common_unit(
         [r["memory_peak_bytes"] for r in measured(rows) if r.get("memory_peak_bytes")], SIZES
@@ -103,7 +106,7 @@ def _sheet(target: str, rows: Sequence[Row]) -> Sheet:
         )  # fmt: skip
         lines.append(Line(standing=standing(best), cells=cells))
     return Sheet(
-        title=f"Best throughput: {target}, offline",
+        title=f"Best throughput: {place}",
         columns=tuple(columns),
         lines=tuple(lines),
         legend=(
