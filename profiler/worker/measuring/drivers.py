@@ -1,7 +1,8 @@
-"""How queries are issued in a timed block, one driver a scenario.
+"""How queries are issued, one driver a scenario; `wire/scenarios.py` names it.
 
-Each driver's `block(position, count)` returns the block's record and its latencies. Instruments
-are read before and after the timed part, never inside.
+A driver plans the blocks of a job, runs one, and says what counts in it. It is made twice: the
+round plans with it, and the runner's own issues the queries. Instruments are read before and after
+the timed part, never inside.
 """
 
 from __future__ import annotations
@@ -9,17 +10,73 @@ from __future__ import annotations
 import threading
 import time
 from array import array
+from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from profiler.wire.codec import encode
-from profiler.wire.messages import DRIVEN_PER_S, Block, Job
+from profiler.wire.messages import (
+    DRIVEN_PER_S,
+    MIN_SEGMENTS,
+    SEGMENT_NS,
+    SEGMENT_QUERIES,
+    Block,
+    Job,
+    RoundRequest,
+    Start,
+)
 from profiler.wire.queueing import WARM_SHARE, highest_rate, poisson_arrivals
+from profiler.wire.scenarios import known
 from profiler.worker.instruments import counters
 from profiler.worker.measuring.openloop import serve
 
 if TYPE_CHECKING:
     from profiler.worker.backends import Backend
     from profiler.worker.instruments.energy import Account
+    from profiler.worker.instruments.nvml import Gpu
+
+LEAD_QUERIES = 2
+"""Untimed queries at the head of a block: caches were used by others since the last one."""
+LEAD_SHARE = 0.1
+MOST_IN_A_BLOCK = 10_000
+MAX_BLOCKS = 64
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """What a driver plans for its job in one round."""
+
+    count: int
+    queries: int
+    """timed ones of a block"""
+    period_ns: float
+    """that one query adds to the length of a block"""
+    lead: int = 0
+    """untimed queries at the head of a block"""
+    spare: int = 0
+    """blocks that may be measured once more, as something disturbed them"""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What counts in a block."""
+
+    block: Block
+    latencies: array[int]
+    """of each timed query, in ns"""
+    services: Optional[array[int]] = None
+    """open loop: the part of each latency that was service"""
+    starts: tuple[Start, ...] = ()
+    """fresh processes: this one's"""
+
+    def told(self) -> dict[str, Any]:
+        """As the runner tells its round."""
+        return {
+            "block": encode(self.block),
+            "latencies": self.latencies.tolist(),
+            "services": [] if self.services is None else self.services.tolist(),
+            "starts": encode(self.starts),
+        }
 
 
 class Loaded(Protocol):
@@ -28,7 +85,30 @@ class Loaded(Protocol):
     job: Job
     backend: Backend
     energy: Account
+    gpu: Optional[Gpu]
     next_query: int
+    started: Start
+    """how this process came up"""
+
+
+class Driver(Protocol):
+    """Issues the queries of one job: `Driver(job)`."""
+
+    one_by_one: bool
+    """no pause between queries: more of them may fill the window of an energy counter"""
+
+    def plan(self, request: RoundRequest, typical_ns: int) -> Blocks:
+        """The blocks of one round; a query took `typical_ns` in the warm-up, if there was one."""
+
+    def block(self, runner: Loaded, position: int, count: int) -> Counted:
+        """One block of `count` timed queries, at this place of the round's order."""
+
+
+def make_driver(job: Job) -> Driver:
+    """The driver of a job's scenario."""
+    module, _, name = known(job.scenario).driver.partition(":")
+    driver: Driver = getattr(import_module(module), name)(job)
+    return driver
 
 
 def describe(
@@ -37,7 +117,6 @@ def describe(
     position: int,
     queries: int,
     wall_ns: int,
-    **more: Any,
 ) -> Block:
     """The record of a block from the two readings around it."""
 
@@ -55,7 +134,6 @@ def describe(
         involuntary_switches=after.involuntary_switches - before.involuntary_switches,
         steal_ns=passed(before.steal_ns, after.steal_ns),
         other_cpu_ns=None if busy is None else busy - cpu_ns,
-        **more,
     )
 
 
@@ -73,71 +151,78 @@ def end(runner: Loaded, queries: int) -> counters.Reading:
     return after
 
 
-class Driver(Protocol):
-    """Issues the queries of one timed block."""
-
-    def block(self, position: int, count: int) -> dict[str, Any]:
-        """The block's record under 'block', its latencies in ns under 'latencies'."""
-
-
-class ClosedLoop:
-    """One query after the other: single_stream, multi_stream, offline without concurrency."""
-
-    def __init__(self, runner: Loaded) -> None:
-        self.runner = runner
-
-    def block(self, position: int, count: int) -> dict[str, Any]:
-        """Time `count` queries back to back."""
-        runner = self.runner
-        out = array("q", bytes(8 * count))
-        before = begin(runner)
-        start = time.perf_counter_ns()
-        runner.backend.timed(runner.next_query, out)
-        wall_ns = time.perf_counter_ns() - start
-        after = end(runner, count)
-        runner.next_query += count
-        return {
-            "block": encode(describe(before, after, position, count, wall_ns)),
-            "latencies": out.tolist(),
-        }
+def record(
+    runner: Loaded, before: counters.Reading, position: int, queries: int, wall_ns: int
+) -> Block:
+    """End a block that was begun: its record, with what the GPU says."""
+    block = describe(before, end(runner, queries), position, queries, wall_ns)
+    return block if runner.gpu is None else replace(block, gpu=runner.gpu.read())
 
 
-class Paced:
-    """Think time between queries: caches cool down and clocks drop, as in production."""
+def closed_loop(request: RoundRequest, period_ns: int, lanes: int = 1) -> Blocks:
+    """Blocks of about the length that is asked, for queries that come as fast as they are done."""
+    queries = max(lanes, min(MOST_IN_A_BLOCK, request.block_ns // period_ns))
+    wanted = round(request.measure_ns / (queries * period_ns))
+    count = max(request.min_blocks, min(MAX_BLOCKS, wanted))
+    lead = max(LEAD_QUERIES, int(queries * LEAD_SHARE))
+    return Blocks(count, queries, float(period_ns), lead, spare=count // 2)
 
-    def __init__(self, runner: Loaded) -> None:
-        self.runner = runner
-        self.gap_s = runner.job.gap_ns / 1e9
 
-    def block(self, position: int, count: int) -> dict[str, Any]:
-        """Time `count` queries, each after a pause, which wall time counts too."""
-        runner = self.runner
-        out, one = array("q"), array("q", [0])
+def back_to_back(runner: Loaded, position: int, count: int) -> Counted:
+    """Time `count` queries, one right after the other."""
+    out = array("q", bytes(8 * count))
+    before = begin(runner)
+    start = time.perf_counter_ns()
+    runner.backend.timed(runner.next_query, out)
+    wall_ns = time.perf_counter_ns() - start
+    block = record(runner, before, position, count, wall_ns)
+    runner.next_query += count
+    return Counted(block, out)
+
+
+class Stream:
+    """single_stream, multi_stream: one query after the other, each after a gap if there is one.
+
+    A gap lets caches cool down and clocks drop, as in production. Wall time counts it, too.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.gap_ns = job.gap_ns
+        self.one_by_one = not job.gap_ns
+
+    def plan(self, request: RoundRequest, typical_ns: int) -> Blocks:
+        return closed_loop(request, typical_ns + self.gap_ns)
+
+    def block(self, runner: Loaded, position: int, count: int) -> Counted:
+        if not self.gap_ns:
+            return back_to_back(runner, position, count)
+        out, one, gap_s = array("q"), array("q", [0]), self.gap_ns / 1e9
         before = begin(runner)
         start = time.perf_counter_ns()
         for _ in range(count):
-            time.sleep(self.gap_s)
+            time.sleep(gap_s)
             runner.backend.timed(runner.next_query, one)
             runner.next_query += 1
             out.append(one[0])
         wall_ns = time.perf_counter_ns() - start
-        after = end(runner, count)
-        return {
-            "block": encode(describe(before, after, position, count, wall_ns)),
-            "latencies": out.tolist(),
-        }
+        return Counted(record(runner, before, position, count, wall_ns), out)
 
 
-class Concurrent:
-    """offline: several queries in flight on one session; the rate comes from wall time."""
+class Offline:
+    """offline: as much as goes through, by one or several lanes; the rate comes from wall time."""
 
-    def __init__(self, runner: Loaded) -> None:
-        self.runner = runner
-        self.lanes = runner.job.concurrency
+    def __init__(self, job: Job) -> None:
+        self.lanes = job.concurrency
+        self.one_by_one = self.lanes == 1
 
-    def block(self, position: int, count: int) -> dict[str, Any]:
-        """Every lane issues its share of `count` queries back to back."""
-        runner, share = self.runner, max(1, count // self.lanes)
+    def plan(self, request: RoundRequest, typical_ns: int) -> Blocks:
+        return closed_loop(request, max(1, typical_ns // self.lanes), self.lanes)
+
+    def block(self, runner: Loaded, position: int, count: int) -> Counted:
+        """With several lanes, each issues its share of `count` queries back to back."""
+        if self.lanes == 1:
+            return back_to_back(runner, position, count)
+        share = max(1, count // self.lanes)
         outs = [array("q", bytes(8 * share)) for _ in range(self.lanes)]
         clock, ask = time.perf_counter_ns, runner.backend.asker()
         gate = threading.Barrier(self.lanes + 1)
@@ -159,26 +244,30 @@ class Concurrent:
         for thread in threads:
             thread.join()
         wall_ns = clock() - start
-        total = share * self.lanes
-        after = end(runner, total)
-        return {
-            "block": encode(describe(before, after, position, total, wall_ns)),
-            "latencies": [value for out in outs for value in out],
-        }
+        block = record(runner, before, position, share * self.lanes, wall_ns)
+        return Counted(block, sum(outs, array("q")))
 
 
-class OpenLoop:
+class Server:
     """server: a seeded Poisson schedule, at a given rate or at the highest that keeps the SLO."""
 
-    def __init__(self, runner: Loaded) -> None:
-        self.runner = runner
-        self.services: list[int] = []
+    one_by_one = False
 
-    def block(self, position: int, count: int) -> dict[str, Any]:
+    def __init__(self, job: Job) -> None:
+        self.lanes, self.rate, self.slo_ns = job.concurrency, job.rate, job.slo_ns
+        self.services = array("q")
+
+    def plan(self, request: RoundRequest, typical_ns: int) -> Blocks:
+        """Segments, which fill their queues themselves. A disturbed one is not repeated."""
+        rate = self.rate or min(0.7 * self.lanes * 1e9 / typical_ns, DRIVEN_PER_S)
+        queries = max(SEGMENT_QUERIES, int(rate * SEGMENT_NS / 1e9))
+        wanted = round(request.measure_ns / max(1, queries / rate * 1e9))
+        return Blocks(max(MIN_SEGMENTS, min(MAX_BLOCKS, wanted)), queries, 1e9 / rate)
+
+    def block(self, runner: Loaded, position: int, count: int) -> Counted:
         """One segment of `count` recorded queries, after those that fill the queue."""
-        runner, job = self.runner, self.runner.job
-        lanes = job.concurrency
-        rate = self._search() if job.rate is None else job.rate
+        lanes = self.lanes
+        rate = self._search(runner) if self.rate is None else self.rate
         warm = int(WARM_SHARE * count)
         due = poisson_arrivals(rate, count + warm, position)
 
@@ -189,40 +278,40 @@ class OpenLoop:
 
         before = begin(runner)
         served = serve(query, due, lanes)
-        after = end(runner, count)
+        block = record(runner, before, position, count, served.wall_ns)
+        late = sorted(served.lateness[warm:])[min(count - 1, int(0.99 * count))]
+        block = replace(block, rate=rate, lateness_ns=late)
         services = served.services[warm:]
         self.services.extend(services)
-        late = sorted(served.lateness[warm:])[min(count - 1, int(0.99 * count))]
-        block = describe(
-            before, after, position, count, served.wall_ns, rate=rate, lateness_ns=late
-        )
-        return {
-            "block": encode(block),
-            "latencies": served.latencies[warm:].tolist(),
-            "services": services.tolist(),
-        }
+        return Counted(block, served.latencies[warm:], services)
 
-    def _search(self) -> float:
+    def _search(self, runner: Loaded) -> float:
         """Replay what was measured so far; the first time, a short closed loop stands in."""
-        job = self.runner.job
-        assert job.slo_ns is not None
-        if not self.services:
-            out = array("q", bytes(8 * 50))
-            self.runner.backend.timed(self.runner.next_query, out)
-            self.services = out.tolist()
-            found = 0.8 * highest_rate(self.services, job.concurrency, job.slo_ns)
-            self.services = []
+        assert self.slo_ns is not None
+        if self.services:
+            found = highest_rate(self.services, self.lanes, self.slo_ns)
         else:
-            found = highest_rate(self.services, job.concurrency, job.slo_ns)
+            out = array("q", bytes(8 * 50))
+            runner.backend.timed(runner.next_query, out)
+            found = 0.8 * highest_rate(out, self.lanes, self.slo_ns)
         # A model too slow for its SLO is still driven, slowly, so that there is a record.
         return min(max(found, 1.0), DRIVEN_PER_S)
 
 
-def make_driver(runner: Loaded) -> Driver:
-    """The driver of a job's scenario."""
-    job = runner.job
-    if job.scenario == "server":
-        return OpenLoop(runner)
-    if job.concurrency > 1:
-        return Concurrent(runner)
-    return Paced(runner) if job.gap_ns else ClosedLoop(runner)
+class ColdStart:
+    """cold_start: what counts is how the process came up, so no query is issued any more."""
+
+    one_by_one = False
+
+    def __init__(self, job: Job) -> None:
+        self.starts = job.starts
+
+    def plan(self, request: RoundRequest, typical_ns: int) -> Blocks:
+        return Blocks(self.starts, queries=1, period_ns=1.0)
+
+    def block(self, runner: Loaded, position: int, count: int) -> Counted:
+        """From an unloaded model to the first answer."""
+        started = runner.started
+        total_ns = started.load_ns + started.first_query_ns
+        block = Block(position=position, queries=count, wall_ns=total_ns, cpu_ns=0)
+        return Counted(block, array("q", [total_ns]), starts=(started,))

@@ -17,10 +17,6 @@ from typing import Any, Optional
 
 from profiler.wire.codec import decode, encode
 from profiler.wire.messages import (
-    DRIVEN_PER_S,
-    MIN_SEGMENTS,
-    SEGMENT_NS,
-    SEGMENT_QUERIES,
     Block,
     Energy,
     Job,
@@ -30,17 +26,15 @@ from profiler.wire.messages import (
     RoundRequest,
     Start,
 )
+from profiler.wire.scenarios import known
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.instruments import cpus, page_cache
 from profiler.worker.instruments.noise import disturbance
 from profiler.worker.instruments.thermal import Thermometer
 from profiler.worker.measuring.child import NO_SPACE, Child, RunnerFailed
+from profiler.worker.measuring.drivers import Blocks, make_driver
 
 _IMPORT_TIMEOUT_NS = 120_000_000_000
-LEAD_QUERIES = 2
-"""Untimed queries at the head of a block: caches were used by others since the last one."""
-LEAD_SHARE = 0.1
-MAX_BLOCKS = 64
 SAY_EVERY_NS = 250_000_000
 
 
@@ -51,31 +45,27 @@ class Slot:
         self.job = job
         self.child: Optional[Child] = None
         self.facts: dict[str, Any] = {}
-        self.per_block, self.blocks_wanted, self.typical_ns = 1, 0, 1
-        self.period_ns = 1.0
-        self.spare = 0
-        """disturbed blocks that may still be measured once more"""
+        self.fresh = known(job.scenario).fresh
+        """whether each block is a process of its own"""
+        self.planned: Blocks
+        self.repeated = 0
+        """disturbed blocks that were measured once more"""
         self.services = array("q")
         self.blocks: list[Block] = []
         self.starts: list[Start] = []
         self.latencies = array("q")
         self.failed: Optional[RunnerFailed] = None
 
-    def plan(self, request: RoundRequest) -> None:
-        """How many queries make a block, and how many blocks this job gets."""
-        job, each_ns = self.job, max(1, self.typical_ns)
-        if job.scenario == "server":
-            rate = job.rate or min(0.7 * job.concurrency * 1e9 / each_ns, DRIVEN_PER_S)
-            self.per_block = max(SEGMENT_QUERIES, int(rate * SEGMENT_NS / 1e9))
-            block_ns, least = self.per_block / rate * 1e9, MIN_SEGMENTS
-        else:
-            period_ns = each_ns // job.concurrency + job.gap_ns
-            self.per_block = max(job.concurrency, min(10_000, request.block_ns // period_ns))
-            block_ns, least = self.per_block * period_ns, request.min_blocks
-        self.period_ns = block_ns / self.per_block
-        wanted = round(request.measure_ns / max(1, block_ns))
-        self.blocks_wanted = max(least, min(MAX_BLOCKS, wanted))
-        self.spare = 0 if job.scenario == "server" else self.blocks_wanted // 2
+    def plan(self, request: RoundRequest, typical_ns: int) -> None:
+        """Which blocks this job gets, by its scenario's driver."""
+        self.planned = make_driver(self.job).plan(request, typical_ns)
+
+    def take(self, block: Block, reply: dict[str, Any]) -> None:
+        """Keep a block with what the runner's driver counted in it."""
+        self.blocks.append(block)
+        self.latencies.extend(reply["latencies"])
+        self.services.extend(reply["services"])
+        self.starts.extend(decode(Start, one) for one in reply["starts"])
 
 
 class Round:
@@ -131,7 +121,7 @@ class Round:
 
     def _start(self) -> None:
         """Processes import side by side; sessions load one at a time, so load times are clean."""
-        resident = [slot for slot in self.slots if slot.job.scenario != "cold_start"]
+        resident = [slot for slot in self.slots if not slot.fresh]
         for slot in resident:
             self._spawn(slot)
         for slot in resident:
@@ -143,7 +133,7 @@ class Round:
         self.order.shuffle(starting)
         for done, slot in enumerate(starting):
             self.say({"stage": "load", "trial": slot.job.trial, "done": done, "of": len(starting)})
-            self._try(slot, self._load)
+            self._try(slot, self._come_up)
 
     def _spawn(self, slot: Slot) -> None:
         name = f"runner-{self.slots.index(slot)}"
@@ -157,27 +147,34 @@ class Round:
         assert slot.child is not None
         slot.child.answer(_IMPORT_TIMEOUT_NS)
 
-    def _load(self, slot: Slot) -> None:
+    def _come_up(self, slot: Slot) -> None:
+        """Load, warm up until queries are level, and plan by how long they take then."""
+        request = self.request
+        least_ns, most_ns = request.warmup_ns, request.max_warmup_ns
+        slot.plan(request, self._load(slot, least_ns, most_ns, request.block_ns))
+
+    def _load(self, slot: Slot, least_ns: int, most_ns: int, block_ns: int) -> int:
+        """Load and warm up; returns the typical time of a query."""
         assert slot.child is not None
         request = self.request
         slot.facts = slot.child.ask("load", request.load_timeout_ns)
         warm = slot.child.ask(
             "warm",
             request.max_warmup_ns + request.query_timeout_ns,
-            least_ns=request.warmup_ns,
-            most_ns=request.max_warmup_ns,
-            block_ns=request.block_ns,
+            least_ns=least_ns,
+            most_ns=most_ns,
+            block_ns=block_ns,
         )
-        slot.typical_ns = warm.pop("typical_ns")
+        typical_ns = int(warm.pop("typical_ns"))
         slot.facts.update(warm)
-        slot.plan(request)
+        return typical_ns
 
     def _measure(self) -> None:
         """All blocks of all jobs in one random order."""
         for slot in self._alive():
-            if slot.job.scenario == "cold_start":
-                slot.blocks_wanted = slot.job.starts
-        turns = [slot for slot in self._alive() for _ in range(slot.blocks_wanted)]
+            if slot.fresh:
+                slot.plan(self.request, typical_ns=1)
+        turns = [slot for slot in self._alive() for _ in range(slot.planned.count)]
         self.order.shuffle(turns)
         said_ns = 0
         for position, slot in enumerate(turns):  # disturbed blocks are appended as we go
@@ -189,38 +186,26 @@ class Round:
                 self.say(self.said)
             if slot.failed is not None:
                 continue
-            cold = slot.job.scenario == "cold_start"
-            self._try(slot, partial(self._cold_start if cold else self._block, position=position))
-            if slot.blocks and slot.blocks[-1].disturbed and slot.spare > 0:
-                slot.spare -= 1
+            step = self._fresh_block if slot.fresh else self._block
+            self._try(slot, partial(step, position=position))
+            if slot.blocks and slot.blocks[-1].disturbed and slot.repeated < slot.planned.spare:
+                slot.repeated += 1
                 turns.append(slot)
 
-    def _cold_start(self, slot: Slot, position: int) -> None:
-        """One fresh process: from an unloaded model to the first answer, then to level queries."""
+    def _fresh_block(self, slot: Slot, position: int) -> None:
+        """One fresh process: from an unloaded model to level queries, then its block."""
         self._spawn(slot)
         self._assign(slot)
         self._await_ready(slot)
         assert slot.child is not None
         self._set_cache(slot.job)
-        slot.facts = slot.child.ask("load", self.request.load_timeout_ns)
-        warm = slot.child.ask(
-            "warm",
-            self.request.max_warmup_ns + self.request.query_timeout_ns,
-            least_ns=0,
-            most_ns=self.request.warmup_ns,
-            block_ns=self.request.block_ns // 4,
-        )
-        steady_ns = warm.pop("typical_ns")
-        slot.facts.update(warm)
+        request = self.request
+        self._load(slot, 0, request.warmup_ns, request.block_ns // 4)
+        reply = self._ask_block(slot, position)
         slot.facts.update(slot.child.ask("finish", _IMPORT_TIMEOUT_NS))
         if not slot.blocks:
             self._predict(slot)
-        total_ns = slot.facts["load_ns"] + slot.facts["first_query_ns"]
-        slot.blocks.append(Block(position=position, queries=1, wall_ns=total_ns, cpu_ns=0))
-        slot.latencies.append(total_ns)
-        slot.starts.append(
-            Start(slot.facts["load_ns"], slot.facts["first_query_ns"], max(1, steady_ns))
-        )
+        slot.take(decode(Block, reply["block"]), reply)
         slot.child.close()
         slot.child = None
 
@@ -239,26 +224,26 @@ class Round:
             raise RunnerFailed("not available", f"cold page cache: {error}") from None
 
     def _block(self, slot: Slot, position: int) -> None:
-        assert slot.child is not None
-        lead = max(LEAD_QUERIES, int(slot.per_block * LEAD_SHARE))
-        if slot.job.scenario == "server":
-            lead = 0  # the segment fills its queue itself
+        """One block of a resident runner, with the heat and the noise around it."""
         self.heat.wait(lambda celsius: self.say({**self.said, "cooling": celsius}))
         before = self.heat.celsius()
-        expected_ns = int((lead + slot.per_block) * slot.period_ns)
-        reply = slot.child.ask(
-            "block",
-            self.request.query_timeout_ns + 10 * expected_ns,
-            position=position,
-            lead=lead,
-            count=slot.per_block,
-        )
+        reply = self._ask_block(slot, position)
         block = decode(Block, reply["block"])
         heat = self.heat.read()
         block = replace(block, thermal=heat and replace(heat, before_celsius=before))
-        slot.blocks.append(replace(block, disturbed=disturbance(block)))
-        slot.latencies.extend(reply["latencies"])
-        slot.services.extend(reply.get("services", ()))
+        slot.take(replace(block, disturbed=disturbance(block)), reply)
+
+    def _ask_block(self, slot: Slot, position: int) -> dict[str, Any]:
+        assert slot.child is not None
+        planned = slot.planned
+        expected_ns = int((planned.lead + planned.queries) * planned.period_ns)
+        return slot.child.ask(
+            "block",
+            self.request.query_timeout_ns + 10 * expected_ns,
+            position=position,
+            lead=planned.lead,
+            count=planned.queries,
+        )
 
     def _finish(self, slot: Slot) -> None:
         if slot.child is None:  # cold starts have told all

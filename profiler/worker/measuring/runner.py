@@ -22,7 +22,7 @@ from profiler.wire.affinity import keep_to
 from profiler.wire.channel import Channel
 from profiler.wire.codec import decode, encode
 from profiler.wire.lines import EndOfStream
-from profiler.wire.messages import Job, Memory
+from profiler.wire.messages import Job, Memory, Start
 from profiler.wire.refusals import refusal
 from profiler.worker.backends import Backend, issue, make
 from profiler.worker.blobs import BlobFolder
@@ -48,6 +48,8 @@ class Runner:
         self.job, self.blobs, self.out = job, blobs, out
         self.backend: Backend
         self.next_query = 0
+        self.driver = make_driver(job)
+        self.started: Start
         self.memory: dict[str, Optional[int]] = {}
         self.gpu = None if job.gpu is None else nvml.gpu(job.gpu.select)
         self.energy = Account() if job.gpu is None else Account.of_card(self.gpu)
@@ -84,7 +86,7 @@ class Runner:
         self.memory["first_query_bytes"] = counters.resident_bytes()
         self.backend.prepare()
         self.next_query = 1
-        self.driver = make_driver(self)
+        self.started = Start(load_ns, first_query_ns, steady_ns=0)
         built = getattr(self.backend, "built_engine", lambda: False)()
         return {
             "engine_build_ns": load_ns + first_query_ns if built else None,
@@ -113,8 +115,10 @@ class Runner:
                 break
             count = max(1, min(10_000, int(block_ns // max(1.0, medians[-1]))))
         counters.settle()
+        typical_ns = max(1, int(medians[-1]))
+        self.started = replace(self.started, steady_ns=typical_ns)
         return {
-            "typical_ns": int(medians[-1]),
+            "typical_ns": typical_ns,
             "warmup_ns": time.perf_counter_ns() - start,
             "warmup_queries": queries,
             "warmup_level": level,
@@ -124,10 +128,7 @@ class Runner:
         """One timed block: `lead` queries refill caches and wake threads, then `count` timed."""
         issue(self.backend, self.next_query, lead)
         self.next_query += lead
-        reply = self.driver.block(position, count)
-        if self.gpu is not None:
-            reply["block"]["gpu"] = encode(self.gpu.read())
-        return reply
+        return self.driver.block(self, position, count).told()
 
     def trace(self, warmup: int, queries: int, least: int, most_ns: int) -> dict[str, Any]:
         """Instead of load, warm and blocks: profiled and plain queries, in turns.
@@ -210,9 +211,7 @@ class Runner:
         """Memory figures of the whole life of this process, and the energy of its blocks."""
         self.memory["peak_bytes"] = counters.peak_bytes()
         self.memory["pss_bytes"] = counters.proportional_bytes()
-        job = self.job
-        back_to_back = job.scenario not in ("server", "cold_start") and not job.gap_ns
-        if job.gpu is not None and back_to_back and job.concurrency == 1:
+        if self.job.gpu is not None and self.driver.one_by_one:
             self.energy.window(self._some_queries)
         return {
             "memory": encode(Memory(**self.memory)),

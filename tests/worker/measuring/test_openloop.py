@@ -9,9 +9,8 @@ import pytest
 
 from profiler.wire.messages import DRIVEN_PER_S, SEGMENT_NS, Job, RoundRequest
 from profiler.wire.queueing import highest_rate, poisson_arrivals, replay
-from profiler.worker.measuring.drivers import OpenLoop
+from profiler.worker.measuring.drivers import Server
 from profiler.worker.measuring.openloop import serve
-from profiler.worker.measuring.rounds import Slot
 
 
 def test_arrivals_are_seeded_ascending_and_have_the_rate() -> None:
@@ -86,19 +85,17 @@ def test_lanes_never_overlap_with_themselves() -> None:
 def test_the_highest_rate_is_one_that_can_be_driven() -> None:
     """A query that takes no time would ask for segments of millions, which take minutes."""
     job = Job(trial="a", backend="null", scenario="server", slo_ns=10**7)
-    slot = Slot(job)
-    slot.typical_ns = 50
-    slot.plan(RoundRequest(jobs=(job,), round=0, seed=0))
-    assert slot.per_block == DRIVEN_PER_S
-    assert slot.period_ns * slot.per_block == pytest.approx(SEGMENT_NS, rel=0.01)
+    driver = Server(job)
+    planned = driver.plan(RoundRequest(jobs=(job,), round=0, seed=0), typical_ns=50)
+    assert planned.queries == DRIVEN_PER_S
+    assert planned.period_ns * planned.queries == pytest.approx(SEGMENT_NS, rel=0.01)
 
     def timed(first: int, out: "array[int]") -> None:
         out[:] = array("q", [50]) * len(out)
 
-    runner = SimpleNamespace(job=job, next_query=0, backend=SimpleNamespace(timed=timed))
-    driver = OpenLoop(runner)  # type: ignore[arg-type]
-    assert driver._search() == DRIVEN_PER_S
-    driver.services = [50] * 100
-    assert driver._search() == DRIVEN_PER_S
-    driver.services = [10**6] * 100
-    assert 500 < driver._search() < 1000
+    runner = SimpleNamespace(next_query=0, backend=SimpleNamespace(timed=timed))
+    assert driver._search(runner) == DRIVEN_PER_S  # type: ignore[arg-type]
+    driver.services = array("q", [50] * 100)
+    assert driver._search(runner) == DRIVEN_PER_S  # type: ignore[arg-type]
+    driver.services = array("q", [10**6] * 100)
+    assert 500 < driver._search(runner) < 1000  # type: ignore[arg-type]
