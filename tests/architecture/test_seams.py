@@ -14,6 +14,7 @@ import pytest
 
 import profiler
 from profiler.analysis.trials.known_failures import explained
+from profiler.errors import StudyError
 from profiler.planning.lacking import Machine, elsewhere, lacks
 from profiler.report.tables import render
 from profiler.schema.device.target import Target
@@ -22,6 +23,8 @@ from profiler.schema.study.stress import KINDS, StressSpec
 from profiler.schema.study.study import Study
 from profiler.schema.study.variant import VariantSpec
 from profiler.stress.perturb import PERTURBATIONS, perturb
+from profiler.transport import payload
+from profiler.wire import scenarios
 from profiler.wire.messages import Job
 from profiler.wire.providers import PROVIDERS, Place, Provider, short
 from profiler.worker.instruments.cpus import solo
@@ -98,6 +101,74 @@ def test_a_recipe_and_a_perturbation(
     assert np.isfinite(rows.loc["toy", "sqnr_db"])
     assert {point.perturbation for point in results.stress.points} == {"halved"}
     shutil.rmtree(tmp_path / "out")
+
+
+BURSTS = """Scenario(
+    "bursts", driver="profiler.worker.measuring.bursts:Bursts", keys=("batch", "gap"),
+    batch=(2, 4), compares_batches=True, headline="throughput", shares_cpu=True,
+)"""
+DRIVER = """
+import time
+from array import array
+from dataclasses import replace
+
+from profiler.worker.measuring.drivers import Counted, begin, closed_loop, record
+
+
+class Bursts:
+    one_by_one = False
+
+    def __init__(self, job):
+        self.gap_s = job.gap_ns / 1e9
+
+    def plan(self, request, typical_ns):
+        blocks = closed_loop(request, typical_ns + int(self.gap_s * 1e9))
+        return replace(blocks, queries=6)
+
+    def block(self, runner, position, count):
+        out, two = array("q"), array("q", [0, 0])
+        before, start = begin(runner), time.perf_counter_ns()
+        for _ in range(count // 2):
+            time.sleep(self.gap_s)
+            runner.backend.timed(runner.next_query, two)
+            runner.next_query += 2
+            out.extend(two)
+        wall_ns = time.perf_counter_ns() - start
+        return Counted(record(runner, before, position, count, wall_ns), out)
+"""
+
+
+def test_a_scenario(
+    monkeypatch: pytest.MonkeyPatch, make_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Two queries at a time, then a pause: an entry, which the device needs too, and a driver."""
+    path = make_study('scenarios = [{ kind = "bursts", gap = "1ms" }]\n')
+    with pytest.raises(StudyError, match=r'one of .*got "bursts"'):
+        Study.read(path)
+    travelling, driver, table = payload.sources(), tmp_path / "driver.py", tmp_path / "table.py"
+    driver.write_text(DRIVER)
+    entries = travelling["profiler/wire/scenarios.py"].read_text()
+    table.write_text(entries.replace("\n)\nSCENARIOS", f"\n    {BURSTS},\n)\nSCENARIOS"))
+    travelling["profiler/wire/scenarios.py"] = table
+    travelling["profiler/worker/measuring/bursts.py"] = driver
+    monkeypatch.setattr(payload, "sources", lambda: travelling)
+    monkeypatch.setattr(payload, "build", payload.build.__wrapped__)
+    monkeypatch.setitem(scenarios.SCENARIOS, "bursts", eval(BURSTS, vars(scenarios)))
+
+    assert solo(Job(trial="t", scenario="bursts")), "its one-thread trials share a CPU"
+    results = profiler.run(Study.read(path), tmp_path / "out")
+    frame = results.table()
+    assert list(frame["status"]) == ["ok", "ok"], list(frame["reason"])
+    assert list(frame["trial"]) == [
+        f"m/fp32@local-cpu/bursts/b{size}/t1/gap-1.00ms" for size in (2, 4)
+    ]
+    taken = [one for samples in results.samples.values() for one in samples.taken.values()]
+    assert {block.queries for one in taken for block in one.repetition.blocks} == {6}
+    most = 2 * frame["batch"] / 0.001
+    assert (frame["throughput"] < most).all(), "no more than two queries a gap"
+    text = render.render(frame, "text")
+    assert "Best throughput: local-cpu, bursts" in text
+    assert "samples/s" in text.split("Best throughput")[0]
 
 
 def test_an_output_format(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from profiler.wire.messages import (
     Start,
 )
 from profiler.wire.queueing import WARM_SHARE, highest_rate, poisson_arrivals
-from profiler.wire.scenarios import known
+from profiler.wire.scenarios import SCENARIOS
 from profiler.worker.instruments import counters
 from profiler.worker.measuring.openloop import serve
 
@@ -105,8 +105,8 @@ class Driver(Protocol):
 
 
 def make_driver(job: Job) -> Driver:
-    """The driver of a job's scenario."""
-    module, _, name = known(job.scenario).driver.partition(":")
+    """The driver of a job's scenario. Raises KeyError for an unknown one."""
+    module, _, name = SCENARIOS[job.scenario].driver.partition(":")
     driver: Driver = getattr(import_module(module), name)(job)
     return driver
 
