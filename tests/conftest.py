@@ -1,11 +1,13 @@
 """Shared by all tests: a private cache, and models small enough to measure in no time."""
 
+import functools
 import os
 import runpy
 import shutil
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,6 +65,57 @@ def private_cache(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_processor() -> Iterator[None]:
+    """The host's processor is asked what it is once: each time it sleeps a second over it."""
+    import cpuinfo
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cpuinfo, "get_cpu_info", functools.cache(cpuinfo.get_cpu_info))
+        yield
+
+
+Program = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Program:
+    """program("table", "out"): the command in this process and in tmp_path, as if it were typed."""
+    from profiler import cli
+
+    def call(*words: object) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        ended: object = 0
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "argv", ["profiler", *map(str, words)])
+            try:
+                cli.main()
+            except SystemExit as end:
+                ended = end.code
+        told = capsys.readouterr()
+        return subprocess.CompletedProcess(
+            list(map(str, words)), int(ended or 0), told.out, told.err
+        )
+
+    return call
+
+
+@pytest.fixture
+def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Model files that are measured in this process take rounds as short as FAST's."""
+    from profiler.commands import model_study
+    from profiler.wire.codec import decode
+
+    def brief(kind: type, plain: dict[str, object]) -> object:
+        brief = {"round_time": "20ms", "block_time": "2ms", "max_rounds": 4}
+        return decode(kind, {**plain, "measure": {**plain["measure"], **brief}})
+
+    monkeypatch.setattr(model_study, "decode", brief)
 
 
 @pytest.fixture

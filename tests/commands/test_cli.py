@@ -15,7 +15,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def profiler(tmp_path: Path) -> Run:
+def installed(tmp_path: Path) -> Run:
+    """The program as users start it: an interpreter of its own."""
+
     def call(*arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", "from profiler.cli import main; main()", *map(str, arguments)],
@@ -35,32 +37,35 @@ def refused(done: subprocess.CompletedProcess[str], *parts: str, code: int = 2) 
         assert part in done.stderr, done.stderr
 
 
-def test_a_bare_model_in_one_command(profiler: Run, make_model, tmp_path: Path) -> None:
+def test_a_bare_model_in_one_command(
+    installed: Run, program: Run, make_model, tmp_path: Path
+) -> None:
     make_model()
-    done = profiler("run", "model.onnx", "--budget", "2s", "--threads", "1", "-o", "out")
+    done = installed("run", "model.onnx", "--budget", "2s", "--threads", "1", "-o", "out")
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
     for name in ("frontier.png", "frontier.svg", "report.html", "table.csv", "table.md"):
         assert (tmp_path / "out" / name).stat().st_size > 0
-    rows = json.loads(profiler("table", "out", "--json").stdout)
+    rows = json.loads(program("table", "out", "--json").stdout)
     assert rows[0]["status"] == "ok"
     assert rows[0]["p99_ns"] >= rows[0]["p50_ns"] > 0
     assert rows[0]["accuracy"] is None
 
 
-def test_shape_sets_a_symbolic_dimension(profiler: Run, make_model, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("short_rounds")
+def test_shape_sets_a_symbolic_dimension(program: Run, make_model, tmp_path: Path) -> None:
     make_model(batch=4)
-    done = profiler("run", "model.onnx", "--budget", "1s", "--threads", "1", "-o", "out", "--json")
+    done = program("run", "model.onnx", "--budget", "1s", "--threads", "1", "-o", "out", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["batch"] == 4, "a fixed batch is what one query holds"
-    refused(profiler("run", "model.onnx", "--shape", "n"), "--shape", "NAME=SIZE", "'n'")
+    refused(program("run", "model.onnx", "--shape", "n"), "--shape", "NAME=SIZE", "'n'")
 
 
-def test_reading_commands_speak_json_and_text(profiler: Run, make_study, tmp_path: Path) -> None:
+def test_reading_commands_speak_json_and_text(program: Run, make_study, tmp_path: Path) -> None:
     study = make_study('variants = ["fp32", "int8-dynamic"]\n')
-    plan = json.loads(profiler("plan", study, "--json").stdout)
+    plan = json.loads(program("plan", study, "--json").stdout)
     assert len(plan["trials"]) == 2
-    assert "Nothing was run" in profiler("plan", study).stdout
+    assert "Nothing was run" in program("plan", study).stdout
     assert not (tmp_path / "results").exists()
     wrong = tmp_path / "wrong.toml"
     for old, new, says in (
@@ -69,34 +74,35 @@ def test_reading_commands_speak_json_and_text(profiler: Run, make_study, tmp_pat
         ('"model.onnx"', '"modell.onnx"', "no such file"),
     ):
         wrong.write_text(study.read_text().replace(old, new))
-        refused(profiler("plan", wrong), says)
-    assert profiler("run", study, "-q").returncode == 0
+        refused(program("plan", wrong), says)
+    assert program("run", study, "-q").returncode == 0
     out = "results/tiny"
-    assert json.loads(profiler("choose", out, "--json").stdout)["trial"].startswith("m/")
-    chosen = profiler("choose", out, "--p99", "1s", "--max-drop", "50pp")
+    assert json.loads(program("choose", out, "--json").stdout)["trial"].startswith("m/")
+    chosen = program("choose", out, "--p99", "1s", "--max-drop", "50pp")
     assert chosen.returncode == 0, chosen.stderr
     assert "m/" in chosen.stdout
-    none = profiler("choose", out, "--p50", "1ns")
+    none = program("choose", out, "--p50", "1ns")
     assert "nothing demonstrably keeps every limit" in none.stdout.lower().replace("\n", " ")
-    compared = json.loads(profiler("compare", out, "m/int8-dynamic", "m/fp32", "--json").stdout)
+    compared = json.loads(program("compare", out, "m/int8-dynamic", "m/fp32", "--json").stdout)
     assert compared[0]["verdict"] in ("faster", "slower", "equivalent", "undecided")
-    assert profiler("compare", out, "m/int8-dynamic", "m/fp32").returncode == 0
-    assert json.loads(profiler("report", out, "--json").stdout)["report.html"]
-    assert "| model" in profiler("table", out, "--format", "markdown").stdout
-    assert json.loads(profiler("targets", "--json").stdout)
-    assert "local-cpu" in profiler("targets").stdout
-    refused(profiler("compare", out, "m/int9", "m/fp32"), "m/int9")
-    refused(profiler("choose", out, "--p99", "5"), "p99", "'5ms'")
-    refused(profiler("choose", out, "--objective", "speed"), "--objective")
-    refused(profiler("table", out, "--format", "xls"), "--format", "markdown")
+    assert program("compare", out, "m/int8-dynamic", "m/fp32").returncode == 0
+    assert json.loads(program("report", out, "--json").stdout)["report.html"]
+    assert "| model" in program("table", out, "--format", "markdown").stdout
+    assert json.loads(program("targets", "--json").stdout)
+    assert "local-cpu" in program("targets").stdout
+    refused(program("compare", out, "m/int9", "m/fp32"), "m/int9")
+    refused(program("choose", out, "--p99", "5"), "p99", "'5ms'")
+    refused(program("choose", out, "--objective", "speed"), "--objective")
+    refused(program("table", out, "--format", "xls"), "--format", "markdown")
 
 
+@pytest.mark.usefixtures("short_rounds")
 def test_model_files_are_measured_together_and_compared(
-    profiler: Run, make_model, tmp_path: Path
+    program: Run, make_model, tmp_path: Path
 ) -> None:
     make_model("old.onnx")
     make_model("new.onnx")
-    done = profiler(
+    done = program(
         "compare", "old.onnx", "new.onnx", "--budget", "3s", "--threads", "1,2", "-o", "out",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -106,14 +112,12 @@ def test_model_files_are_measured_together_and_compared(
             assert f"{name}/fp32@local-cpu/single_stream/b1/t{threads}" in done.stdout
     assert done.stdout.count("p50 ratio") == 2
     assert "results: out" in done.stdout
-    twins = profiler(
-        "compare", "old.onnx", "old.onnx", "--budget", "2s", "--threads", "1", "--json"
-    )
+    twins = program("compare", "old.onnx", "old.onnx", "--budget", "2s", "--threads", "1", "--json")
     (found,) = json.loads(twins.stdout)
     assert (found["first"][:9], found["second"][:11]) == ("old/fp32@", "old.2/fp32@")
-    refused(profiler("compare", "old.onnx", "out"), "out", ".onnx")
-    refused(profiler("compare", "old.onnx", "none.onnx"), "none.onnx")
-    refused(profiler("compare", "out", "old/fp32", "--budget", "3s"), "--budget", "model files")
+    refused(program("compare", "old.onnx", "out"), "out", ".onnx")
+    refused(program("compare", "old.onnx", "none.onnx"), "none.onnx")
+    refused(program("compare", "out", "old/fp32", "--budget", "3s"), "--budget", "model files")
 
 
 def test_files_of_one_name_are_told_apart() -> None:
@@ -132,23 +136,23 @@ def test_files_of_one_name_are_told_apart() -> None:
         assert study_of([Path(f"{stem}.onnx"), Path(f"{stem}.onnx")]).models[1].name[-2:] == ".2"
 
 
-def test_wrong_usage(profiler: Run, tmp_path: Path) -> None:
-    refused(profiler("runn"), "runn")
-    refused(profiler("run"), "Missing argument")
-    refused(profiler("run", "study.toml", "--nope"), "--nope")
-    refused(profiler("table", "nowhere"), "nowhere", "not a results folder", "profiler run")
-    refused(profiler("run", "nope.toml"), "nope.toml", "no such file")
+def test_wrong_usage(installed: Run, program: Run, tmp_path: Path) -> None:
+    refused(installed("runn"), "runn")
+    refused(program("run"), "Missing argument")
+    refused(program("run", "study.toml", "--nope"), "--nope")
+    refused(program("table", "nowhere"), "nowhere", "not a results folder", "profiler run")
+    refused(program("run", "nope.toml"), "nope.toml", "no such file")
     (tmp_path / "model.py").write_text("")
-    refused(profiler("run", "model.py"), "torch", "study.toml")
+    refused(program("run", "model.py"), "torch", "study.toml")
 
 
-def test_models_that_are_none(profiler: Run, make_model, tmp_path: Path) -> None:
-    refused(profiler("run", "nope.onnx"), "nope.onnx")
+def test_models_that_are_none(program: Run, make_model, tmp_path: Path) -> None:
+    refused(program("run", "nope.onnx"), "nope.onnx")
     (tmp_path / "text.onnx").write_text("I am not a model")
-    refused(profiler("run", "text.onnx"), "text.onnx")
+    refused(program("run", "text.onnx"), "text.onnx")
     whole = make_model("whole.onnx").read_bytes()
     (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
-    refused(profiler("run", "half.onnx"), "half.onnx")
+    refused(program("run", "half.onnx"), "half.onnx")
 
 
 def save(tmp_path: Path, **columns: object) -> None:
@@ -175,43 +179,43 @@ WITH_NAN[5, 2] = np.nan
     ids=["shape", "range", "nan", "empty", "missing column", "lengths", "pickle"],
 )
 def test_data_that_does_not_fit(
-    profiler: Run, make_study, tmp_path: Path, columns: dict[str, object], parts: list[str]
+    program: Run, make_study, tmp_path: Path, columns: dict[str, object], parts: list[str]
 ) -> None:
     study = make_study()
     save(tmp_path, **columns)
-    refused(profiler("run", study, "-q"), *parts)
+    refused(program("run", study, "-q"), *parts)
 
 
-def test_a_changed_study_keeps_the_old_results(profiler: Run, make_study, tmp_path: Path) -> None:
+def test_a_changed_study_keeps_the_old_results(program: Run, make_study, tmp_path: Path) -> None:
     study = make_study()
-    assert profiler("run", study, "-q").returncode == 0
+    assert program("run", study, "-q").returncode == 0
     before = (tmp_path / "results" / "tiny" / "rows.jsonl").read_bytes()
     study.write_text(study.read_text().replace("threads = [1]", "threads = [1]\nseed = 5"))
-    refused(profiler("run", study, "-q"), "another version of this study", "seed", "--output")
+    refused(program("run", study, "-q"), "another version of this study", "seed", "--output")
     assert (tmp_path / "results" / "tiny" / "rows.jsonl").read_bytes() == before
 
 
-def test_options_of_models_are_refused_for_studies(profiler: Run, make_study) -> None:
-    refused(profiler("run", make_study(), "--threads", "2"), "--threads", "write it in the study")
-    refused(profiler("run", make_study(), "--target", "local-cpy"), 'did you mean "local-cpu"?')
-    refused(profiler("run", make_study(), "--budget", "soon"), "budget", "'5ms'")
+def test_options_of_models_are_refused_for_studies(program: Run, make_study) -> None:
+    refused(program("run", make_study(), "--threads", "2"), "--threads", "write it in the study")
+    refused(program("run", make_study(), "--target", "local-cpy"), 'did you mean "local-cpu"?')
+    refused(program("run", make_study(), "--budget", "soon"), "budget", "'5ms'")
 
 
 def test_a_device_that_is_not_there_is_exit_code_3(
-    profiler: Run, make_study, stub: Callable[..., None], tmp_path: Path
+    program: Run, make_study, stub: Callable[..., None], tmp_path: Path
 ) -> None:
     stub("name")
     (tmp_path / "targets").mkdir()
     (tmp_path / "targets" / "device.toml").write_text('transport = "ssh"\n[ssh]\nhost = "device"\n')
     plain = make_study(targets='["device"]')
-    refused(profiler("run", plain, "-o", "out"), "no address", "hint:", code=3)
+    refused(program("run", plain, "-o", "out"), "no address", "hint:", code=3)
     auto = make_study('variants = ["auto"]', targets='["device"]')
-    refused(profiler("run", auto, "-o", "out2"), "no address", "hint:", code=3)
-    refused(profiler("plan", auto), "no address", code=3)
-    refused(profiler("targets", "check", "device"), "no address", code=3)
-    refused(profiler("targets", "add", "new", "--ssh", "me@device"), "no address", code=3)
+    refused(program("run", auto, "-o", "out2"), "no address", "hint:", code=3)
+    refused(program("plan", auto), "no address", code=3)
+    refused(program("targets", "check", "device"), "no address", code=3)
+    refused(program("targets", "add", "new", "--ssh", "me@device"), "no address", code=3)
     assert not (tmp_path / "targets" / "new.toml").exists()
 
 
-def test_the_demo_takes_targets(profiler: Run) -> None:
-    refused(profiler("demo", "--target", "local-cpuu"), "no target called", "local-cpu")
+def test_the_demo_takes_targets(program: Run) -> None:
+    refused(program("demo", "--target", "local-cpuu"), "no target called", "local-cpu")

@@ -1,16 +1,20 @@
 """A model with several outputs: the judged one is asked for, and named."""
 
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 
 X = np.random.default_rng(0).standard_normal((48, 16)).astype(np.float32)
 
 
-def test_the_output_that_labels_judge_is_asked_for_and_named(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("short_rounds")
+def test_the_output_that_labels_judge_is_asked_for_and_named(
+    program: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
     nodes = [
         onnx.helper.make_node("Relu", ["x"], ["features"]),
         onnx.helper.make_node("Slice", ["x", "from", "to", "axis"], ["logits"]),
@@ -29,18 +33,12 @@ def test_the_output_that_labels_judge_is_asked_for_and_named(tmp_path: Path) -> 
     onnx.save(model, tmp_path / "two.onnx")
     np.savez(tmp_path / "rows.npz", x=X, labels=X[:, :3].argmax(1))
 
-    def profiler(*more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", "from profiler.cli import main; main()", *asked, *more],
-            capture_output=True, text=True, cwd=tmp_path, timeout=120,
-        )  # fmt: skip
-
-    asked = ["run", "two.onnx", "--data", "rows.npz", "--labels", "labels", "--budget", "1s", "-q"]
-    refused = profiler()
+    words = ["run", "two.onnx", "--data", "rows.npz", "--labels", "labels", "--budget", "1s", "-q"]
+    refused = program(*words)
     assert refused.returncode == 2, refused.stderr
     for part in ('"logits" [n, 3]', '"features" [n, 16]', "--judge logits"):
         assert part in refused.stderr
-    done = profiler("--judge", "logits")
+    done = program(*words, "--judge", "logits")
     assert done.returncode == 0, done.stderr
     assert 'judged: output "logits"' in done.stdout
     assert "accuracy 100" in done.stdout
