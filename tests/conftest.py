@@ -1,6 +1,8 @@
 """Shared by all tests: a private cache, and models small enough to measure in no time."""
 
+import fcntl
 import functools
+import hashlib
 import os
 import runpy
 import shutil
@@ -10,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -191,24 +194,37 @@ def make_study(tmp_path: Path, make_model: Callable[..., Path]) -> Callable[...,
     return make
 
 
-@pytest.fixture(scope="module")
-def measured_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a module's one measured folder waits to be copied."""
-    return tmp_path_factory.mktemp("measured") / "out"
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this call of pytest share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
 def measured(
-    measured_folder: Path, make_study: Callable[..., Path], tmp_path: Path
-) -> Callable[[str], Path]:
-    """measured(text of a study) -> a copy of its results folder; measured once a module."""
+    shared_folder: Path, make_study: Callable[..., Path], tmp_path: Path
+) -> Callable[..., Path]:
+    """measured(as make_study) -> a copy of the study's results folder, which is measured once.
 
-    def copy(text: str) -> Path:
+    The study lies in tmp_path.
+    """
+
+    def copy(text: str = "", **more: Any) -> Path:
         import profiler
 
-        if not measured_folder.exists():
-            profiler.run(make_study(text), measured_folder)
-        return Path(shutil.copytree(measured_folder, tmp_path / "theirs"))
+        study = make_study(text, **more)
+        beside = sorted(path for path in tmp_path.iterdir() if path.is_file())
+        known = b"".join(path.name.encode() + path.read_bytes() for path in beside)
+        name = hashlib.sha256(known).hexdigest()[:16]
+        folder = shared_folder / name
+        with (shared_folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                profiler.run(study, shared_folder / f"{name}.part").folder.rename(folder)
+        return Path(shutil.copytree(folder, tmp_path / "theirs"))
 
     return copy
 

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
 from profiler import Study, load, run
@@ -57,17 +59,14 @@ def test_a_study_from_file_to_frontier(make_study: MakeStudy, tmp_path: Path) ->
     assert len(raw) == table.loc["fp32", "queries"]
 
 
-def test_reading_again_gives_the_same_table(make_study: MakeStudy, tmp_path: Path) -> None:
-    first = run(Study.read(make_study()), tmp_path / "out").table()
-    assert first.equals(load(tmp_path / "out").table())
-
-
-def test_a_finished_study_measures_nothing_again(make_study: MakeStudy, tmp_path: Path) -> None:
-    study = Study.read(make_study())
-    run(study, tmp_path / "out")
-    before = (tmp_path / "out" / "rows.jsonl").read_bytes()
-    run(study, tmp_path / "out")
-    assert (tmp_path / "out" / "rows.jsonl").read_bytes() == before
+def test_a_finished_study_measures_nothing_again_and_reads_the_same(
+    measured: Callable[..., Path], tmp_path: Path
+) -> None:
+    out = measured()
+    before, table = (out / "rows.jsonl").read_bytes(), load(out).table()
+    again = run(Study.read(tmp_path / "study.toml"), out)
+    assert (out / "rows.jsonl").read_bytes() == before
+    assert again.table().equals(table)
 
 
 @pytest.mark.parametrize("text", ["", TWO_MODELS], ids=["one model", "two models"])
@@ -83,16 +82,13 @@ def test_rows_are_read_as_often_however_many_rounds_and_groups(
     assert len(asked) == 2, "at the start of a run and of a target's visit"
 
 
-def test_changed_data_is_a_changed_study(make_study: MakeStudy, tmp_path: Path) -> None:
-    import numpy as np
-
-    path = make_study()
-    run(Study.read(path), tmp_path / "out")
+def test_changed_data_is_a_changed_study(measured: Callable[..., Path], tmp_path: Path) -> None:
+    out = measured()
     columns = dict(np.load(tmp_path / "rows.npz"))
     columns["x"][0] += 1
     np.savez(tmp_path / "rows.npz", **columns)
     with pytest.raises(ResultsError, match="another version"):
-        run(Study.read(path), tmp_path / "out")
+        run(Study.read(tmp_path / "study.toml"), out)
 
 
 def orphans() -> list[str]:
@@ -106,7 +102,7 @@ def orphans() -> list[str]:
 def test_kill_minus_nine_and_the_same_command_again(make_study: MakeStudy, tmp_path: Path) -> None:
     """No trial twice, no trial missing, no process left behind."""
     study = make_study(
-        TWICE + '[measure]\nbudget = "60s"\nround_time = "150ms"\nmax_rounds = 6\nmin_rounds = 6\n'
+        TWICE + '[measure]\nbudget = "60s"\nround_time = "20ms"\nmax_rounds = 6\nmin_rounds = 6\n'
     )
     out = tmp_path / "out"
     command = [
@@ -207,11 +203,23 @@ def test_nothing_to_measure_is_an_error_with_a_reason(
         run(study, tmp_path / "out")
 
 
+def grow(path: Path) -> None:
+    """Let a model add a constant of 768 MB to its scores, which its file tells by its shape."""
+    model = onnx.load(path)
+    nodes, shape = model.graph.node, np.array([8000, 24000])
+    model.graph.initializer.append(onnx.numpy_helper.from_array(shape, "shape"))
+    nodes[-1].output[0] = "small"
+    nodes.append(onnx.helper.make_node("ConstantOfShape", ["shape"], ["zeros"]))
+    nodes.append(onnx.helper.make_node("ReduceMax", ["zeros"], ["zero"], keepdims=0))
+    nodes.append(onnx.helper.make_node("Add", ["small", "zero"], ["scores"]))
+    onnx.save(model, path)
+
+
 def test_a_model_that_breaks_at_run_time_is_a_row_and_never_wins(
     make_study: MakeStudy, make_model: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """Weights beyond the memory limit: the big model fails, the small one is measured."""
-    make_model("big.onnx", width=16, classes=6_000_000)
+    """A constant beyond the memory limit: the big model fails, the small one is measured."""
+    grow(make_model("big.onnx"))
     text = (
         '[[models]]\nname = "m"\nonnx = "model.onnx"\n'
         '[[models]]\nname = "big"\nonnx = "big.onnx"\n'

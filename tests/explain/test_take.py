@@ -1,16 +1,15 @@
 """The whole way: a study, its traces through the worker, the command."""
 
+import functools
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import profiler
 from profiler.commands import explain as command
 from profiler.errors import InputError, ResultsError, StudyError, WorkerError
 from profiler.explain import take as explain_module
@@ -21,9 +20,8 @@ from profiler.schema.device.target_files import find_target
 
 
 @pytest.fixture
-def results(make_study: Callable[..., Path], tmp_path: Path) -> Results:
-    study = make_study('variants = ["fp32", "int8-dynamic"]\n')
-    return profiler.run(study, tmp_path / "out")
+def results(measured: Callable[..., Path]) -> Results:
+    return Results.load(measured('variants = ["fp32", "int8-dynamic"]\n'))
 
 
 def test_every_trial_and_its_baseline(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,14 +169,10 @@ def test_a_torch_source_runs_only_after_a_yes(
         command.explain(theirs, "m/fp32", fresh=True, yes=True, quiet=True, json=True)
 
 
-def test_the_command(results: Results, tmp_path: Path) -> None:
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        code = "from profiler.cli import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", code, "explain", str(results.folder), *arguments],
-            capture_output=True, text=True, cwd=tmp_path, timeout=120,
-        )  # fmt: skip
-
+def test_the_command(
+    results: Results, program: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    call = functools.partial(program, "explain", results.folder)
     done = call("int8-dynamic")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.conftest import MAIN, Profiler
+from tests.hosts.conftest import MAIN, Profiler, Programs
 from tests.transport.conftest import Daemon
 
 STUDY = """
@@ -73,7 +73,12 @@ def stop_after_a_round(mac: Path, folder: Path, results: Path) -> int:
 
 @pytest.mark.timeout(600)
 def test_a_mac_drives_a_device_from_the_first_run_to_no_trace(
-    on_mac: Profiler, mac: Path, device: Path, make_study: Callable[..., Path], tmp_path: Path
+    on_mac: Profiler,
+    all_on_mac: Programs,
+    mac: Path,
+    device: Path,
+    make_study: Callable[..., Path],
+    tmp_path: Path,
 ) -> None:
     make_study(STUDY, targets='["far"]')
     out = tmp_path / "out"
@@ -81,16 +86,18 @@ def test_a_mac_drives_a_device_from_the_first_run_to_no_trace(
     kept = rounds(out)
     assert 1 <= kept < 4
     said = {}
-    for words in (
-        "run study.toml -o out", "table out", "report out", "choose out", "explain out",
-        "check out", "compare out m/fp32 m/int8-dynamic", "targets check far",
+    for done in (
+        on_mac("run", "study.toml", "-o", "out"),
+        *all_on_mac(
+            "table out", "report out", "choose out", "explain out", "check out",
+            "compare out m/fp32 m/int8-dynamic", "targets check far", "table out --json",
+        ),
     ):  # fmt: skip
-        done = on_mac(*words.split())
-        assert done.returncode == 0, (words, done.stderr, done.stdout)
-        assert "Traceback" not in done.stderr, (words, done.stderr)
-        said[words.split()[0]] = done.stdout
+        assert done.returncode == 0, (done.args, done.stderr, done.stdout)
+        assert "Traceback" not in done.stderr, (done.args, done.stderr)
+        said[done.args[0]] = done.stdout
     assert rounds(out) == 4, "the first run's rounds were kept"
-    rows = json.loads(on_mac("table", "out", "--json").stdout)
+    rows = json.loads(said["table"])
     assert [row["status"] for row in rows] == ["ok", "ok"]
     assert all(row["memory_peak_bytes"] for row in rows), "the device is no Mac"
     assert (out / "report.html").stat().st_size > 0

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from profiler.campaign.run import run
-from profiler.cli import main
 from profiler.results.results import load
 from profiler.schema.study.study import Study
 
@@ -34,24 +33,17 @@ def sentences(tmp_path):
     return path
 
 
-def typed(monkeypatch, *words):
-    monkeypatch.setattr("sys.argv", ["profiler", *map(str, words)])
-    try:
-        main()
-    except SystemExit as end:
-        return end.code
-    return 0
-
-
-def test_every_size_is_a_trial_of_its_own(sentences, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)  # the width of what is printed must not depend on where it lies
-    out = Path("out")
+@pytest.mark.usefixtures("short_rounds")
+def test_every_size_is_a_trial_of_its_own(sentences, program, tmp_path):
+    out = Path("out")  # the width of what is printed must not depend on where it lies
     words = ("run", sentences, "--shape", "tokens=2,512", "--threads", "1", "--budget", "3s")
-    assert typed(monkeypatch, *words, "-o", out, "-q") == 0
-    shown = capsys.readouterr().out
+    done = program(*words, "-o", out, "-q")
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout
     assert max(map(len, shown.splitlines())) <= 80
     assert "single_stream, tokens=2, 1 thread" in shown
     assert "single_stream, tokens=512, 1 thread" in shown
+    out = tmp_path / out
     results = load(out)
     short, long = results.rows
     assert (short["shapes"], long["shapes"]) == ("tokens=2", "tokens=512")
@@ -66,31 +58,35 @@ def test_every_size_is_a_trial_of_its_own(sentences, tmp_path, monkeypatch, caps
     }
     assert shapes == {short["trial"]: (1, 2, 16), long["trial"]: (1, 512, 16)}
     pair = ("sentences/fp32/tokens-2", "sentences/fp32/tokens-512")
-    assert typed(monkeypatch, "compare", out, *pair, "--json") == 0
-    assert json.loads(capsys.readouterr().out)[0]["verdict"] == "faster"
+    assert json.loads(program("compare", out, *pair, "--json").stdout)[0]["verdict"] == "faster"
 
 
-def test_files_are_compared_in_every_size(sentences, tmp_path, monkeypatch, capsys):
+@pytest.mark.usefixtures("short_rounds")
+def test_files_are_compared_in_every_size(sentences, program):
     words = ("compare", sentences, sentences, "--shape", "tokens=2,8", "--threads", "1")
-    assert typed(monkeypatch, *words, "--budget", "3s", "-o", tmp_path / "o", "-q", "--json") == 0
-    pairs = json.loads(capsys.readouterr().out)
+    done = program(*words, "--budget", "3s", "-o", "o", "-q", "--json")
+    assert done.returncode == 0, done.stderr
+    pairs = json.loads(done.stdout)
     assert [pair["first"].split("/")[-1] for pair in pairs] == ["tokens-2", "tokens-8"]
     assert [pair["second"].split("/")[-1] for pair in pairs] == ["tokens-2", "tokens-8"]
 
 
-def test_a_misspelt_dimension_is_no_size_of_one(sentences, tmp_path, monkeypatch, capsys):
+def test_a_misspelt_dimension_is_no_size_of_one(sentences, program, tmp_path):
+    def refused(*words):
+        done = program(*words)
+        assert done.returncode == 2
+        return done.stderr
+
     out = tmp_path / "out"
-    assert typed(monkeypatch, "run", sentences, "--shape", "token=8", "-o", out, "-q") == 2
-    assert 'did you mean "tokens"?' in capsys.readouterr().err
+    told = refused("run", sentences, "--shape", "token=8", "-o", out, "-q")
+    assert 'did you mean "tokens"?' in told
     study = tmp_path / "study.toml"
     study.write_text(
         'name = "s"\n[[models]]\nname = "m"\nonnx = "sentences.onnx"\n'
         "[sweep]\nshapes = [{ token = 8 }]\n"
     )
-    assert typed(monkeypatch, "plan", study) == 2
-    assert "sweep.shapes[0]" in capsys.readouterr().err
-    assert typed(monkeypatch, "run", sentences, "--shape", "batch=8", "-o", out, "-q") == 2
-    assert "--batch" in capsys.readouterr().err
+    assert "sweep.shapes[0]" in refused("plan", study)
+    assert "--batch" in refused("run", sentences, "--shape", "batch=8", "-o", out, "-q")
 
 
 def test_a_study_of_two_models_sweeps_the_one_that_can(sentences, make_model, tmp_path):

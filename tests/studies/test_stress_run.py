@@ -32,10 +32,15 @@ def rows_of(folder, kind):
     return [row for row in map(json.loads, lines) if row["kind"] == kind]
 
 
-def test_every_variant_answers_the_same_perturbed_rows(make_study, tmp_path):
-    path = make_study('variants = ["fp32", "int8-dynamic"]\n' + STRESS)
-    results = run(path, tmp_path / "out")
-    rows = rows_of(tmp_path / "out", "stress")
+@pytest.fixture
+def stressed(measured):
+    """Results of two variants, and their study in tmp_path; measured once."""
+    return Results.load(measured('variants = ["fp32", "int8-dynamic"]\n' + STRESS))
+
+
+def test_every_variant_answers_the_same_perturbed_rows(stressed):
+    results = stressed
+    rows = rows_of(results.folder, "stress")
     assert len(rows) == 2 * 2 * 2
     assert {row["status"] for row in rows} == {"ok"}
     by_cell = {}
@@ -60,19 +65,21 @@ def test_every_variant_answers_the_same_perturbed_rows(make_study, tmp_path):
     assert row["stress_drop"] == max(perturbed)
 
 
-def test_the_answers_are_those_of_the_model_itself(make_study, tmp_path):
+def test_the_answers_are_those_of_the_model_itself(stressed, tmp_path):
     import onnxruntime as ort
 
     from profiler.store.blobs import read_array
     from profiler.stress.perturb import perturb
 
-    path = make_study(STRESS)
-    results = run(path, tmp_path / "out")
+    results = stressed
     x = np.load(tmp_path / "rows.npz")["x"][
         read_array(results.folder, results.prepared.evaluation.numbers)
     ]
     session = ort.InferenceSession(tmp_path / "model.onnx")
-    for row in rows_of(tmp_path / "out", "stress"):
+    base = next(t for t in results.trials if "fp32" in t)
+    rows_of_base = [r for r in rows_of(results.folder, "stress") if r["trial"] == base]
+    assert len(rows_of_base) == 4
+    for row in rows_of_base:
         rows = perturb(x, row["perturbation"], row["severity"], seed=0, tensor="x", limits=())
         expected = session.run(None, {"x": rows})[0].argmax(axis=1)
         assert (read_array(results.folder, row["answers"]) == expected).all()
@@ -103,14 +110,22 @@ def fragile(folder):
     onnx.save(model, folder / "fragile.onnx")
 
 
-def test_a_variant_that_breaks_is_found_and_told(make_study, tmp_path, capsys):
-    path = make_study(
-        'variants = ["fp32", { name = "fragile", file = "fragile.onnx" }]\n'
-        '[stress]\nperturbations = ["scaled"]\nseverities = [1, 5]\nprobes = false\n'
-        'margin = "5pp"\n'
-    )
+@pytest.fixture
+def broken(make_study, measured, tmp_path):
+    """Results of the model and its fragile variant; measured once."""
+    make_study()
     fragile(tmp_path)
-    results = run(path, tmp_path / "out")
+    return Results.load(
+        measured(
+            'variants = ["fp32", { name = "fragile", file = "fragile.onnx" }]\n'
+            '[stress]\nperturbations = ["scaled"]\nseverities = [1, 5]\nprobes = false\n'
+            'margin = "5pp"\n'
+        )
+    )
+
+
+def test_a_variant_that_breaks_is_found_and_told(broken, tmp_path, capsys):
+    results = broken
     row = next(r for r in results.rows if r["variant"] == "fragile")
     assert row["drop"] == 0
     assert row["stress_broken"].startswith("scaled from severity 5")
@@ -137,13 +152,8 @@ def test_a_variant_that_breaks_is_found_and_told(make_study, tmp_path, capsys):
     assert "scaled from severity 5" in page
 
 
-def test_the_choice_says_when_it_breaks_under_stress(make_study, tmp_path, capsys):
-    path = make_study(
-        'variants = [{ name = "fragile", file = "fragile.onnx" }]\nobjectives = ["size"]\n'
-        '[stress]\nperturbations = ["scaled"]\nseverities = [5]\nprobes = false\n'
-    )
-    fragile(tmp_path)
-    results = run(path, tmp_path / "out")
+def test_the_choice_says_when_it_breaks_under_stress(broken, capsys):
+    results = broken
     trial = next(t for t in results.trials if "fragile" in t)
     rows = [r for r in results._measured if r["trial"] == trial]
     results.__dict__["_measured"] = rows  # whatever wins: this one alone is left
@@ -172,8 +182,8 @@ def test_probes_need_no_data(make_study, tmp_path, capsys):
     assert "(an ordinary query)" in told
 
 
-def test_a_folder_without_stress_says_what_to_do(make_study, tmp_path):
-    results = run(make_study(), tmp_path / "out")
+def test_a_folder_without_stress_says_what_to_do(measured):
+    results = Results.load(measured())
     with pytest.raises(InputError, match="nothing was stressed") as caught:
         look.stress(results, json=False)
     assert "[stress]" in caught.value.hint
