@@ -67,7 +67,7 @@ def of_round(
 
 def _keep(session: Session, folder: Path, one: Repetition, awaited: Awaited) -> None:
     spec = awaited.spec
-    check_names(one.trial, one.outputs, spec.detections or [*filter(None, [spec.output])])
+    check_names(one.trial, one.outputs, spec.named)
     found = {}
     for name, sha in one.outputs.items():
         path, what = folder / "outputs" / f"{sha}.npy", f"{one.trial}: {name}"

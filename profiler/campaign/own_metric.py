@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from profiler.analysis.quality.accuracy import Accuracy
-from profiler.analysis.quality.verdicts import by_mean, by_metric
 from profiler.errors import DataError
 from profiler.schema.study.study import Study
 from profiler.sources.formats.torch_export import at
 from profiler.sources.formats.user_code import importable, imported
 from profiler.statistics.pieces import Rows
+from profiler.tasks.verdicts import by_mean, by_metric, named
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,7 +50,7 @@ def judge(study: Study, accuracy: Accuracy) -> dict[str, dict[str, Any]]:
                 accuracy.outputs, accuracy.labels, accuracy.baselines, accuracy.margin,
                 accuracy.seed,
             )  # fmt: skip
-    return {trial: {**row, "accuracy_is": text} for trial, row in judged.items()}
+    return named(judged, text)
 
 
 def _function(text: str) -> Callable[[Rows, Array], Array]:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from profiler.analysis.quality.stress import reduced, representatives
+from profiler.analysis.quality.stress import representatives
 from profiler.campaign import arrivals
 from profiler.devices.session import Session
 from profiler.errors import InputError, WorkerError
@@ -32,6 +32,7 @@ from profiler.store.folder import Store
 from profiler.store.prepared import Prepared, keep
 from profiler.stress.perturb import chosen_inputs, perturb
 from profiler.stress.reader import Reader
+from profiler.tasks.task import task_of
 from profiler.wire.cases import CASES
 from profiler.wire.messages import Job
 
@@ -53,9 +54,13 @@ def check(study: Study, prepared: Prepared, folder: Path) -> None:
             hint="pip install 'hardware-profiler[images]', or take jpeg out of the list",
         )
     evaluation = prepared.evaluation
-    if evaluation is not None and evaluation.labels is None and evaluation.task == "regression":
+    if (
+        evaluation is not None
+        and evaluation.labels is None
+        and task_of(evaluation.task).stress_needs_labels
+    ):
         raise InputError(
-            "stress.perturbations: a regression without labels has no loss to compare",
+            f"stress.perturbations: a {evaluation.task} without labels has no loss to compare",
             hint='name the column of true values: [data] labels = "..."',
         )
     if spec.text:
@@ -261,7 +266,7 @@ class Visit:
             self.session.fetch(outputs[name], place)
             values = arrivals.predictions(place, rows, what)
             try:
-                answers = reduced(np.asarray(values), evaluation.task)
+                answers = task_of(evaluation.task).stressed.reduced(np.asarray(values))
             except (InputError, ValueError, TypeError, IndexError) as error:
                 raise WorkerError(f"{what}: can't be used: {error}") from None
         return keep(self.store, answers)

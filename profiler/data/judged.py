@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from profiler.data.bind import NO_TENSOR
-from profiler.data.labels import check_scores
 from profiler.errors import DataError
 from profiler.schema.artifact import Artifact, Tensor
 from profiler.schema.study.data import DataSpec
+from profiler.tasks.task import task_of
 from profiler.wire.codec import nearest
 
 Array = np.ndarray[Any, Any]
@@ -39,7 +38,7 @@ def check_judged(spec: DataSpec, baseline: Artifact, labels: Array | None) -> li
                 f' "{judged[0].name}" if it is meant',
             )
     if labels is not None and len(judged) == 1 and _known(judged[0]):
-        check_scores(spec, baseline.model, judged[0], labels)
+        task_of(spec.task).check_scores(spec, baseline.model, judged[0], labels)
     return [
         f'{baseline.model}: its output "{t.name}" is {_kind(t)} and not judged, "{judged[0].name}"'
         f" is (export {_without(baseline)})"
@@ -106,32 +105,7 @@ def _better(
 
 
 def _distance(spec: DataSpec, tensor: Tensor, labels: Array) -> float | None:
-    """How badly an output fits the labels, from 0 to infinity; None where it doesn't tell.
-
-    Of scores for classes those fit best that have no more classes than the labels.
-    """
+    """How badly an output fits the labels, from 0 to infinity; None where it doesn't tell."""
     if not _known(tensor):
         return None
-    last = tensor.shape[-1] if tensor.shape else None
-    if spec.task == "regression":
-        wanted = 1 if labels.ndim == 1 else labels.shape[1]
-        size = last if len(tensor.shape) == 2 else len(tensor.shape) or math.inf
-        return None if isinstance(size, str) else 0 if size == wanted else math.inf
-    if spec.task == "classification":
-        return _distance_of_classes(tensor, last, spec.classes or int(labels.max()) + 1)
-    try:
-        check_scores(spec, "", tensor, labels)
-    except DataError:
-        return math.inf
-    return 0
-
-
-def _distance_of_classes(tensor: Tensor, last: int | str | None, classes: int) -> float | None:
-    if len(tensor.shape) == 1 and "int" in tensor.dtype:
-        return 0  # class numbers
-    if len(tensor.shape) != 2 or tensor.dtype == "bool":
-        return math.inf
-    if not isinstance(last, int):
-        return None
-    found = 2 if last == 1 else last  # one score of two classes
-    return found - classes if found >= classes else math.inf
+    return task_of(spec.task).distance(spec, tensor, labels)

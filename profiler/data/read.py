@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from profiler.data import leakage
 from profiler.data.bounds import check_seen, words
 from profiler.data.evaluation import Column, EvaluationSet, content_sha
 from profiler.data.images import completed
-from profiler.data.labels import check_finite, check_labels, check_some
 from profiler.data.load import load_columns
 from profiler.data.mapped import room_for
 from profiler.data.split import split
@@ -20,6 +18,8 @@ from profiler.data.text import Tokenizer, texts
 from profiler.errors import DataError
 from profiler.schema.study.data import DataSpec
 from profiler.statistics.pieces import chunks
+from profiler.tasks.labels import check_finite
+from profiler.tasks.task import task_of
 from profiler.wire.codec import show
 
 Array = np.ndarray[Any, Any]
@@ -50,9 +50,9 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
         check_finite(value, f"{path}: data.inputs.{name}")
     labels = None
     if spec.labels is not None:
-        where = f"{path}: data.labels"
-        labels = check_labels(spec, columns[spec.labels], where)
-        check_some(spec, labels, where)
+        task, where = task_of(spec.task), f"{path}: data.labels"
+        labels = task.labels(spec, columns[spec.labels], where)
+        task.check_some(spec, labels, where)
     rows = len(next(iter(inputs.values())))
     column = None if spec.split is None else words(columns[spec.split], f"{path}: data.split")
     grouped = spec.groups or spec.pairs  # the two rows of a pair belong together
@@ -83,11 +83,8 @@ def read(spec: DataSpec, folder: Path, seed: int = 0) -> EvaluationSet:
 def _train(spec: DataSpec, inputs: dict[str, Array], folder: Path) -> dict[str, Array]:
     """The same inputs of the rows that trained the model. Raises DataError where shapes differ."""
     path = folder / str(spec.train)
-    alone = dataclasses.replace(
-        spec, file=str(spec.train), labels=None, split=None, groups=None, slices=(), pairs=None,
-        similarity=None, metric=None, costs=(), task="regression",
-        inputs=spec.inputs or ({} if spec.text else {name: name for name in inputs}),
-    )  # fmt: skip
+    inputs_alone = spec.inputs or ({} if spec.text else {name: name for name in inputs})
+    alone = DataSpec(file=str(spec.train), images=spec.images, text=spec.text, inputs=inputs_alone)
     columns = load_columns(alone, folder)
     found = _inputs(alone, columns, path)
     if spec.text is not None:

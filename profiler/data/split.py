@@ -10,6 +10,7 @@ import numpy as np
 
 from profiler.errors import DataError
 from profiler.schema.study.data import CALIBRATION_ROWS, DataSpec
+from profiler.tasks.task import task_of
 from profiler.wire.codec import nearest, show
 
 Array = np.ndarray[Any, Any]
@@ -59,8 +60,8 @@ def split(
     """Which rows calibrate, evaluate and confirm.
 
     `column` is the split column and `groups` the group column, if the spec names them. Drawn parts
-    are stratified for classification, or made of whole groups. Raises DataError when no row is
-    left to evaluate, and for a group in two parts.
+    are stratified where a row has one class, or made of whole groups. Raises DataError when no row
+    is left to evaluate, and for a group in two parts.
     """
     if spec.evaluation_rows is not None and spec.evaluation_rows > rows:
         raise DataError(
@@ -68,7 +69,7 @@ def split(
             f"{spec.evaluation_rows}",
             hint="leave it out to use all rows",
         )
-    strata = labels if spec.task == "classification" else None
+    strata = labels if task_of(spec.task).one_class else None
     everything = np.arange(rows, dtype=np.int64)
     if column is not None:
         words = np.char.strip(column.astype(np.str_))

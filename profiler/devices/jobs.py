@@ -11,6 +11,7 @@ from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
 from profiler.schema.study.study import Study
 from profiler.store.prepared import Prepared
+from profiler.tasks.task import task_of
 from profiler.units import parse_cpus, parse_size
 from profiler.wire.codec import encode
 from profiler.wire.messages import GpuOptions, Job
@@ -48,8 +49,9 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
     if study.data is not None:
         judged = study.data.judged(prepared.baseline_of(trial.model, artifact).outputs)
         same["judged"] = judged
-        if study.data.task == "segmentation":
-            same["mask"] = dict.fromkeys(judged, study.data.class_axis)
+        axis = task_of(study.data.task).mask_axis(study.data)
+        if axis is not None:
+            same["mask"] = dict.fromkeys(judged, axis)
     if target.backend == "torch":
         model = next(m for m in study.models if m.name == trial.model)
         package = Path(profiler.__file__).resolve().parent

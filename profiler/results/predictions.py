@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from profiler.analysis.quality import detection, usable
+from profiler.analysis.quality import usable
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.analysis.trials.samples import Samples
 from profiler.errors import DataError, InputError, ResultsError
@@ -17,6 +17,7 @@ from profiler.statistics.once import once
 from profiler.statistics.pieces import Rows
 from profiler.store import arrays
 from profiler.store.prepared import Prepared
+from profiler.tasks.task import task_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -41,13 +42,14 @@ def of_trials(
     found: dict[str, Rows] = {}
     faults: list[str] = []
     count, labels = arrays.count(folder, evaluation), arrays.labels(folder, evaluation, spec)
+    task = task_of(spec.task)
     read: dict[tuple[str, ...], Rows | None] = {}
     for trial, taken in samples.items():
         brought = (one.repetition.outputs for one in taken.taken.values())
         named = next((outputs for outputs in brought if outputs), None)
         if named is None:
             continue
-        wanted = spec.detections or (spec.output or next(iter(named)),)
+        wanted = spec.named or (next(iter(named)),)
         for name in wanted:
             if name not in named:
                 key = "detections" if spec.detections else "output"
@@ -61,7 +63,7 @@ def of_trials(
                 parts = {n: arrays.predicted(folder, named[n], count) for n in wanted}
                 usable.check(parts, spec, labels)
                 one, *others = parts.values()
-                read[files] = detection.joined(*map(np.asarray, (one, *others))) if others else one
+                read[files] = task.joined([*map(np.asarray, (one, *others))]) if others else one
             except (DataError, ResultsError) as error:
                 read[files] = None
                 told = error.message.removeprefix(f"{folder}/")

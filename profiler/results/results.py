@@ -14,7 +14,6 @@ from profiler.analysis.choice.choose import Choice, choose
 from profiler.analysis.choice.frontier import load_of, mark_frontier, usable_objectives
 from profiler.analysis.choice.names import find_trial, identity
 from profiler.analysis.quality.accuracy import Accuracy
-from profiler.analysis.quality.verdicts import majority_share
 from profiler.analysis.trials import placement, samples, summary
 from profiler.analysis.trials.rate import Rates
 from profiler.analysis.trials.reproducibility import Point, card
@@ -32,6 +31,8 @@ from profiler.store import metric_file, reading, record
 from profiler.store.blobs import read_array
 from profiler.store.folder import META, Store
 from profiler.store.prepared import Prepared
+from profiler.tasks.task import task_of
+from profiler.tasks.verdicts import majority_share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,7 +276,7 @@ class Results:
     def majority_share(self) -> float | None:
         """Accuracy of always answering the most frequent class; None without labelled classes."""
         evaluation = self.prepared.evaluation
-        if evaluation is None or evaluation.task != "classification" or not evaluation.labels:
+        if evaluation is None or not evaluation.labels or not task_of(evaluation.task).one_class:
             return None
         return majority_share(read_array(self.folder, evaluation.labels)[: evaluation.rows])
 

@@ -15,6 +15,7 @@ from profiler.statistics.pieces import Rows
 from profiler.store import arrays
 from profiler.store.prepared import Prepared
 from profiler.store.reading import DAMAGED
+from profiler.tasks.task import task_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +105,14 @@ def read(
     answers: dict[analysis.Cell, Any] = {}
     labels, left_out = None, []
     if cells and evaluation is not None and study.data is not None:
+        stressed = task_of(evaluation.task).stressed
         chosen = _numbers(folder, cells[0]["numbers"], evaluation.rows)
         judged = arrays.labels(folder, evaluation, study.data)
         labels = None if judged is None else judged[: evaluation.rows][chosen]
         for trial, name in dict.fromkeys((r["trial"], r["perturbation"]) for r in cells):
             if trial in outputs:
-                answers[(trial, name, 0)] = analysis.reduced(
-                    outputs[trial][: evaluation.rows], evaluation.task
-                )[chosen]
+                whole = outputs[trial][: evaluation.rows]
+                answers[(trial, name, 0)] = stressed.reduced(whole)[chosen]
         for row in cells:
             if row["status"] == "ok":
                 key = (row["trial"], row["perturbation"], row["severity"])
@@ -121,9 +122,11 @@ def read(
                     told = error.message.removeprefix(f"{folder}/")
                     left_out.append(f"{' '.join(map(str, key))}: {told}")
     margin = study.stress.margin or study.measure.margin
-    task = "classification" if evaluation is None else evaluation.task
+    points: Sequence[analysis.Point] = ()
+    if evaluation is not None:
+        points = analysis.judge(answers, baselines, labels, evaluation.task, margin)
     return Stress(
-        points=tuple(analysis.judge(answers, baselines, labels, task, margin)),
+        points=tuple(points),
         failures=tuple(
             Failure(
                 trial=r["trial"],

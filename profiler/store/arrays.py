@@ -13,6 +13,7 @@ from profiler.schema.study.data import DataSpec
 from profiler.statistics.pieces import Rows
 from profiler.store.blobs import read_array
 from profiler.store.reading import DAMAGED
+from profiler.tasks.task import task_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -121,12 +122,12 @@ def labels(folder: Path, evaluation: Evaluation, spec: DataSpec) -> Array | None
 
     Raises ResultsError.
     """
-    from profiler.data.labels import check_labels
-
     if evaluation.labels is None:
         return None
     found = kept(folder, evaluation.labels, "biuf", count(folder, evaluation))
     try:
-        return check_labels(spec, found, f"{folder / 'outputs' / evaluation.labels}.npy: labels")
+        return task_of(spec.task).labels(
+            spec, found, f"{folder / 'outputs' / evaluation.labels}.npy: labels"
+        )
     except DataError as error:
         raise ResultsError(error.message, hint=DAMAGED) from None

@@ -9,17 +9,11 @@ from profiler.analysis.choice import relative, slo
 from profiler.analysis.choice.choose import choose
 from profiler.analysis.choice.frontier import mark_frontier, usable_objectives
 from profiler.analysis.choice.names import find_trial
-from profiler.analysis.quality.verdicts import (
-    classification,
-    majority_share,
-    predicted_classes,
-    regression,
-)
 from profiler.analysis.trials import summary
 from profiler.analysis.trials.converge import Convergence
 from profiler.analysis.trials.cost import columns, usd_per_million
 from profiler.analysis.trials.samples import Samples, Taken, gather
-from profiler.errors import DataError, InputError
+from profiler.errors import InputError
 from profiler.schema.device.target import Cost, Target
 from profiler.schema.record.plan import Group, Trial
 from profiler.schema.study.study import Slo
@@ -292,45 +286,6 @@ def test_the_frontier_is_what_comparing_every_pair_gives() -> None:
             ]
             best = min(better, key=points.__getitem__, default=None)
             assert marks[name] == {"frontier": best is None, "dominated_by": best}
-
-
-def scores(classes: list[int], of: int = 3) -> np.ndarray:
-    return np.eye(of)[classes]
-
-
-def test_accuracy_drop_and_gap_are_paired() -> None:
-    labels = np.array([0, 1, 2] * 200)
-    good, poor = labels.copy(), labels.copy()
-    poor[:30] = (poor[:30] + 1) % 3
-    outputs = {"g": scores(list(good)), "g8": scores(list(poor)), "p": scores(list(poor))}
-    found = classification(outputs, {"g": "g", "g8": "g", "p": "p"}, labels, margin=0.01)
-    assert found["g"]["accuracy"] == 1.0
-    assert found["g8"]["drop"] == pytest.approx(0.05)
-    assert found["g8"]["quality"] == "worse"
-    assert "drop" not in found["p"], "a baseline has no loss against itself"
-    assert found["p"]["gap_low"] > 0.01, "but it is worse than the best baseline"
-    assert found["g"]["gap_high"] == 0.0
-
-
-def test_predicted_classes_of_each_kind_of_output() -> None:
-    assert list(predicted_classes(np.array([2, 0]))) == [2, 0]
-    assert list(predicted_classes(np.array([[0.2], [0.9]]))) == [0, 1]
-    assert list(predicted_classes(scores([1, 2]))) == [1, 2]
-    with pytest.raises(DataError, match="scores of shape"):
-        predicted_classes(np.zeros((2, 3, 4)))
-    assert majority_share(np.array([1, 1, 0, 1])) == 0.75
-
-
-def test_regression_is_paired_too() -> None:
-    generator = np.random.default_rng(0)
-    truth = generator.normal(size=200)
-    base = truth + generator.normal(0, 0.1, 200)
-    outputs = {"b": base, "v": base + generator.normal(0, 0.5, 200)}
-    found = regression(outputs, {"b": "b", "v": "b"}, truth, margin=0.01, seed=0)
-    assert found["b"]["accuracy"] > 0.95
-    assert found["v"]["drop_low"] > 0
-    same = regression({"b": base, "v": base}, {"b": "b", "v": "b"}, truth, margin=0.01, seed=0)
-    assert (same["v"]["drop"], same["v"]["drop_high"]) == (0.0, 0.0)
 
 
 def test_cost_needs_a_price_and_a_rate() -> None:

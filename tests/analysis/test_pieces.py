@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from profiler.analysis.quality import stress
 from profiler.analysis.quality.accuracy import Accuracy
-from profiler.analysis.quality.agreement import are_shares, probabilities
 from profiler.analysis.trials.placement import relative_rms
 from profiler.schema.study.data import DataSpec
 from profiler.statistics import pieces
+from profiler.tasks.agreement import are_shares, probabilities
+from profiler.tasks.stressed import ByClass
 
 ROWS, CLASSES = 60, 12
 LABELS = np.random.default_rng(1).integers(0, CLASSES - 1, ROWS)
@@ -98,10 +98,10 @@ def test_pieces_tell_what_the_whole_tells(task, base, other, labels, more, monke
 
 
 def test_targets_and_stress_are_compared_in_pieces(monkeypatch):
-    whole = relative_rms(scores(2), scores(3)), stress.reduced(not_finite(), "classification")
+    whole = relative_rms(scores(2), scores(3)), ByClass().reduced(not_finite())
     monkeypatch.setattr(pieces, "PIECE_VALUES", 7 * CLASSES)
     assert relative_rms(scores(2), scores(3)) == pytest.approx(whole[0], rel=1e-12)
-    assert (stress.reduced(not_finite(), "classification") == whole[1]).all()
+    assert (ByClass().reduced(not_finite()) == whole[1]).all()
 
 
 def test_metrics_are_those_of_the_library(monkeypatch):

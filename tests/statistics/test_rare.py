@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from profiler.analysis.quality.verdicts import by_mean, by_metric
 from profiler.statistics.rare import LEAST_CHANGED, changed_rows, unseen, unseen_share
+from profiler.tasks.verdicts import by_mean, by_metric
 
 PAIR = {"b": "b", "v": "b"}
 

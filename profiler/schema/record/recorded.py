@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Literal, Optional, Union, get_args
+from typing import Any, Literal, Optional, Union
 
 from profiler.schema.artifact import Artifact
-from profiler.schema.study.data import Task
+from profiler.schema.study.tasks import TASKS
 from profiler.wire.codec import DecodeError
 from profiler.wire.messages import Repetition, Status
 from profiler.wire.outside import is_sha, sha_name
@@ -131,9 +131,8 @@ class Recorded:
         if one is not None:
             if one.rows < 1:
                 raise DecodeError("evaluation.rows", "1 or more", one.rows)
-            if one.task not in get_args(Task):
-                tasks = ", ".join(get_args(Task))
-                raise DecodeError("evaluation.task", f"one of {tasks}", one.task)
+            if one.task not in TASKS:
+                raise DecodeError("evaluation.task", f"one of {', '.join(TASKS)}", one.task)
             named = {"numbers": one.numbers, "labels": one.labels, "text": one.text}
             named |= {f"slices.{name}": sha for name, sha in one.slices.items()}
             named |= {f"pairs.{name}": sha for name, sha in one.pairs.items()}

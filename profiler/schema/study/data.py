@@ -9,20 +9,10 @@ from typing import Literal, Optional, Union
 from profiler.schema.artifact import Tensor
 from profiler.schema.limits import check, numbers
 from profiler.schema.study.images import ImageSpec
+from profiler.schema.study.tasks import TASKS, those_with
 from profiler.schema.study.text import TextSpec
-from profiler.wire.codec import DecodeError
+from profiler.wire.codec import DecodeError, nearest
 
-Task = Literal[
-    "classification",
-    "regression",
-    "embedding",
-    "token-classification",
-    "segmentation",
-    "detection",
-    "custom",
-]
-IGNORED = {"token-classification": -100, "segmentation": 255, "detection": -1}
-"""label that does not count, by task, unless the study names another"""
 CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 CALIBRATION_ROWS = 128
 MOST_CLASSES = 1_000_000
@@ -55,7 +45,7 @@ class DataSpec:
     """column of class numbers (classification) or values (regression)"""
     inputs: dict[str, Union[str, tuple[str, ...]]] = field(default_factory=dict)
     """model input -> column, or list of columns that are stacked; default: the same names"""
-    task: Task = "classification"
+    task: str = "classification"
     """embedding: rows with equal labels are to be found near each other;
     token-classification: labels are one tag number a token, scores (rows, tokens, tags);
     segmentation: labels are one class number a pixel, scores as class_axis says;
@@ -113,14 +103,17 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.task not in TASKS:
+            known = ", ".join(f'"{name}"' for name in TASKS)
+            raise DecodeError("task", f"one of {known}", self.task, nearest(self.task, TASKS))
         if (self.pairs is None) != (self.similarity is None) or (
-            self.pairs is not None and self.task != "embedding"
+            self.pairs is not None and not self._means("pairs")
         ):
-            raise DecodeError(
-                "pairs", 'both pairs and similarity, for task = "embedding"', self.pairs
-            )
-        if self.task == "custom" and self.metric is None:
-            raise DecodeError("metric", 'metric = "file.py:function" for task = "custom"', None)
+            expected = f"both pairs and similarity, for task = {those_with('pairs')}"
+            raise DecodeError("pairs", expected, self.pairs)
+        if TASKS[self.task].own_metric and self.metric is None:
+            raise DecodeError("metric", f'metric = "file.py:function" for task = "{self.task}"',
+                              None)  # fmt: skip
         if self.metric is not None:
             if not CALLABLE.fullmatch(self.metric):
                 raise DecodeError("metric", '"file.py:function"', self.metric)
@@ -129,8 +122,9 @@ class DataSpec:
         if not self.top_k:
             raise DecodeError("top_k", "at least one number", [])
         if self.costs:
-            if self.task != "classification" or self.labels is None:
-                raise DecodeError("costs", "labels and the task classification", self.task)
+            if not self._means("costs") or self.labels is None:
+                expected = f"labels and the task {those_with('costs', quote='')}"
+                raise DecodeError("costs", expected, self.task)
             if any(len(row) != len(self.costs) for row in self.costs):
                 raise DecodeError("costs", "as many columns as rows, one per class",
                                   [len(row) for row in self.costs])  # fmt: skip
@@ -142,20 +136,26 @@ class DataSpec:
                 "mark rows 'confirmation' in the split column instead",
             )  # fmt: skip
 
+    def _means(self, setting: str) -> bool:
+        """Whether a key means something to the task."""
+        return setting in TASKS[self.task].settings
+
     def _check_tags(self) -> None:
-        if self.class_axis != 1 and (self.class_axis != 3 or self.task != "segmentation"):
-            raise DecodeError("class_axis", '1 or 3, for task = "segmentation"', self.class_axis)
-        if self.ignore is not None and self.task not in IGNORED:
-            raise DecodeError("ignore", f"one of the tasks {', '.join(IGNORED)}", self.task)
-        if self.detections and (self.task != "detection" or len(self.detections) != 3):
-            raise DecodeError(
-                "detections", 'three outputs (boxes, scores, classes), for task = "detection"',
-                list(self.detections),
-            )  # fmt: skip
+        if self.class_axis != 1 and (self.class_axis != 3 or not self._means("class_axis")):
+            expected = f"1 or 3, for task = {those_with('class_axis')}"
+            raise DecodeError("class_axis", expected, self.class_axis)
+        if self.ignore is not None and TASKS[self.task].ignored is None:
+            many = [name for name, entry in TASKS.items() if entry.ignored is not None]
+            raise DecodeError("ignore", f"one of the tasks {', '.join(many)}", self.task)
+        if self.detections and (not self._means("detections") or len(self.detections) != 3):
+            expected = (
+                f"three outputs (boxes, scores, classes), for task = {those_with('detections')}"
+            )
+            raise DecodeError("detections", expected, list(self.detections))
         if not self.tags:
             return
-        if self.task != "token-classification":
-            raise DecodeError("tags", 'task = "token-classification"', self.task)
+        if not self._means("tags"):
+            raise DecodeError("tags", f"task = {those_with('tags')}", self.task)
         unique("tags", list(self.tags))
         if self.classes is not None and self.classes != len(self.tags):
             raise DecodeError("classes", f"{len(self.tags)}, as many as tags", self.classes)
@@ -168,7 +168,7 @@ class DataSpec:
 
     def check_stress(self) -> None:
         """Raise DecodeError where a loss on perturbed rows is not defined."""
-        if self.task in IGNORED:
+        if not TASKS[self.task].stressed:
             raise DecodeError(
                 "stress.perturbations", "none: this task is not judged under stress", self.task,
                 "[stress] without perturbations runs the failure probes alone",
@@ -176,9 +176,12 @@ class DataSpec:
 
     def judged(self, outputs: tuple[Tensor, ...]) -> tuple[str, ...]:
         """Names of the model's outputs that are judged; empty where none of them holds numbers."""
-        if self.detections or self.output:
-            return self.detections or (str(self.output),)
-        return tuple(tensor.name for tensor in outputs if tensor.numeric)[:1]
+        return self.named or tuple(tensor.name for tensor in outputs if tensor.numeric)[:1]
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Names of the outputs that the study says are judged; empty where it does not."""
+        return self.detections or tuple(filter(None, [self.output]))
 
     @property
     def entities(self) -> bool:
@@ -187,5 +190,7 @@ class DataSpec:
 
     @property
     def ignored(self) -> int:
-        """The label that does not count, for tasks with many labels a row."""
-        return IGNORED.get(self.task, -100) if self.ignore is None else self.ignore
+        """The label that does not count, of a task with many labels a row."""
+        usual = TASKS[self.task].ignored
+        assert usual is not None, f"{self.task} has one label a row"
+        return usual if self.ignore is None else self.ignore

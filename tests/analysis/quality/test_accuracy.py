@@ -3,14 +3,7 @@ import pytest
 
 from profiler.analysis.choice.choose import choose
 from profiler.analysis.quality.accuracy import Accuracy
-from profiler.analysis.quality.agreement import compare, divergence, probabilities
 from profiler.analysis.quality.damage import chance, damage
-from profiler.analysis.quality.task_metrics import (
-    calibration_error,
-    classification,
-    regression,
-    reliability,
-)
 from profiler.errors import InputError
 from profiler.schema.study.data import DataSpec
 from profiler.schema.study.study import Slo
@@ -26,69 +19,6 @@ def accuracy(base, other, labels, **more):
         outputs={"b": base, "v": other}, baselines={"b": "b", "v": "b"}, task="classification",
         labels=labels, numbers=np.arange(len(base)) * 10, **more,
     )  # fmt: skip
-
-
-def test_agreement_of_known_outputs():
-    base = np.array([[3.0, 4.0], [1.0, 0.0]])
-    row = compare(base, base + np.array([[0.0, 0.5], [0.0, 0.0]]), True)
-    assert row["max_abs"] == 0.5
-    assert row["sqnr_db"] == pytest.approx(10 * np.log10(26 / 0.25))
-    assert (row["agreement"], row["flips"]) == (1.0, 0)
-    assert compare(base, base[:, ::-1], True)["flips"] == 2
-    same = compare(base, base, True)
-    assert (same["sqnr_db"], same["cosine"], same["kl"]) == (None, 1.0, 0.0)
-
-
-def test_agreement_survives_what_is_not_finite():
-    row = compare(np.ones((2, 2)), np.array([[np.nan, 1.0], [np.inf, 1.0]]), False)
-    assert row["max_abs"] == 0.0
-    assert "kl" not in row
-
-
-def test_divergence_of_two_coins():
-    p, q = np.array([[0.5, 0.5]]), np.array([[0.25, 0.75]])
-    assert divergence(p, q)[0] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
-    again = [probabilities(np.log(shares), ready=False) for shares in (p, q)]
-    assert divergence(*again)[0] == pytest.approx(divergence(p, q)[0])
-    whole = compare(p, np.log(q), True)["kl"]
-    assert whole == pytest.approx(divergence(p, q)[0]), "one side has probabilities, one scores"
-
-
-def test_metrics_of_a_known_confusion():
-    labels = np.array([0, 0, 1, 1])
-    found = classification(scores([0, 1, 1, 1], count=2), labels)
-    assert found["top1"] == 0.75
-    assert found["per_class"][0] == {"precision": 1.0, "recall": 0.5, "n": 2}
-    assert found["f1_macro"] == pytest.approx((2 / 3 + 0.8) / 2)
-    assert "top5" not in found
-    perfect = classification(scores([0, 0, 1, 1], count=7, strength=50), labels)
-    assert (perfect["top5"], perfect["auc_pr"]) == (1.0, 1.0)
-    assert perfect["brier"] == pytest.approx(0, abs=1e-6)
-
-
-def test_calibration_error():
-    right = np.array([True] * 80 + [False] * 20)
-    one, other = (reliability(np.full(100, sure), right, bins=1) for sure in (0.8, 1.0))
-    assert one == [{"confidence": pytest.approx(0.8), "accuracy": 0.8, "n": 100}]
-    assert calibration_error(one) == pytest.approx(0)
-    assert calibration_error(other) == pytest.approx(0.2)
-    bins = reliability(np.linspace(0, 1, 50), np.arange(50) >= 25, bins=5)
-    assert [b["accuracy"] for b in bins] == [0, 0, 0.5, 1, 1]
-    assert calibration_error(bins) == pytest.approx(np.mean([0.1, 0.3, 0, 0.3, 0.1]), abs=0.02)
-
-
-def test_top_k_of_the_study():
-    labels, ranked = np.arange(6), np.tile(np.arange(6.0), (6, 1))
-    found = classification(ranked, labels, (1, 2, 3, 9))
-    assert found["top2"] == pytest.approx(2 / 6)
-    assert found["top3"] == pytest.approx(3 / 6)
-    assert not {"top1_", "top5", "top9"} & set(found)
-
-
-def test_regression_metrics():
-    found = regression(np.array([[1.0], [2.0], [5.0]]), np.array([1.0, 2.0, 3.0]))
-    assert found["mae"] == pytest.approx(2 / 3)
-    assert found["r2"] == pytest.approx(1 - 4 / 2)
 
 
 def test_chance_is_the_exact_draw():

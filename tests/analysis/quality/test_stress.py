@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from profiler.analysis.quality import stress
-from profiler.analysis.quality.stress import broken, columns, judge, reduced, representatives, words
+from profiler.analysis.quality.stress import broken, columns, judge, representatives, words
 from profiler.schema.record.plan import Trial
+from profiler.tasks.stressed import ByClass
 
 BASE = {"b": "b", "v": "b"}
 
@@ -61,8 +61,8 @@ def test_a_sound_variant_is_rarely_called_broken():
         points = [p for p in judge(cells, BASE, labels, "classification", 0.02) if p.drop]
         false += any(p.verdict == "worse" for p in points)
         naive += any(
-            stress._loss(cells["b", "blur", p.severity], cells["v", "blur", p.severity],
-                         labels, "classification", 0.02, 0.95).p_more <= 0.05
+            ByClass().loss(cells["b", "blur", p.severity], cells["v", "blur", p.severity],
+                           labels, 0.02, 0.95).p_more <= 0.05
             for p in points if p.trial == "v"
         )  # fmt: skip
     assert false <= 0.05 * studies + 5
@@ -71,9 +71,9 @@ def test_a_sound_variant_is_rarely_called_broken():
 
 def test_rows_that_are_not_finite_are_wrong_and_counted():
     scores = np.array([[1.0, 2.0], [np.nan, 1.0], [3.0, 0.0]], np.float32)
-    assert reduced(scores, "classification").tolist() == [1, -1, 0]
+    assert ByClass().reduced(scores).tolist() == [1, -1, 0]
     labels = np.array([1, 0, 0])
-    [point] = judge({("b", "blur", 1): reduced(scores, "classification")}, BASE, labels,
+    [point] = judge({("b", "blur", 1): ByClass().reduced(scores)}, BASE, labels,
                     "classification", 0.01)  # fmt: skip
     assert point.not_finite == 1
     assert point.accuracy == pytest.approx(2 / 3)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
 
 from profiler.errors import DataError
+from profiler.schema.study.data import DataSpec
+from profiler.statistics.once import once
 from profiler.statistics.pieces import Rows, by_piece
+from profiler.tasks import verdicts
+from profiler.tasks.task import Answers, Columns, Task, Truth
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    Array = npt.NDArray[Any]
+Array = npt.NDArray[Any]
 
 BLOCK = 512
 """queries whose similarities to all rows are in memory at once"""
@@ -23,8 +27,6 @@ def unit(output: Rows) -> Array:
 
     Raises DataError for another shape.
     """
-    import numpy as np
-
     if output.ndim != 2:
         raise DataError(
             f"data.task: embedding needs one vector a row, shape (rows, dimensions), got "
@@ -42,16 +44,12 @@ def unit(output: Rows) -> Array:
 
 def queries(labels: Array) -> Array:
     """Rows that some other row shares the label of: only they can be answered. Boolean (rows,)."""
-    import numpy as np
-
     _, number, count = np.unique(labels, return_inverse=True, return_counts=True)
     return np.asarray(count[number] > 1)
 
 
 def _similar(output: Rows) -> Iterator[tuple[slice, Array]]:
     """Blocks of rows with their cosine to every row; to themselves it is set to -2."""
-    import numpy as np
-
     vectors = unit(output)
     for start in range(0, len(vectors), BLOCK):
         block = slice(start, min(start + BLOCK, len(vectors)))
@@ -62,8 +60,6 @@ def _similar(output: Rows) -> Iterator[tuple[slice, Array]]:
 
 def nearest_right(output: Rows, labels: Array) -> Array:
     """Whether the nearest other row has the row's label, boolean (rows,)."""
-    import numpy as np
-
     found = [labels[cosine.argmax(axis=1)] == labels[b] for b, cosine in _similar(output)]
     return np.concatenate(found)
 
@@ -74,7 +70,6 @@ def retrieval(output: Rows, labels: Array, at: Sequence[int]) -> dict[str, float
     Each row asks for all others; relevant are those with its label. recall@k is the share of them
     among the k nearest. nDCG is scikit-learn's.
     """
-    import numpy as np
     from sklearn.metrics import ndcg_score
 
     asked = queries(labels)
@@ -103,8 +98,6 @@ def retrieval(output: Rows, labels: Array, at: Sequence[int]) -> dict[str, float
 
 def pair_rows(pairs: Array) -> Array:
     """Row numbers of each whole pair, shape (pairs, 2): values that occur exactly twice."""
-    import numpy as np
-
     _, first, count = np.unique(pairs, return_index=True, return_counts=True)
     one = first[count == 2]
     order = np.argsort(pairs, kind="stable")
@@ -115,8 +108,6 @@ def pair_rows(pairs: Array) -> Array:
 
 def pair_cosine(output: Rows, pairs: Array) -> Array:
     """Cosine of the two rows of each pair, shape (pairs,)."""
-    import numpy as np
-
     vectors, rows = unit(output), pair_rows(pairs)
     return np.asarray(np.sum(vectors[rows[:, 0]] * vectors[rows[:, 1]], axis=1))
 
@@ -131,3 +122,56 @@ def spearman(cosine: Array, similarity: Array) -> float:
         warnings.simplefilter("ignore", ConstantInputWarning)
         found = float(spearmanr(cosine, similarity).statistic)
     return found if found == found else 0.0
+
+
+class Embedding(Task):
+    titles: ClassVar[Mapping[str, str]] = {
+        "recall@{}": "recall@{} %", "ndcg@{}": "nDCG@{} %", "spearman": "Spearman",
+    }  # fmt: skip
+
+    def labels(self, spec: DataSpec, column: Array, where: str) -> Array:
+        """int64 (rows,): equal for rows that belong together."""
+        if column.ndim != 1:
+            raise DataError(f"{where}: expected one label per row, got {list(column.shape)}")
+        return np.unique(column, return_inverse=True)[1].astype(np.int64)
+
+    def check_usable(self, output: Array, truth: Truth) -> None:
+        unit(output)
+
+    def judged(self, answers: Answers, truth: Truth) -> Columns:
+        """By the nearest row, or by pairs where no two rows share a label."""
+        outputs, baselines = answers.outputs, answers.baselines
+        if truth.labels is not None:
+            labels, asked = truth.labels, queries(truth.labels)
+            if asked.any():
+                right = once(outputs, lambda output: nearest_right(output, labels)[asked])
+                judged = verdicts.by_rows(right, baselines, answers.margin)
+                return verdicts.named(judged, "nearest row has its label")
+        if not truth.pairs:
+            return {}
+        values = once(outputs, lambda output: pair_cosine(output, truth.pairs["pairs"]))
+        judged = verdicts.by_metric(
+            spearman, values, _similarity(truth), baselines, answers.margin, answers.seed
+        )
+        return verdicts.named(judged, "Spearman")
+
+    def right(self, output: Rows, truth: Truth) -> Array:
+        return nearest_right(output, truth.known)
+
+    def metrics(self, output: Rows, truth: Truth) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if truth.labels is not None:
+            found.update(retrieval(output, truth.labels, truth.spec.top_k))
+        if truth.pairs:
+            cosine = pair_cosine(output, truth.pairs["pairs"])
+            found["spearman"] = spearman(cosine, _similarity(truth))
+        return found
+
+
+def _similarity(truth: Truth) -> Array:
+    """The given score of each pair, (pairs,)."""
+    rows = pair_rows(truth.pairs["pairs"])
+    return np.asarray(truth.pairs["similarity"][rows[:, 0]])
+
+
+TASK = Embedding()

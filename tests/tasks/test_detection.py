@@ -8,10 +8,10 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from profiler.analysis.quality import detection
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.errors import DataError
 from profiler.schema.study.data import DataSpec
+from profiler.tasks import detection
 
 NONE = [0, 0, 0, 0, -1]
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
 
 from profiler.errors import DataError
-from profiler.schema.study.data import DataSpec
+from profiler.schema.artifact import Tensor
+from profiler.schema.study.data import MOST_CLASSES, DataSpec
+from profiler.statistics.once import once
 from profiler.statistics.pieces import Rows, by_piece
+from profiler.tasks import verdicts
+from profiler.tasks.agreement import agreement
+from profiler.tasks.labels import check_any, check_numbers
+from profiler.tasks.task import Answers, Columns, Task, Truth
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    Array = npt.NDArray[Any]
+Array = npt.NDArray[Any]
 
 
 def predicted_tags(output: Rows) -> Array:
@@ -20,8 +26,6 @@ def predicted_tags(output: Rows) -> Array:
 
     Whole numbers of shape (rows, tokens) are tags already. Raises DataError for other shapes.
     """
-    import numpy as np
-
     if output.ndim == 2 and np.issubdtype(output.dtype, np.integer):
         return np.asarray(output).astype(np.int64)
     if output.ndim != 3 or output.shape[2] < 2:
@@ -42,8 +46,6 @@ def entities(flat: Array, row: Array, tags: Sequence[str]) -> tuple[Array, Array
     as seqeval does by default, which is conlleval's convention: an entity begins at B- or S-, after
     O, after E- or S-, and where the type changes, so that a stray I- begins one, too. -1 is O.
     """
-    import numpy as np
-
     outside = tags.index("O")
     names = sorted({tag[2:] for tag in tags if tag != "O"})
     types = np.array([-1 if tag == "O" else names.index(tag[2:]) for tag in tags])
@@ -65,16 +67,12 @@ def entities(flat: Array, row: Array, tags: Sequence[str]) -> tuple[Array, Array
 
 def kept(labels: Array, ignore: int) -> tuple[Array, Array]:
     """(mask of the tokens that count, row number of each of those)."""
-    import numpy as np
-
     mask = labels != ignore
     return mask, np.nonzero(mask)[0]
 
 
 def entity_counts(predicted: Array, labels: Array, tags: Sequence[str], ignore: int) -> Array:
     """(rows, 3): entities found with type and both ends right, entities predicted, true ones."""
-    import numpy as np
-
     mask, row = kept(labels, ignore)
     rows = len(labels)
     true_row, true_key, _ = entities(labels[mask], row, tags)
@@ -91,8 +89,6 @@ def f1(counts: Array) -> float:
 
 def token_counts(predicted: Array, labels: Array, ignore: int) -> Array:
     """(rows, 2): tokens with the right tag, tokens that count."""
-    import numpy as np
-
     mask, _ = kept(labels, ignore)
     return np.stack([((predicted == labels) & mask).sum(axis=1), mask.sum(axis=1)], axis=1)
 
@@ -107,7 +103,6 @@ def metrics(predicted: Array, labels: Array, spec: DataSpec) -> dict[str, Any]:
 
     `per_class` maps entity type (or tag) -> precision, recall, n.
     """
-    import numpy as np
     from sklearn import metrics as library
 
     tags = spec.tags
@@ -148,3 +143,111 @@ def metrics(predicted: Array, labels: Array, spec: DataSpec) -> dict[str, Any]:
 
 def _over(part: float, whole: float) -> float:
     return float(part / whole) if whole else 0.0
+
+
+class TokenClassification(Task):
+    titles: ClassVar[Mapping[str, str]] = {
+        "entity_f1": "entity F1 %", "entity_precision": "precision %", "entity_recall": "recall %",
+        "token_accuracy": "right tokens %", "f1_macro": "macro F1 %",
+    }  # fmt: skip
+
+    def labels(self, spec: DataSpec, column: Array, where: str) -> Array:
+        """int64 (rows, tokens): tags from 0, or the label that is ignored."""
+        check_numbers(column, where)
+        if column.ndim != 2:
+            raise DataError(
+                f"{where}: expected one tag number a token, shape (rows, tokens), got "
+                f"{list(column.shape)}",
+                hint=f"pad all rows to one length with {spec.ignored}",
+            )
+        counted = column != spec.ignored
+        top = len(spec.tags) or spec.classes or MOST_CLASSES
+        bad = counted & ((column != np.floor(column)) | (column < 0) | (column >= top))
+        if bad.any():
+            row, token = np.argwhere(bad)[0]
+            least = f"0 to {top - 1}"
+            raise DataError(
+                f"{where}: row {row} has {column[row, token]} for token {token}, expected whole "
+                f"numbers of {least}, or {spec.ignored} for tokens that don't count",
+                hint="rows and tokens count from 0; [data] ignore = ... names another label to "
+                "ignore",
+            )
+        return column.astype(np.int64)
+
+    def check_some(self, spec: DataSpec, labels: Array, where: str) -> None:
+        if spec.entities:
+            check_any(labels, [spec.ignored, spec.tags.index("O")], "an entity", where)
+        else:
+            what = f"a label other than {spec.ignored}"
+            check_any(labels, [spec.ignored], what, where)
+
+    def check_scores(self, spec: DataSpec, model: str, scores: Tensor, labels: Array) -> None:
+        """Scores (rows, tokens, tags) with as many of both as the labels have."""
+        shape = scores.shape
+        if len(shape) == 2 and scores.dtype.startswith("int"):
+            shape = (*shape, "tags")  # tags already
+        if len(shape) != 3:
+            raise DataError(
+                f"data.task: token-classification needs scores of shape (rows, tokens, tags), "
+                f"{model} has {scores.name} {list(scores.shape)}",
+                hint="name the right output: [data] output = ...",
+            )
+        tokens, tags = shape[1:]
+        if isinstance(tokens, int) and tokens != labels.shape[1]:
+            raise DataError(
+                f"{spec.file}: data.labels: expected {tokens} tokens a row, as {model} has, got "
+                f"{labels.shape[1]}",
+                hint=f"pad or cut them to {tokens}; {spec.ignored} is not counted",
+            )
+        if not isinstance(tags, int):
+            return
+        if spec.tags and len(spec.tags) != tags:
+            raise DataError(
+                f"data.tags: expected {tags} names, as {model} has scores, got {len(spec.tags)}"
+            )
+        if labels.max() >= tags:
+            row, token = np.argwhere(labels >= tags)[0]
+            raise DataError(
+                f"{spec.file}: data.labels: row {row} has {labels[row, token]} for token {token}, "
+                f"but {model} gives scores for {tags} tags (0 to {tags - 1})"
+            )
+
+    def check_usable(self, output: Array, truth: Truth) -> None:
+        tags, labels = predicted_tags(output), truth.labels
+        if labels is not None and tags.shape != labels.shape:
+            raise DataError(
+                f"data.task: token-classification needs as many tokens as the labels have,"
+                f" {labels.shape[1]} a row, the model gave {tags.shape[1]}",
+                hint="pad or cut the labels to the model's length before saving",
+            )
+
+    def near(self, answers: Answers, truth: Truth) -> Columns:
+        """Token by token, of those that count."""
+        labels = truth.labels
+
+        def counted(output: Array, rows: slice) -> Array:
+            """Of a piece (rows, tokens, …): (tokens, …)."""
+            if labels is None:
+                return output.reshape(-1, *output.shape[2:])
+            return output[kept(labels[rows], truth.spec.ignored)[0]]
+
+        return agreement(answers.outputs, answers.baselines, True, counted)
+
+    def judged(self, answers: Answers, truth: Truth) -> Columns:
+        """By entities where the tags make some, else by tokens; rows are drawn, not tokens."""
+        found = once(answers.outputs, predicted_tags)
+        labels, tags, ignore = truth.known, truth.spec.tags, truth.spec.ignored
+        if truth.spec.entities:
+            score, name = f1, "entity F1"
+            counts = once(found, lambda p: entity_counts(p, labels, tags, ignore))
+        else:
+            score, name = share, "right tokens"
+            counts = once(found, lambda p: token_counts(p, labels, ignore))
+        judged = verdicts.by_sums(score, counts, answers.baselines, answers.margin, answers.seed)
+        return verdicts.named(judged, name)
+
+    def metrics(self, output: Rows, truth: Truth) -> dict[str, Any]:
+        return metrics(predicted_tags(output), truth.known, truth.spec)
+
+
+TASK = TokenClassification()

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from profiler.analysis.quality import tokens
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.errors import DataError
 from profiler.schema.study.data import DataSpec
+from profiler.tasks import token_classification as tokens
 from profiler.wire.codec import DecodeError
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")

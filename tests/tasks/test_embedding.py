@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from profiler.analysis.quality import embedding
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.errors import DataError
+from profiler.tasks import embedding
 
 
 def points(*degrees):

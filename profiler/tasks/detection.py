@@ -5,15 +5,22 @@ Areas and crowds are not told apart: of COCO's twelve numbers these are the firs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
 
 from profiler.errors import DataError
+from profiler.schema.artifact import Tensor
+from profiler.schema.study.data import MOST_NAMES, DataSpec
 from profiler.statistics.once import once
+from profiler.statistics.pieces import Rows
+from profiler.tasks import verdicts
+from profiler.tasks.labels import check_any, check_numbers
+from profiler.tasks.task import Answers, Columns, Task, Truth
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    Array = npt.NDArray[Any]
+Array = npt.NDArray[Any]
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
 """intersection over union from which a box is right"""
@@ -26,8 +33,6 @@ def joined(boxes: Array, scores: Array, classes: Array) -> Array:
 
     Raises DataError unless they are (rows, boxes, 4), (rows, boxes) and (rows, boxes).
     """
-    import numpy as np
-
     if (
         boxes.ndim != 3
         or boxes.shape[2] != 4
@@ -44,8 +49,6 @@ def joined(boxes: Array, scores: Array, classes: Array) -> Array:
 
 def overlap(one: Array, other: Array) -> Array:
     """Intersection over union of boxes (n, 4) and (m, 4) as corners: shape (n, m)."""
-    import numpy as np
-
     low = np.maximum(one[:, None, :2], other[None, :, :2])
     high = np.minimum(one[:, None, 2:], other[None, :, 2:])
     inside = np.prod(np.clip(high - low, 0, None), axis=2)
@@ -56,8 +59,6 @@ def overlap(one: Array, other: Array) -> Array:
 
 def _hits(found: Array, true: Array) -> Array:
     """(n, thresholds): whether each box, the best first, takes a true one that is still free."""
-    import numpy as np
-
     limits = np.minimum(THRESHOLDS, 1 - 1e-10)
     free = np.ones((len(limits), len(true)), dtype=bool)
     right = np.zeros((len(found), len(limits)), dtype=bool)
@@ -79,8 +80,6 @@ def judged(output: Array, labels: Array, ignore: int) -> Array:
     class, `ignore` where there is no box. Rows with fewer boxes are filled with class -1, and a
     box that is not finite does not count. Raises DataError for another shape.
     """
-    import numpy as np
-
     if output.ndim != 3 or output.shape[2] != 6:
         raise DataError(
             "data.task: detection needs an output of shape (rows, boxes, 6) with x1, y1, x2, y2, "
@@ -106,8 +105,6 @@ def judged(output: Array, labels: Array, ignore: int) -> Array:
 
 def alike(found: dict[str, Array]) -> dict[str, Array]:
     """The same with as many boxes a row in every trial."""
-    import numpy as np
-
     most = max((value.shape[1] for value in found.values()), default=0)
     return once(
         found,
@@ -117,8 +114,6 @@ def alike(found: dict[str, Array]) -> dict[str, Array]:
 
 def true_boxes(labels: Array, ignore: int) -> Array:
     """(rows, classes): how many true boxes of each class a row has."""
-    import numpy as np
-
     names = labels[..., 4].astype(np.int64)
     counted = names != ignore
     classes = 1 + int(names[counted].max(initial=0))
@@ -131,8 +126,6 @@ def precisions(found: Array, true: Array) -> Array:
     COCO's: precision made monotone, read at 101 levels of recall (Lin et al. 2014, "Microsoft
     COCO", and the evaluation code published with it).
     """
-    import numpy as np
-
     totals = true.sum(axis=0)
     flat = found.reshape(-1, found.shape[-1])
     flat = flat[flat[:, 1] >= 0]
@@ -155,8 +148,6 @@ def precisions(found: Array, true: Array) -> Array:
 
 def mean_precision(found: Array, true: Array) -> float:
     """mAP: the mean over classes that have a true box, and over thresholds."""
-    import numpy as np
-
     each = precisions(found, true)
     there = np.isfinite(each[:, 0])
     return float(each[there].mean()) if there.any() else 0.0
@@ -164,16 +155,12 @@ def mean_precision(found: Array, true: Array) -> float:
 
 def rarest(true: Array) -> int:
     """Rows that hold the rarest of the classes."""
-    import numpy as np
-
     rows = np.count_nonzero(true, axis=0)
     return int(rows[rows > 0].min(initial=len(true)))
 
 
 def metrics(found: Array, true: Array) -> dict[str, Any]:
     """map, map50, map75 and `per_class`: class -> ap, n (true boxes)."""
-    import numpy as np
-
     each, totals = precisions(found, true), true.sum(axis=0)
     there = np.flatnonzero(totals)
     return {
@@ -182,3 +169,77 @@ def metrics(found: Array, true: Array) -> dict[str, Any]:
         "map75": float(each[there, THRESHOLDS.index(0.75)].mean()) if len(there) else 0.0,
         "per_class": {int(c): {"ap": float(each[c].mean()), "n": int(totals[c])} for c in there},
     }
+
+
+class Detection(Task):
+    titles: ClassVar[Mapping[str, str]] = {"map": "mAP %", "map50": "AP50 %", "map75": "AP75 %"}
+
+    def labels(self, spec: DataSpec, column: Array, where: str) -> Array:
+        """float64 (rows, boxes, 5): corners and class."""
+        check_numbers(column, where)
+        if column.ndim != 3 or column.shape[2] != 5:
+            raise DataError(
+                f"{where}: expected boxes of shape (rows, boxes, 5) with x1, y1, x2, y2 and class, "
+                f"got {list(column.shape)}",
+                hint=f"fill rows with fewer boxes up with the class {spec.ignored}",
+            )
+        labels = column.astype(np.float64)
+        names, counted = labels[..., 4], labels[..., 4] != spec.ignored
+        top = spec.classes or MOST_NAMES
+        for bad, expected in (
+            (counted & ((names != np.floor(names)) | (names < 0) | (names >= top)),
+             f"a class from 0 to {top - 1}"),
+            (counted & ((labels[..., 2] <= labels[..., 0]) | (labels[..., 3] <= labels[..., 1])),
+             "x1 < x2 and y1 < y2"),
+        ):  # fmt: skip
+            if bad.any():
+                row, box = np.argwhere(bad)[0]
+                raise DataError(
+                    f"{where}: row {row}, box {box}: expected {expected}, got "
+                    f"{', '.join(f'{value:g}' for value in labels[row, box])}",
+                    hint="corners, not width and height; rows and boxes count from 0",
+                )
+        return labels
+
+    def check_some(self, spec: DataSpec, labels: Array, where: str) -> None:
+        check_any(labels[..., 4], [spec.ignored], "a box", where)
+
+    def check_scores(self, spec: DataSpec, model: str, scores: Tensor, labels: Array) -> None:
+        """One output (rows, boxes, 6)."""
+        last = scores.shape[-1] if scores.shape else None
+        if len(scores.shape) != 3 or (isinstance(last, int) and last != 6):
+            raise DataError(
+                "data.task: detection needs an output of shape (rows, boxes, 6) with x1, y1, x2, "
+                f"y2, score and class; {model} has {scores.name} {list(scores.shape)}",
+                hint='name three outputs: detections = ["boxes", "scores", "classes"]',
+            )
+
+    def joined(self, outputs: Sequence[Array]) -> Array:
+        return joined(*outputs)
+
+    def check_usable(self, output: Array, truth: Truth) -> None:
+        if truth.labels is not None:
+            judged(output, truth.labels, truth.spec.ignored)
+
+    def near(self, answers: Answers, truth: Truth) -> Columns:
+        """Nothing: boxes change their order with the last bit of a score."""
+        return {}
+
+    def judged(self, answers: Answers, truth: Truth) -> Columns:
+        boxes = once(answers.outputs, lambda output: _found(output, truth))
+        true = true_boxes(truth.known, truth.spec.ignored)
+        judged = verdicts.by_metric(
+            mean_precision, alike(boxes), true, answers.baselines, answers.margin, answers.seed
+        )
+        judged = verdicts.enough(judged, rarest(true), len(truth.known))
+        return verdicts.named(judged, "mAP")
+
+    def metrics(self, output: Rows, truth: Truth) -> dict[str, Any]:
+        return metrics(_found(output, truth), true_boxes(truth.known, truth.spec.ignored))
+
+
+def _found(output: Rows, truth: Truth) -> Array:
+    return judged(np.asarray(output), truth.known, truth.spec.ignored)
+
+
+TASK = Detection()

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import jaccard_score
 
-from profiler.analysis.quality import masks
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.errors import DataError
 from profiler.schema.study.data import DataSpec
+from profiler.tasks import segmentation as masks
 from profiler.wire.codec import DecodeError
 from profiler.worker.measuring.best_class import best_class, pieces
 
