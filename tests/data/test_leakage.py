@@ -42,3 +42,17 @@ def test_a_study_stops_with_the_row_numbers(tmp_path):
     found = read(spec, tmp_path)
     assert len(found.confirmation) == 10
     assert found.judged.tolist() == list(range(10, 40))
+
+
+def test_rows_that_trained_are_compared_whatever_the_task(tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    tags = np.zeros((40, 3), int)
+    tags[:, 1] = 1
+    np.savez(tmp_path / "d.npz", x=x, y=tags)
+    np.savez(tmp_path / "train.npz", x=x[30:] + 1)
+    spec = DataSpec(file="d.npz", labels="y", train="train.npz", task="token-classification",
+                    tags=("O", "B-x"), calibration_rows=10)  # fmt: skip
+    assert len(read(spec, tmp_path).evaluation) == 30
+    np.savez(tmp_path / "train.npz", x=x[30:])
+    with pytest.raises(DataError, match="train row 0 = "):
+        read(spec, tmp_path)

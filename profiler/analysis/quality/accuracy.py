@@ -48,7 +48,7 @@ class Accuracy:
     """all by the `id` of outputs: trials with equal predictions share them"""
 
     @property
-    def _asked(self) -> Task:
+    def _judge(self) -> Task:
         return task_of(self.task)
 
     @property
@@ -64,7 +64,7 @@ class Accuracy:
     def rows(self) -> dict[str, dict[str, Any]]:
         """Trial -> the table's columns on accuracy, agreement, damage and costs."""
         found: dict[str, dict[str, Any]] = {trial: {} for trial in self.outputs}
-        for trial, columns in self._asked.near(self._answers, self._truth).items():
+        for trial, columns in self._judge.near(self._answers, self._truth).items():
             found[trial].update(columns)
         for trial, columns in self._judged().items():
             found[trial].update(columns)
@@ -79,12 +79,12 @@ class Accuracy:
             return {t: dict(row) for t, row in self.own.items() if t in self.outputs}
         if self.labels is None and not self.pairs:
             return {}
-        return self._asked.judged(self._answers, self._truth)
+        return self._judge.judged(self._answers, self._truth)
 
     def _right(self, output: Rows) -> Array | None:
         """Whether each row is answered right, boolean (rows,); None where that has no meaning."""
         if id(output) not in self._rights:
-            right = None if self.labels is None else self._asked.right(output, self._truth)
+            right = None if self.labels is None else self._judge.right(output, self._truth)
             self._rights[id(output)] = right
         return self._rights[id(output)]
 
@@ -95,7 +95,7 @@ class Accuracy:
 
     def _costs(self, output: Rows) -> Array | None:
         """What each row's decision costs, (rows,); None where that has no meaning."""
-        return None if self.labels is None else self._asked.costs(output, self._truth)
+        return None if self.labels is None else self._judge.costs(output, self._truth)
 
     def _cost(self, trial: str) -> dict[str, Any]:
         """Mean cost of a decision, and how much more than the baseline's with a paired interval."""
@@ -146,7 +146,7 @@ class Accuracy:
         if self.labels is None and not self.pairs:
             return {}
         if id(output) not in self._metrics:
-            self._metrics[id(output)] = self._asked.metrics(output, self._truth)
+            self._metrics[id(output)] = self._judge.metrics(output, self._truth)
         return self._metrics[id(output)]
 
     def flips(self, trial: str) -> list[dict[str, Any]]:
@@ -158,9 +158,9 @@ class Accuracy:
             raise InputError(
                 f"{trial} is a baseline", hint="name a variant, whose answers may differ from it"
             )
-        if not self._asked.one_class:
+        if not self._judge.one_class:
             raise InputError(f"flips are changes of class; the task is {self.task}")
-        one, other = self._asked.classes(base), self._asked.classes(self.outputs[trial])
+        one, other = self._judge.classes(base), self._judge.classes(self.outputs[trial])
         rows = []
         for i in np.flatnonzero(one != other):
             label = None if self.labels is None else int(self.labels[i])
