@@ -18,7 +18,8 @@ from profiler.progress import Progress
 from profiler.schema.artifact import Artifact
 from profiler.schema.axes import Batch, find_batch, open_names
 from profiler.schema.record.recorded import Evaluation
-from profiler.schema.study.study import ModelSpec, Study
+from profiler.schema.study.model import ModelSpec
+from profiler.schema.study.study import Study
 from profiler.store.folder import ARTIFACTS, Store
 from profiler.store.prepared import Prepared, keep, recall, workload
 from profiler.wire.codec import encode

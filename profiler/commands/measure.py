@@ -11,7 +11,8 @@ from typing import Any
 from profiler.commands import look
 from profiler.errors import InputError, TransportError, WorkerError
 from profiler.results.results import Results
-from profiler.schema.study.study import MeasureSpec, Study
+from profiler.schema.study.measure import MeasureSpec
+from profiler.schema.study.study import Study
 from profiler.wire.codec import DecodeError, decode, encode
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from profiler.schema.study.study import BASELINE, ModelSpec, Study
+from profiler.schema.study.model import ModelSpec
+from profiler.schema.study.study import BASELINE, Study
 
 
 def called_after(study: Study, types: Mapping[str, str]) -> Study:

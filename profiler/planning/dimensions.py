@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from profiler.errors import InputError
 from profiler.schema.artifact import Tensor
-from profiler.schema.study.study import ModelSpec, Study
+from profiler.schema.study.model import ModelSpec
+from profiler.schema.study.study import Study
 from profiler.wire.codec import nearest
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Group, Trial
-from profiler.schema.study.study import MeasureSpec
+from profiler.schema.study.measure import MeasureSpec
 from profiler.wire.messages import MIN_SEGMENTS, SEGMENT_NS, SEGMENT_QUERIES
 from profiler.wire.scenarios import known
 

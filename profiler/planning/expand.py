@@ -13,7 +13,9 @@ from profiler.planning.loadable import Format, too_new
 from profiler.schema.device.cores import KINDS, resolve
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Exclusion, Trial
-from profiler.schema.study.study import ModelSpec, Study, setting_name
+from profiler.schema.study.model import ModelSpec
+from profiler.schema.study.study import Study
+from profiler.schema.study.sweep import setting_name
 from profiler.schema.study.variant import VariantSpec
 from profiler.units import format_duration, parse_cpus
 from profiler.wire.codec import show

@@ -8,7 +8,7 @@ from typing import Any
 
 from profiler.planning.unusable import unusable
 from profiler.schema.device.target import Target
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.schema.study.variant import VariantSpec
 from profiler.wire.providers import X86, Place, known
 

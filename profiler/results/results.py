@@ -25,7 +25,8 @@ from profiler.results.derived import Derived
 from profiler.results.stress import Stress, read
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
-from profiler.schema.study.study import Slo, Study
+from profiler.schema.study.measure import Slo
+from profiler.schema.study.study import Study
 from profiler.statistics.pieces import Rows
 from profiler.store import metric_file, reading, record
 from profiler.store.blobs import read_array

@@ -75,6 +75,11 @@ def shares(least: str, most: str) -> dict[str, Any]:
     return _quantity(parse_fraction, "a share such as '1pp', '1%' or 0.01", least, most)
 
 
+MEMORY = sizes("1MB", "1000000GB")
+"""a session alone takes some megabytes: less than one is no limit that anybody means"""
+DIMENSION = numbers(1, 2**31 - 1)
+
+
 def check(spec: Any) -> None:
     """Check every number and text of a dataclass against what its fields declare.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from profiler.schema.artifact import Artifact
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 
 SOURCES = {
     "onnx": "profiler.sources.formats.onnx_file:load_onnx",

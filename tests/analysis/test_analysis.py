@@ -16,7 +16,7 @@ from profiler.analysis.trials.samples import Samples, Taken, gather
 from profiler.errors import InputError
 from profiler.schema.device.target import Cost, Target
 from profiler.schema.record.plan import Group, Trial
-from profiler.schema.study.study import Slo
+from profiler.schema.study.measure import Slo
 from profiler.wire.messages import Block, Memory, Repetition
 
 

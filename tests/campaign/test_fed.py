@@ -11,7 +11,8 @@ from profiler.campaign.prepare import prepare
 from profiler.errors import DataError
 from profiler.progress import Silent
 from profiler.schema.study.data import DataSpec
-from profiler.schema.study.study import ModelSpec, Study
+from profiler.schema.study.model import ModelSpec
+from profiler.schema.study.study import Study
 from profiler.sources.formats.onnx_file import load_onnx
 from profiler.store.folder import Store
 

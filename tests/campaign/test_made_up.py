@@ -10,7 +10,7 @@ from profiler.campaign.made_up import Maker
 from profiler.errors import ModelError
 from profiler.progress import Silent
 from profiler.schema.axes import find_batch
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources import openable
 from profiler.sources.formats.onnx_file import load_onnx
 

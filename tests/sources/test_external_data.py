@@ -10,7 +10,8 @@ import pytest
 from profiler.campaign.input_hashes import input_hashes
 from profiler.campaign.run import run
 from profiler.errors import ModelError
-from profiler.schema.study.study import ModelSpec, Study
+from profiler.schema.study.model import ModelSpec
+from profiler.schema.study.study import Study
 from profiler.sources import load_baseline
 from profiler.wire.hashes import sha_of
 

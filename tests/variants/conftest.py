@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources import load_baseline
 
 SIDE = 8

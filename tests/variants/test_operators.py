@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.schema.study.variant import VariantSpec
 from profiler.sources import load_baseline
 from profiler.variants import build, operators

@@ -120,7 +120,7 @@ def test_reduced_range_keeps_weights_to_seven_bits(tmp_path, baseline, rows, rec
 def test_named_nodes_stay_float(tmp_path, baseline, rows, recipe):
     baseline()
     name_nodes(tmp_path)
-    from profiler.schema.study.study import ModelSpec
+    from profiler.schema.study.model import ModelSpec
     from profiler.sources import load_baseline
 
     artifact = load_baseline(

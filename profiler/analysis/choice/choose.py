@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from profiler.analysis.choice import slo as limits
 from profiler.analysis.metrics import METRICS, Row, bounds, value
-from profiler.schema.study.study import Slo
+from profiler.schema.study.measure import Slo
 from profiler.units import format_duration, format_percent, format_rate, format_size
 
 Separated = Callable[[str, Sequence[str]], Collection[str]]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from profiler.analysis.metrics import METRICS, Row, bounds, value
 from profiler.errors import InputError
-from profiler.schema.study.study import Slo
+from profiler.schema.study.measure import Slo
 from profiler.units import format_duration, format_percent, format_size
 from profiler.wire.codec import DecodeError, decode
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from profiler.schema.record.plan import Plan
-from profiler.schema.study.study import MeasureSpec
+from profiler.schema.study.measure import MeasureSpec
 from profiler.units import format_duration, format_percent
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Optional
 
 from profiler.schema.device.runtime import Runtime
 from profiler.schema.device.ssh import SshSpec
-from profiler.schema.limits import MAY_BE_EMPTY, PROSE, check, numbers, sizes
+from profiler.schema.limits import MAY_BE_EMPTY, MEMORY, PROSE, check, numbers
 from profiler.wire.codec import DecodeError
 from profiler.wire.providers import CPU, PROVIDERS, known
 
@@ -17,6 +17,13 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _GPU = re.compile(r"[0-9]{1,3}|(GPU|MIG)-[0-9a-fA-F-]{8,64}")
 _DATE = re.compile(r"20\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def check_name(name: str) -> None:
+    """Raise DecodeError for what can't be the name of a target, study, model or variant."""
+    if not NAME.fullmatch(name):
+        raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", name)
+
 
 Provider = str
 TORCH = ("torch-eager", "torch-compile")
@@ -90,7 +97,7 @@ class Target:
     strict_provider: bool = False
     backend_options: dict[str, float] = field(default_factory=dict, metadata=numbers(0, 1e15))
     """null backend: sleep_ns, spin_ns and rehearsed faults"""
-    memory_limit: Optional[int] = field(default=None, metadata=sizes("1MB", "1000000GB"))
+    memory_limit: Optional[int] = field(default=None, metadata=MEMORY)
     """most memory a trial may take there; going beyond is a result, not an error"""
     gpu: Optional[Gpu] = None
     """CUDA and TensorRT: which GPU and how it is used (default: the first, without copies)"""
@@ -107,8 +114,7 @@ class Target:
     declares: Declared = field(default_factory=Declared)
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", self.name)
+        check_name(self.name)
         check(self)
         if self.backend == "torch":
             if self.provider not in TORCH:

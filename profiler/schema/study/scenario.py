@@ -7,6 +7,7 @@ from typing import Literal, Union
 
 from profiler.schema.limits import check, durations, numbers
 from profiler.schema.study.data import unique
+from profiler.schema.study.measure import MeasureSpec, Slo
 from profiler.wire.codec import DecodeError, nearest
 from profiler.wire.scenarios import SCENARIOS, with_key
 
@@ -55,6 +56,21 @@ class ScenarioSpec:
             raise DecodeError("cache", "at least one entry", [])
         self._belongs("cache", self.cache, ("warm",))
         object.__setattr__(self, "batch", batch)
+
+    def check_beside(self, slo: Slo, measure: MeasureSpec) -> None:
+        """Raise DecodeError where the study's limits or rounds do not do for this scenario."""
+        known = SCENARIOS[self.kind]
+        if known.open_loop and self.rate == "max" and slo.p99 is None:
+            raise DecodeError(
+                "slo.p99", f"a limit: the {self.kind} scenario searches the highest rate that"
+                " keeps it", None, 'add [slo] p99 = "10ms", or give the scenario a rate'
+            )  # fmt: skip
+        least = -(-LEAST_STARTS // measure.min_rounds)
+        if known.fresh and self.starts < least:
+            raise DecodeError(
+                "scenarios.starts", f"{least} or more: {LEAST_STARTS} fresh processes in"
+                f" {measure.min_rounds} rounds", self.starts,
+            )  # fmt: skip
 
     def _belongs(self, key: str, value: object, plain: object) -> None:
         """Raise DecodeError where a key is set that means nothing to this kind."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Optional
 
-from profiler.schema.device.target import NAME
+from profiler.schema.device.target import check_name
 from profiler.schema.limits import PROSE, check, numbers
 from profiler.schema.study.recipes import RECIPES
 from profiler.wire.codec import DecodeError, nearest
@@ -76,8 +76,7 @@ class VariantSpec:
         return cls(name=text.replace(":", "-"), recipe=recipe, **chosen)
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise DecodeError("name", "letters, digits, '.', '_' and '-' (64 at most)", self.name)
+        check_name(self.name)
         check(self)
         recipe = self.recipe or ("file" if self.file is not None else self.name)
         if recipe not in (*RECIPES, AUTO):

@@ -13,7 +13,7 @@ import numpy as np
 
 from profiler.errors import ModelError
 from profiler.schema.artifact import Artifact
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources.formats.shared import extra, row_tensors
 from profiler.sources.formats.torch_module import Source, from_module, needed
 from profiler.sources.quiet import cause, quiet

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from profiler.schema.artifact import Artifact
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources.formats.text_inputs import refuse_text
 from profiler.sources.inspect import computes, load, opset, tensors
 from profiler.sources.keep import check_data, keep_model

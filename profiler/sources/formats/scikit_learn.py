@@ -12,7 +12,7 @@ import numpy as np
 
 from profiler.errors import ModelError
 from profiler.schema.artifact import Artifact, Parity
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources.formats.parity import gap
 from profiler.sources.formats.shared import PARITY_ROWS, exported, extra
 from profiler.sources.formats.user_code import called, importable

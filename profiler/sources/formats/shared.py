@@ -12,7 +12,7 @@ import numpy as np
 
 from profiler.errors import ModelError
 from profiler.schema.artifact import Artifact, Parity
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources.inspect import computes, opset, tensors
 from profiler.sources.keep import keep
 from profiler.sources.ranges import ranges

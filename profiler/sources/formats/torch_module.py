@@ -11,7 +11,7 @@ import numpy as np
 
 from profiler.errors import ModelError
 from profiler.schema.artifact import Artifact, Parity
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources.formats.parity import compare
 from profiler.sources.formats.shared import PARITY_ROWS, exported, extra, row_tensors
 from profiler.sources.formats.torch_export import OPSET, Forward, export, parameters

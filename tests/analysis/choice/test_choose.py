@@ -7,7 +7,7 @@ import pytest
 
 from profiler.analysis.choice.choose import choose
 from profiler.analysis.choice.slo import check, overall
-from profiler.schema.study.study import Slo
+from profiler.schema.study.measure import Slo
 
 
 def row(name: str, **more: Any) -> dict[str, Any]:

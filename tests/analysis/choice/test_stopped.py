@@ -6,7 +6,7 @@ from profiler.analysis.choice.stopped import of_trials, reasons
 from profiler.report.model.records import groups
 from profiler.report.tables.sheets import latency_sheet
 from profiler.schema.record.plan import Group, Plan, Trial
-from profiler.schema.study.study import MeasureSpec
+from profiler.schema.study.measure import MeasureSpec
 
 
 def trial(name: str) -> Trial:

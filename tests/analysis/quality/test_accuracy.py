@@ -6,7 +6,7 @@ from profiler.analysis.quality.accuracy import Accuracy
 from profiler.analysis.quality.damage import chance, damage
 from profiler.errors import InputError
 from profiler.schema.study.data import DataSpec
-from profiler.schema.study.study import Slo
+from profiler.schema.study.measure import Slo
 
 
 def scores(classes, count=4, strength=5.0):

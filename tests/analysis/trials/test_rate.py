@@ -16,7 +16,10 @@ from profiler.results.results import Results
 from profiler.results.stress import Stress
 from profiler.schema.device.target import Cost, Target
 from profiler.schema.record.plan import Trial
-from profiler.schema.study.study import ModelSpec, ScenarioSpec, Slo, Study
+from profiler.schema.study.measure import Slo
+from profiler.schema.study.model import ModelSpec
+from profiler.schema.study.scenario import ScenarioSpec
+from profiler.schema.study.study import Study
 from profiler.store.record import Record
 from profiler.units import format_rate
 from profiler.wire.messages import Block, Repetition

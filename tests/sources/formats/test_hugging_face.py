@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from profiler.errors import ModelError
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources import load_baseline
 from profiler.wire.codec import DecodeError, decode
 

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from profiler.errors import ModelError, ResultsError
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources import load_baseline
 from profiler.sources.inspect import load, opset, tensors
 from profiler.sources.keep import keep

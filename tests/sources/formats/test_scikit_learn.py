@@ -5,7 +5,7 @@ import onnxruntime
 import pytest
 
 from profiler.errors import ModelError
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources import load_baseline
 
 pytest.importorskip("skl2onnx", reason="converts pipelines: pip install .[sklearn]")

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from profiler.errors import ModelError
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources.formats.onnx_file import load_onnx
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from profiler.errors import ModelError
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.sources import load_baseline
 from profiler.sources.formats.parity import gap
 
@@ -173,7 +173,7 @@ def test_another_process_exports_the_same_bytes(folder):
     program = textwrap.dedent(f"""
         from pathlib import Path
         from profiler.sources import load_baseline
-        from profiler.schema.study.study import ModelSpec
+        from profiler.schema.study.model import ModelSpec
         folder = Path({str(folder)!r})
         spec = ModelSpec(name="m", torch="models_of_test:with_examples")
         print(load_baseline(spec, folder=folder, out=folder / "other").sha)

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from profiler.progress import Silent
-from profiler.schema.study.study import ModelSpec
+from profiler.schema.study.model import ModelSpec
 from profiler.schema.study.variant import VariantSpec
 from profiler.sources import load_baseline
 from profiler.variants import build_all

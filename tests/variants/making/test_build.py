@@ -151,7 +151,8 @@ def test_same_hash_in_another_process(tmp_path, baseline, rows):
     program = textwrap.dedent(f"""
         from pathlib import Path
         import numpy as np
-        from profiler.schema.study.study import ModelSpec, VariantSpec
+        from profiler.schema.study.model import ModelSpec
+        from profiler.schema.study.variant import VariantSpec
         from profiler.sources import load_baseline
         from profiler.variants import build
         folder = Path({str(tmp_path)!r})
