@@ -72,9 +72,10 @@ class GroupState:
         elapsed_s: float,
     ) -> Optional[str]:
         """Take in a round; returns why the group stops now, or None."""
+        good = [one for one in repetitions if one.status == "ok"]
+        self._convergence.add((one, timings[one.trial].latencies) for one in good)
         for repetition in repetitions:
             if repetition.status == "ok":
-                self._convergence.add(repetition, timings[repetition.trial].latencies)
                 if repetition.outputs:
                     self._predicted.add(repetition.trial)
             else:

@@ -114,9 +114,9 @@ class Results:
         return self.record.facts
 
     @cached_property
-    def p50(self) -> relative.P50:
-        """Trial -> round -> p50 in ns: what trials are compared by."""
-        return {trial: taken.p50_by_round() for trial, taken in self.samples.items()}
+    def typical(self) -> relative.Typical:
+        """Trial -> round -> ns at a typical moment of that round: what trials are compared by."""
+        return samples.at_same_moment(self.samples.values())
 
     @cached_property
     def trials(self) -> dict[str, Trial]:
@@ -148,7 +148,7 @@ class Results:
     def _measured(self) -> list[dict[str, Any]]:
         measure = self.study.measure
         ratios = relative.against_baseline(
-            self.trials.values(), self.p50, delta=measure.equivalence, adaptive=self.adaptive
+            self.trials.values(), self.typical, delta=measure.equivalence, adaptive=self.adaptive
         )
         accuracy = {} if self.prepared.evaluation is None else self.accuracy.rows()
         ended = stopped.of_trials(self.plan, self.stopped_by())
@@ -312,7 +312,7 @@ class Results:
         """
         known = [(find_trial(a, self.trials), find_trial(b, self.trials)) for a, b in pairs]
         found = relative.compare_pairs(
-            known, self.p50, delta=self.study.measure.equivalence, adaptive=self.adaptive
+            known, self.typical, delta=self.study.measure.equivalence, adaptive=self.adaptive
         )
         for pair in known:
             if pair not in found:
@@ -376,7 +376,7 @@ class Results:
         available = usable_objectives(rows, (objective or self.study.objectives[0],))
         separated = relative.separated(
             self.trials,
-            self.p50,
+            self.typical,
             delta=self.study.measure.equivalence,
             adaptive=self.adaptive,
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from profiler.analysis.trials.samples import Samples, paired
+from profiler.analysis.trials.samples import Samples, at_same_moment, paired
 from profiler.errors import ResultsError
 from profiler.statistics.centre import trimmed_mean
 from profiler.statistics.intervals import MINIMUM_ROUNDS, NO_SPREAD, NOT_ENOUGH_ROUNDS, Estimate
@@ -159,8 +159,9 @@ def compare_runs(
 
 
 def _logs(samples: Mapping[str, Samples], trial: str, reference: str | None) -> list[float]:
-    own = samples[trial].p50_by_round()
+    """One a round: of p50, or of the ratio to the reference at the same moment."""
     if reference is None:
-        return [math.log(value) for value in own.values()]
-    a, b = paired(own, samples[reference].p50_by_round())
+        return [math.log(value) for value in samples[trial].p50_by_round().values()]
+    typical = at_same_moment([samples[trial], samples[reference]])
+    a, b = paired(typical[trial], typical[reference])
     return [math.log(x / y) for x, y in zip(a, b, strict=True)]

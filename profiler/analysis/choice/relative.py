@@ -13,14 +13,19 @@ from profiler.schema.record.plan import Trial
 from profiler.statistics.intervals import MINIMUM_ROUNDS
 from profiler.statistics.ratio import Comparison, compare_family
 
-P50 = Mapping[str, Mapping[RoundKey, float]]
-"""Trial -> round -> p50 in ns."""
+Typical = Mapping[str, Mapping[RoundKey, float]]
+"""Trial -> round -> ns at a typical moment of that round, see `samples.at_same_moment`."""
 
 
 def compare_pairs(
-    pairs: Iterable[tuple[str, str]], p50: P50, *, delta: float, adaptive: bool, unread: int = 0
+    pairs: Iterable[tuple[str, str]],
+    typical: Typical,
+    *,
+    delta: float,
+    adaptive: bool,
+    unread: int = 0,
 ) -> dict[tuple[str, str], Comparison]:
-    """p50 ratio and verdict of each (a, b), corrected for the whole family (Holm).
+    """Ratio and verdict of each (a, b), corrected for the whole family (Holm).
 
     Pairs with fewer shared rounds than an interval takes are left out. `unread`: further pairs of
     the family, see `compare_family`.
@@ -28,7 +33,7 @@ def compare_pairs(
     ratios: dict[str, list[float]] = {}
     names: dict[str, tuple[str, str]] = {}
     for pair in pairs:
-        first, second = (p50.get(name, {}) for name in pair)
+        first, second = (typical.get(name, {}) for name in pair)
         a, b = paired(first, second)
         if len(a) >= MINIMUM_ROUNDS:
             key = "\0".join(pair)
@@ -41,11 +46,11 @@ def compare_pairs(
 
 
 def against_baseline(
-    trials: Iterable[Trial], p50: P50, *, delta: float, adaptive: bool
+    trials: Iterable[Trial], typical: Typical, *, delta: float, adaptive: bool
 ) -> dict[str, dict[str, Any]]:
     """Trial id -> ratio columns against its baseline variant in the same configuration."""
     pairs = [(t.id, t.baseline) for t in trials if not t.is_baseline]
-    found = compare_pairs(pairs, p50, delta=delta, adaptive=adaptive)
+    found = compare_pairs(pairs, typical, delta=delta, adaptive=adaptive)
     return {
         trial: {
             "ratio": comparison.ratio.value,
@@ -58,8 +63,10 @@ def against_baseline(
     }
 
 
-def separated(trials: Mapping[str, Trial], p50: P50, *, delta: float, adaptive: bool) -> Separated:
-    """Whose p50 differs from that of the best beyond doubt; of two targets it always does.
+def separated(
+    trials: Mapping[str, Trial], typical: Typical, *, delta: float, adaptive: bool
+) -> Separated:
+    """Whose latency differs from that of the best beyond doubt; of two targets it always does.
 
     Only the pairs with the best are read, but who is best was told from the same rounds: of equal
     trials the fastest seems to beat the slowest. So the family is all pairs among the best and
@@ -72,8 +79,8 @@ def separated(trials: Mapping[str, Trial], p50: P50, *, delta: float, adaptive: 
         same = [name for name in rivals if trials[name].target == trials[best].target]
         pairs = [(best, name) for name in same]
         found = compare_pairs(
-            pairs, p50, delta=delta, adaptive=adaptive,
-            unread=_comparable([p50.get(name, {}) for name in same]),
+            pairs, typical, delta=delta, adaptive=adaptive,
+            unread=_comparable([typical.get(name, {}) for name in same]),
         )  # fmt: skip
         beyond = {b for (_, b), one in found.items() if one.verdict in ("faster", "slower")}
         return beyond | (set(rivals) - set(same))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ RoundKey = tuple[int, int]
 """(group, round)"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Taken:
     """One good repetition with its latencies (ns, in the order of its blocks)."""
 
@@ -29,8 +30,9 @@ class Taken:
     services: Latencies | None = None
     """server: the part of each latency that was service"""
 
-    def p50_ns(self) -> float:
-        """Median of the block medians: one value a fresh process, robust against a bad block."""
+    @cached_property
+    def block_medians_ns(self) -> list[float]:
+        """One value for each block."""
         import numpy as np
 
         blocks = [block.queries for block in self.repetition.blocks]
@@ -41,7 +43,11 @@ class Taken:
             part = self.latencies[start : start + count * size].reshape(count, size)
             medians += np.median(part, axis=1).tolist()
             start += count * size
-        return median(medians)
+        return medians
+
+    def p50_ns(self) -> float:
+        """Median of the block medians: one value a fresh process, robust against a bad block."""
+        return median(self.block_medians_ns)
 
     def rate(self, batch: int) -> float:
         """Samples a second of wall time over all timed blocks."""
@@ -56,14 +62,10 @@ class Samples:
     trial: str
     taken: dict[RoundKey, Taken] = field(default_factory=dict)
     failures: list[Repetition] = field(default_factory=list)
-    _p50_ns: dict[RoundKey, float] = field(default_factory=dict)
 
     def p50_by_round(self) -> dict[RoundKey, float]:
-        """Round -> p50 in ns. Each is told from its latencies once, however many ask."""
-        for key, taken in self.taken.items():
-            if key not in self._p50_ns:
-                self._p50_ns[key] = taken.p50_ns()
-        return self._p50_ns
+        """Round -> p50 in ns."""
+        return {key: taken.p50_ns() for key, taken in self.taken.items()}
 
 
 def gather(
@@ -80,6 +82,42 @@ def gather(
         else:
             samples.failures.append(repetition)
     return found
+
+
+def at_same_moment(samples: Iterable[Samples]) -> dict[str, dict[RoundKey, float]]:
+    """Trial -> round -> what it takes at a typical moment of that round, in ns.
+
+    The moment is the same for all trials of a round, so that the ratio of two of them doesn't hold
+    what the machine did meanwhile: what trials are compared by, see `statistics.neighbours`.
+    """
+    rounds: dict[RoundKey, dict[str, Taken]] = {}
+    trials: dict[str, dict[RoundKey, float]] = {}
+    for one in samples:
+        trials[one.trial] = {}
+        for key, taken in one.taken.items():
+            rounds.setdefault(key, {})[one.trial] = taken
+    for key, side_by_side in rounds.items():
+        for trial, ns in of_round(side_by_side).items():
+            trials[trial][key] = ns
+    return trials
+
+
+def of_round(takens: Mapping[str, Taken]) -> dict[str, float]:
+    """Trial -> what it takes at a typical moment of the one round they were measured in, in ns."""
+    if not takens:
+        return {}
+    import numpy as np
+
+    from profiler.statistics.neighbours import same_moment
+
+    names = list(takens)
+    parts = [taken.repetition.blocks for taken in takens.values()]
+    positions = np.array([block.position for blocks in parts for block in blocks])
+    order = np.argsort(positions, kind="stable")
+    trials = np.repeat(np.arange(len(names)), [len(blocks) for blocks in parts])
+    medians = np.concatenate([taken.block_medians_ns for taken in takens.values()])
+    logs = np.log(medians)
+    return dict(zip(names, np.exp(same_moment(trials[order], logs[order])).tolist(), strict=True))
 
 
 def paired(
