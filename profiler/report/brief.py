@@ -80,7 +80,7 @@ def accuracy_sheets(results: Results) -> tuple[Sheet, ...]:
         return ()
     found, known = results.accuracy, list(results.outputs)
     made = (
-        sheets.metrics_sheet({t: found.metrics(t) for t in known}, results.rows),
+        sheets.metrics_sheet({t: found.metrics(t) for t in known}, found.titles, results.rows),
         sheets.agreement_sheet(results.rows),
         sheets.damage_sheet({t: found.damage(t) for t in known}),
     )

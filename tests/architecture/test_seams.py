@@ -2,10 +2,10 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx
@@ -14,13 +14,16 @@ import pytest
 
 import profiler
 from profiler.analysis.trials.known_failures import explained
-from profiler.errors import StudyError
+from profiler.errors import DataError, StudyError
 from profiler.planning.lacking import Machine, elsewhere, lacks
+from profiler.report.brief import accuracy_sheets
 from profiler.report.tables import render
 from profiler.schema.device.target import Target
+from profiler.schema.study.data import DataSpec
 from profiler.schema.study.recipes import RECIPES, RecipeEntry
 from profiler.schema.study.stress import KINDS, StressSpec
 from profiler.schema.study.study import Study
+from profiler.schema.study.tasks import TASKS, TaskEntry
 from profiler.schema.study.variant import VariantSpec
 from profiler.stress.perturb import PERTURBATIONS, perturb
 from profiler.transport import payload
@@ -101,6 +104,84 @@ def test_a_recipe_and_a_perturbation(
     assert np.isfinite(rows.loc["toy", "sqnr_db"])
     assert {point.perturbation for point in results.stress.points} == {"halved"}
     shutil.rmtree(tmp_path / "out")
+
+
+def toy_task() -> ModuleType:
+    """Grades from 0 to 2: an answer one grade off is half right."""
+    from profiler.statistics.once import once
+    from profiler.tasks import verdicts
+    from profiler.tasks.labels import check_numbers
+    from profiler.tasks.outputs import predicted_classes
+    from profiler.tasks.stressed import ByClass
+    from profiler.tasks.task import Answers, Columns, Task, Truth
+
+    def nearness(output: Any, truth: Truth) -> Any:
+        return 1 - np.abs(predicted_classes(output) - truth.known) / 2
+
+    class Grades(Task):
+        titles: ClassVar[Mapping[str, str]] = {"off": "off by a grade %", "worst": "worst"}
+        one_class = True
+        stressed = ByClass()
+
+        def labels(self, spec: DataSpec, column: Any, where: str) -> Any:
+            check_numbers(column, where)
+            if column.max() > 2:
+                raise DataError(f"{where}: there is no grade {column.max()}")
+            return column.astype(np.int64)
+
+        def check_usable(self, output: Any, truth: Truth) -> None:
+            predicted_classes(output)
+
+        def judged(self, answers: Answers, truth: Truth) -> Columns:
+            scores = once(answers.outputs, lambda output: nearness(output, truth))
+            judged = verdicts.by_mean(scores, answers.outputs, answers.baselines, answers.margin)
+            return verdicts.named(judged, "nearness")
+
+        def metrics(self, output: Any, truth: Truth) -> dict[str, Any]:
+            off = 2 * (1 - nearness(output, truth))
+            return {"off": float((off == 1).mean()), "worst": float(off.max())}
+
+    module = ModuleType("toy_task")
+    module.TASK = Grades()  # type: ignore[attr-defined]
+    return module
+
+
+def test_a_task(
+    monkeypatch: pytest.MonkeyPatch, make_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = make_study(
+        'variants = ["fp32", "int8-dynamic"]\n[stress]\nperturbations = ["scaled"]\n'
+        "severities = [1]\nprobes = false\n"
+    )
+    path.write_text(path.read_text().replace("[data]", '[data]\ntask = "grades"'))
+    with pytest.raises(StudyError, match=r'data\.task: expected one of .*got "grades"'):
+        Study.read(path)
+    monkeypatch.setitem(sys.modules, "toy_task", toy_task())
+    monkeypatch.setitem(TASKS, "grades", TaskEntry(module="toy_task"))
+    rows = dict(np.load(tmp_path / "rows.npz"))
+    np.savez(tmp_path / "rows.npz", x=rows["x"], labels=rows["labels"] + 1)
+    with pytest.raises(DataError, match=r"data\.labels: there is no grade 3"):
+        profiler.run(Study.read(path), tmp_path / "out")
+    off = np.arange(48) % 6 == 0  # all but these are right with fp32
+    labels = np.where(off, np.where(rows["labels"] == 0, 1, rows["labels"] - 1), rows["labels"])
+    np.savez(tmp_path / "rows.npz", x=rows["x"], labels=labels)
+    profiler.run(Study.read(path), tmp_path / "out")
+
+    results = profiler.load(tmp_path / "out")
+    frame = results.table().set_index("variant")
+    fp32, int8 = frame.loc["fp32"], frame.loc["int8-dynamic"]
+    wrong = off[results.accuracy.numbers].mean()
+    assert fp32["accuracy_is"] == int8["accuracy_is"] == "nearness"
+    assert fp32["accuracy"] == pytest.approx(1 - wrong / 2)
+    assert fp32["accuracy_low"] < fp32["accuracy"] < fp32["accuracy_high"] <= 1
+    assert int8["quality"] in ("non-inferior", "worse", "undecided")
+    assert int8["drop_low"] <= int8["drop"] <= int8["drop_high"]
+    assert results.accuracy.metrics(fp32["trial"]) == {"off": pytest.approx(wrong), "worst": 1.0}
+    sheet = next(sheet for sheet in accuracy_sheets(results) if sheet.title == "Task metrics")
+    assert [column.title for column in sheet.columns] == ["trial", "off by a grade %", "worst"]
+    assert results.majority_share() is not None
+    assert {point.severity for point in results.stress.points} == {0, 1}
+    assert len(results.flips("m/int8-dynamic")) == int8["flips"]
 
 
 BURSTS = """Scenario(

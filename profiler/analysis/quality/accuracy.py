@@ -140,6 +140,11 @@ class Accuracy:
         cells = damage.damage(before, after, tested)
         return [cell for cell in cells if cell.value != "(small)"]
 
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """Key of a task metric -> its title, as `Task.titles` says."""
+        return self._judge.titles
+
     def metrics(self, trial: str) -> dict[str, Any]:
         """Task metrics of one trial; empty without labels or scored pairs."""
         output = self.outputs[trial]

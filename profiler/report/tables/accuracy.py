@@ -16,25 +16,17 @@ from profiler.report.model.cells import (
 )
 from profiler.report.model.records import Row, clean
 
-_SHARES = {
-    "entity_f1": "entity F1 %", "entity_precision": "precision %", "entity_recall": "recall %",
-    "map": "mAP %", "map50": "AP50 %", "map75": "AP75 %",
-    "miou": "mIoU %", "pixel_accuracy": "right pixels %",
-    "token_accuracy": "right tokens %", "f1_macro": "macro F1 %", "f1_micro": "micro F1 %",
-    "auc_pr": "AUC-PR %", "ece": "ECE %",
-}  # fmt: skip
-_RANKED = (("top", "top-{} %"), ("recall@", "recall@{} %"), ("ndcg@", "nDCG@{} %"))
-"""metrics of the k best, in the order of k: start of the key, title"""
-_NUMBERS = {"brier": "Brier", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "spearman": "Spearman"}
 _COSTS = {"decision_cost": "cost/decision"}
 
 
-def metrics_sheet(found: Mapping[str, Mapping[str, Any]], rows: Sequence[Row]) -> Sheet | None:
-    """Task metrics of each trial; None without labels."""
+def metrics_sheet(
+    found: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str], rows: Sequence[Row]
+) -> Sheet | None:
+    """Task metrics of each trial, under the titles of the task; None without labels."""
     by_trial = {str(row["trial"]): row for row in rows}
-    names = {**_ranked(found), **_SHARES}
-    shares = [key for key in names if any(key in m for m in found.values())]
-    numbers = [key for key in _NUMBERS if any(key in m for m in found.values())]
+    names = _named({key for metrics in found.values() for key in metrics}, titles)
+    shares = [key for key, title in names.items() if title.endswith("%")]
+    numbers = [key for key in names if key not in shares]
     if not shares and not numbers:
         return None
     costs = [key for key in _COSTS if any(r.get(key) is not None for r in by_trial.values())]
@@ -47,26 +39,28 @@ def metrics_sheet(found: Mapping[str, Mapping[str, Any]], rows: Sequence[Row]) -
                   for key in numbers]  # fmt: skip
         cells += [figure(row.get(key)) for key in costs]
         lines.append(Line(standing=standing(row), cells=tuple(cells)))
-    titles = [names[k] for k in shares] + [_NUMBERS[k] for k in numbers]
-    titles += [_COSTS[k] for k in costs]
+    shown = [names[key] for key in (*shares, *numbers)] + [_COSTS[key] for key in costs]
     legend = ("ECE: calibration error, bins of equal mass",) if "ece" in shares else ()
     return Sheet(
         title="Task metrics",
-        columns=(Column(title="trial", number=False), *(Column(title=t) for t in titles)),
+        columns=(Column(title="trial", number=False), *(Column(title=t) for t in shown)),
         lines=tuple(lines),
         legend=legend,
     )
 
 
-def _ranked(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Key -> title of the metrics that name a k."""
-    keys = {key for metrics in found.values() for key in metrics}
-    titles = {}
-    for start, title in _RANKED:
-        numbers = [key.removeprefix(start) for key in keys if key.startswith(start)]
-        for k in sorted((k for k in numbers if k.isdecimal()), key=int):
-            titles[f"{start}{k}"] = title.format(k)
-    return titles
+def _named(keys: set[str], titles: Mapping[str, str]) -> dict[str, str]:
+    """Key -> title of those that are there; "{}" in both stands for a number, which sorts them."""
+    named: dict[str, str] = {}
+    for key, title in titles.items():
+        start, several, _ = key.partition("{}")
+        if not several:
+            named |= {key: title} if key in keys else {}
+            continue
+        numbers = [k.removeprefix(start) for k in keys if k.startswith(start)]
+        for number in sorted((n for n in numbers if n.isdecimal()), key=int):
+            named[f"{start}{number}"] = title.format(number)
+    return named
 
 
 def agreement_sheet(rows: Sequence[Row]) -> Sheet | None:
