@@ -71,12 +71,16 @@ def private_cache(
 
 
 @pytest.fixture(autouse=True, scope="session")
-def one_processor() -> Iterator[None]:
-    """The host's processor is asked what it is once: each time it sleeps a second over it."""
+def asked_once() -> Iterator[None]:
+    """What answers the same each time, and takes long: what the host's processor is (it sleeps a
+    second over it), and the script of a report.
+    """
     import cpuinfo
+    import vl_convert
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cpuinfo, "get_cpu_info", functools.cache(cpuinfo.get_cpu_info))
+        for module, name in ((cpuinfo, "get_cpu_info"), (vl_convert, "javascript_bundle")):
+            patch.setattr(module, name, functools.cache(getattr(module, name)))
         yield
 
 
@@ -119,6 +123,13 @@ def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
         return decode(kind, {**plain, "measure": {**plain["measure"], **brief}})
 
     monkeypatch.setattr(model_study, "decode", brief)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands in this process write empty pictures and pages: drawing takes seconds."""
+    files = dict.fromkeys(("report.html", "frontier.png"), b"")
+    monkeypatch.setattr("profiler.report.write.contents", lambda _: files)
 
 
 @pytest.fixture

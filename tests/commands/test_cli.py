@@ -52,7 +52,7 @@ def test_a_bare_model_in_one_command(
     assert rows[0]["accuracy"] is None
 
 
-@pytest.mark.usefixtures("short_rounds")
+@pytest.mark.usefixtures("short_rounds", "undrawn")
 def test_shape_sets_a_symbolic_dimension(program: Run, make_model, tmp_path: Path) -> None:
     make_model(batch=4)
     done = program("run", "model.onnx", "--budget", "1s", "--threads", "1", "-o", "out", "--json")
@@ -61,6 +61,7 @@ def test_shape_sets_a_symbolic_dimension(program: Run, make_model, tmp_path: Pat
     refused(program("run", "model.onnx", "--shape", "n"), "--shape", "NAME=SIZE", "'n'")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_reading_commands_speak_json_and_text(program: Run, make_study, tmp_path: Path) -> None:
     study = make_study('variants = ["fp32", "int8-dynamic"]\n')
     plan = json.loads(program("plan", study, "--json").stdout)
@@ -96,7 +97,7 @@ def test_reading_commands_speak_json_and_text(program: Run, make_study, tmp_path
     refused(program("table", out, "--format", "xls"), "--format", "markdown")
 
 
-@pytest.mark.usefixtures("short_rounds")
+@pytest.mark.usefixtures("short_rounds", "undrawn")
 def test_model_files_are_measured_together_and_compared(
     program: Run, make_model, tmp_path: Path
 ) -> None:
@@ -186,6 +187,7 @@ def test_data_that_does_not_fit(
     refused(program("run", study, "-q"), *parts)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_changed_study_keeps_the_old_results(program: Run, make_study, tmp_path: Path) -> None:
     study = make_study()
     assert program("run", study, "-q").returncode == 0

@@ -36,9 +36,6 @@ def say(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, bytes, byte
             patch.setattr("sys.argv", ["profiler", *arguments])
             patch.setattr("sys.stdout", streams[0])
             patch.setattr("sys.stderr", streams[1])
-            # Drawing takes seconds and prints nothing.
-            files = dict.fromkeys(("report.html", "frontier.png"), b"")
-            patch.setattr("profiler.report.write.contents", lambda _: files)
             try:
                 cli.main()
             except SystemExit as end:
@@ -50,6 +47,7 @@ def say(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, bytes, byte
     return call
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("encoding", ["ascii", "iso8859-1"])
 def test_no_command_minds_which_letters_there_are(
     encoding: str,

@@ -1,5 +1,6 @@
 """`profiler targets`: what a person types about devices, and sees."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -14,15 +15,8 @@ Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def targets(tmp_path: Path) -> Call:
-    def call(*arguments: object) -> subprocess.CompletedProcess[str]:
-        code = "from profiler.cli import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", code, "targets", *map(str, arguments)],
-            capture_output=True, text=True, cwd=tmp_path, timeout=120,
-        )  # fmt: skip
-
-    return call
+def targets(program: Call) -> Call:
+    return functools.partial(program, "targets")
 
 
 def test_a_device_from_first_contact_to_no_trace(targets: Call, tmp_path: Path, stub: Stub) -> None:

@@ -11,7 +11,7 @@ import pytest
 X = np.random.default_rng(0).standard_normal((48, 16)).astype(np.float32)
 
 
-@pytest.mark.usefixtures("short_rounds")
+@pytest.mark.usefixtures("short_rounds", "undrawn")
 def test_the_output_that_labels_judge_is_asked_for_and_named(
     program: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

@@ -33,7 +33,7 @@ def sentences(tmp_path):
     return path
 
 
-@pytest.mark.usefixtures("short_rounds")
+@pytest.mark.usefixtures("short_rounds", "undrawn")
 def test_every_size_is_a_trial_of_its_own(sentences, program, tmp_path):
     out = Path("out")  # the width of what is printed must not depend on where it lies
     words = ("run", sentences, "--shape", "tokens=2,512", "--threads", "1", "--budget", "3s")
@@ -61,7 +61,7 @@ def test_every_size_is_a_trial_of_its_own(sentences, program, tmp_path):
     assert json.loads(program("compare", out, *pair, "--json").stdout)[0]["verdict"] == "faster"
 
 
-@pytest.mark.usefixtures("short_rounds")
+@pytest.mark.usefixtures("short_rounds", "undrawn")
 def test_files_are_compared_in_every_size(sentences, program):
     words = ("compare", sentences, sentences, "--shape", "tokens=2,8", "--threads", "1")
     done = program(*words, "--budget", "3s", "-o", "o", "-q", "--json")

@@ -5,6 +5,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from profiler.schema.device.ssh import SshSpec
+from profiler.transport.environment import _Maker
 from profiler.transport.ssh.transport import OLDEST_PYTHON
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/sbin")
@@ -123,6 +125,28 @@ def login(sshd: Daemon, tmp_path: Path) -> Iterator[Callable[[str], SshSpec]]:
 
     yield make
     more.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def empty_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `python -m venv` makes."""
+    folder = tmp_path_factory.mktemp("empty") / "environment"
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    return folder
+
+
+@pytest.fixture
+def quick_environments(empty_environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of making an environment only the first step is short: a copy of the empty one."""
+    run = _Maker._run
+
+    def copy(self: _Maker, command: list[str]) -> subprocess.CompletedProcess[str]:
+        if command[1:3] != ["-m", "venv"]:
+            return run(self, command)
+        shutil.copytree(empty_environment, command[-1], symlinks=True, dirs_exist_ok=True)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(_Maker, "_run", copy)
 
 
 @pytest.fixture

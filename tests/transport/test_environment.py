@@ -43,6 +43,7 @@ def test_an_environment_is_made_once_and_used_again(
     assert [p.name for p in cache.iterdir() if p.name.startswith(".building")] == []
 
 
+@pytest.mark.usefixtures("quick_environments")
 def test_a_half_built_one_is_never_used(wheel: Callable[..., None], tmp_path: Path) -> None:
     wheel("thing")
     cache = tmp_path / "cache"
@@ -53,6 +54,7 @@ def test_a_half_built_one_is_never_used(wheel: Callable[..., None], tmp_path: Pa
     assert "installing thing" in said
 
 
+@pytest.mark.usefixtures("quick_environments")
 def test_two_at_once_build_one(wheel: Callable[..., None], tmp_path: Path) -> None:
     wheel("thing")
     said: list[str] = []
@@ -74,6 +76,7 @@ def test_without_packages_it_is_the_named_interpreter(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("quick_environments")
 def test_an_absent_package_is_named(wheel: Callable[..., None], tmp_path: Path) -> None:
     with pytest.raises(EnvironmentMissing) as caught:
         environment_for(target("nothing-like-it==3"), tmp_path / "cache")
@@ -82,6 +85,7 @@ def test_an_absent_package_is_named(wheel: Callable[..., None], tmp_path: Path) 
     assert [p for p in (tmp_path / "cache").iterdir() if p.is_dir()] == []
 
 
+@pytest.mark.usefixtures("quick_environments")
 def test_no_network_is_named(
     wheel: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +104,7 @@ def test_addresses_are_kept_out_of_messages() -> None:
     assert "403" in found.message
 
 
+@pytest.mark.usefixtures("quick_environments")
 def test_a_plug_in_that_brings_a_second_base_is_refused(
     wheel: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -150,6 +155,7 @@ def test_plug_ins_stand_beside_a_base() -> None:
     Runtime(packages=("onnxruntime-gpu[cuda,cudnn]==1.31.1", "onnxruntime-qnn"))
 
 
+@pytest.mark.usefixtures("quick_environments")
 def test_a_folder_of_wheels_stands_for_the_index(
     wheel: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return notes
 
 
+@pytest.mark.usefixtures("quick_environments")
 def test_where_uv_fails_pip_does_it(
     stub: Path, uv_finds: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_where_uv_fails_pip_does_it(
     assert stub.read_text() == "venv\n"
 
 
+@pytest.mark.usefixtures("quick_environments")
 def test_uv_is_not_asked_where_only_pip_knows_the_index(
     stub: Path, wheels: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
