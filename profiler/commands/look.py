@@ -198,8 +198,8 @@ def choose(
     results: Results, limits: Mapping[str, str], objective: str | None, *, json: bool
 ) -> None:
     """Print the choice, and why each other trial is not it."""
-    from profiler.analysis.metrics import METRICS
     from profiler.report.brief import choice_text
+    from profiler.schema.study.metrics import METRICS
 
     if objective is not None and objective not in METRICS:
         raise InputError(

@@ -8,13 +8,13 @@ from typing import Any
 
 from profiler.analysis.choice.choose import Choice
 from profiler.analysis.choice.slo import limits
-from profiler.analysis.metrics import METRICS
 from profiler.analysis.trials import gpu, placement
 from profiler.report.model.cells import Column, Line, Sheet
 from profiler.report.model.contents import ReportInput, StressSection
 from profiler.results.results import Results
 from profiler.schema.device.target import Target, differences
 from profiler.schema.record.plan import Trial
+from profiler.schema.study.metrics import METRICS
 from profiler.units import format_duration, format_elapsed, format_percent, format_size
 from profiler.wire.cases import CASES
 
@@ -139,7 +139,7 @@ def _recipe_name(trial: Trial) -> str:
 
 def axes(results: Results) -> tuple[str, str]:
     """The first two objectives of the study; one alone is drawn against accuracy."""
-    chosen = [name for name in results.study.objectives if name in METRICS]
+    chosen = [name for name in results.study.objectives if METRICS[name].title] or ["p50"]
     return chosen[0], (chosen[1] if len(chosen) > 1 else "accuracy")
 
 

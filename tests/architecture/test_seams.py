@@ -13,13 +13,18 @@ import pandas as pd
 import pytest
 
 import profiler
+from profiler.analysis.choice.choose import choose
+from profiler.analysis.choice.frontier import mark_frontier
 from profiler.analysis.trials.known_failures import explained
 from profiler.errors import DataError, StudyError
 from profiler.planning.lacking import Machine, elsewhere, lacks
 from profiler.report.brief import accuracy_sheets
+from profiler.report.model.formats import axes_for, axis_for
 from profiler.report.tables import render
 from profiler.schema.device.target import Target
 from profiler.schema.study.data import DataSpec
+from profiler.schema.study.measure import Slo
+from profiler.schema.study.metrics import METRICS, Metric
 from profiler.schema.study.recipes import RECIPES, RecipeEntry
 from profiler.schema.study.stress import KINDS, StressSpec
 from profiler.schema.study.study import Study
@@ -28,6 +33,7 @@ from profiler.schema.study.variant import VariantSpec
 from profiler.stress.perturb import PERTURBATIONS, perturb
 from profiler.transport import payload
 from profiler.wire import scenarios
+from profiler.wire.codec import DecodeError, decode
 from profiler.wire.messages import Job
 from profiler.wire.providers import PROVIDERS, Place, Provider, short
 from profiler.worker.instruments.cpus import solo
@@ -250,6 +256,26 @@ def test_a_scenario(
     text = render.render(frame, "text")
     assert "Best throughput: local-cpu, bursts" in text
     assert "samples/s" in text.split("Best throughput")[0]
+
+
+def test_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = Metric(name="load", column="load_ns", kind="duration", low="load_low_ns",
+                   high="load_high_ns", objective=True, title="load time")  # fmt: skip
+    ranked: dict[str, Any] = {"name": "toy", "models": [{"name": "m", "onnx": "m.onnx"}]}
+    with pytest.raises(DecodeError, match=r'objectives\[0\]: expected one of "p50", .*"load"'):
+        decode(Study, {**ranked, "objectives": ["load"]})
+    monkeypatch.setitem(METRICS, "load", entry)
+    study = decode(Study, {**ranked, "objectives": ["load"]})
+    quick, slow = (
+        {"trial": name, "status": "ok", "threads": 1, "p50_ns": 1e6, "load_ns": load,
+         "load_low_ns": load, "load_high_ns": load}
+        for name, load in (("quick", 1e6), ("slow", 9e6))
+    )  # fmt: skip
+    assert mark_frontier([quick, slow], study.objectives)["slow"]["dominated_by"] == "quick"
+    chosen = choose([quick, slow], Slo(), "load", separated=lambda best, rivals: rivals)
+    assert chosen.trial == "quick"
+    axis = axis_for(axes_for(study.objectives, [quick, slow])[0], [quick, slow], 300)
+    assert axis.title == "load time (ms), lower is better"
 
 
 def test_an_output_format(monkeypatch: pytest.MonkeyPatch) -> None:

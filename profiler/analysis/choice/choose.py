@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from profiler.analysis.choice import slo as limits
-from profiler.analysis.metrics import METRICS, Row, bounds, value
+from profiler.analysis.metrics import Row, bounds, value
 from profiler.schema.study.measure import Slo
+from profiler.schema.study.metrics import METRICS
 from profiler.units import format_duration, format_percent, format_rate, format_size
 
 Separated = Callable[[str, Sequence[str]], Collection[str]]
@@ -100,12 +101,12 @@ def _loss(row: Row) -> str:
 def _signed(row: Row, name: str) -> float:
     found = value(row, name)
     assert found is not None
-    return found if METRICS[name].better == "lower" else -found
+    return found if METRICS[name].lower_is_better else -found
 
 
 def _relied_on(row: Row, name: str) -> float:
     low, high = bounds(row, name)
-    lower = METRICS[name].better == "lower"
+    lower = METRICS[name].lower_is_better
     end = high if lower else low
     if end is None:
         return _signed(row, name)
@@ -174,7 +175,7 @@ def _shown(row: Row, objective: str) -> str:
 
 
 def _because(row: Row, best: Row, ties: list[str], slo: Slo, objective: str) -> str:
-    word = "lowest" if METRICS[objective].better == "lower" else "highest"
+    word = "lowest" if METRICS[objective].lower_is_better else "highest"
     wanted = ", ".join(limits.limits(slo)) or "no limit was set"
     parts = [f"{_shown(row, objective)}"]
     if row.get("accuracy") is not None and row["accuracy"] == row["accuracy"]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from profiler.analysis.metrics import METRICS, Row, value
+from profiler.analysis.metrics import Row, value
+from profiler.schema.study.metrics import METRICS
 from profiler.wire.scenarios import known
 
 
@@ -16,7 +17,7 @@ def _signed(row: Row, objectives: Sequence[str]) -> tuple[float, ...] | None:
         found = value(row, name)
         if found is None:
             return None
-        signed.append(found if METRICS[name].better == "lower" else -found)
+        signed.append(found if METRICS[name].lower_is_better else -found)
     return tuple(signed)
 
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from profiler.analysis.metrics import METRICS, Row, bounds, value
+from profiler.analysis.metrics import Row, bounds, value
 from profiler.errors import InputError
 from profiler.schema.study.measure import Slo
+from profiler.schema.study.metrics import METRICS, Metric
 from profiler.units import format_duration, format_percent, format_size
 from profiler.wire.codec import DecodeError, decode
 
 Outcome = Literal["met", "missed", "undecided"]
-
-_LIMITS = {
-    "p50": "p50", "p90": "p90", "p99": "p99",
-    "max_drop": "gap", "min_accuracy": "accuracy", "memory": "memory",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +42,16 @@ def parse_limits(given: Mapping[str, Any], *, own_metric: bool = False) -> Slo:
 
 def limits(slo: Slo) -> dict[str, float]:
     """The limits that are set, by their names in the study."""
-    return {name: found for name in _LIMITS if (found := getattr(slo, name)) is not None}
+    names = [field.name for field in fields(slo)]
+    return {name: found for name in names if (found := getattr(slo, name)) is not None}
 
 
-def _text(limit: str, number: float | None) -> str:
-    if limit in ("p50", "p90", "p99"):
+def _text(metric: Metric, number: float | None) -> str:
+    if metric.kind == "duration":
         return format_duration(number)
-    if limit == "memory":
+    if metric.kind == "size":
         return format_size(number)
-    if limit == "max_drop" and number is not None:
+    if metric.kind == "points" and number is not None:
         return f"{number * 100:.1f} pp"
     return format_percent(number)
 
@@ -69,26 +66,26 @@ def check(row: Row, slo: Slo) -> list[Check]:
 
 
 def _check(row: Row, limit: str, number: float) -> Check:
-    metric = METRICS[_LIMITS[limit]]
+    metric = next(known for known in METRICS.values() if known.limit == limit)
     found, (low, high) = value(row, metric.name), bounds(row, metric.name)
     name = limit.removeprefix("max_").removeprefix("min_")
     if found is None:
         return Check(limit=limit, outcome="undecided", reason=f"{name} was not measured")
-    bound = _text(limit, number)
+    bound = _text(metric, number)
     if low is None or high is None:
         return Check(
             limit=limit,
             outcome="undecided",
-            reason=f"{name} {_text(limit, found)} has no interval to hold against {bound}",
+            reason=f"{name} {_text(metric, found)} has no interval to hold against {bound}",
         )
-    best, worst = (low, high) if metric.better == "lower" else (high, low)
+    best, worst = (low, high) if metric.lower_is_better else (high, low)
 
     def keeps(end: float) -> bool:
-        return end <= number if metric.better == "lower" else end >= number
+        return end <= number if metric.lower_is_better else end >= number
 
     if keeps(worst):
-        return Check(limit=limit, outcome="met", reason=f"{name} {_text(limit, found)}")
-    span = f"{_text(limit, low)} to {_text(limit, high)}"
+        return Check(limit=limit, outcome="met", reason=f"{name} {_text(metric, found)}")
+    span = f"{_text(metric, low)} to {_text(metric, high)}"
     if not keeps(best):
         return Check(
             limit=limit, outcome="missed", reason=f"{name} {span} breaks the limit of {bound}"

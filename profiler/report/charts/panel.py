@@ -10,9 +10,10 @@ from typing import Any, Final
 from profiler.report.model import chart_labels
 from profiler.report.model.cells import ratio_text
 from profiler.report.model.contents import ReportInput
-from profiler.report.model.formats import Axis, Metric, axes_for, axis_for, ends, wanted_axes
+from profiler.report.model.formats import Axis, axes_for, axis_for, ends, wanted_axes
 from profiler.report.model.records import Group, Row, drawn, group_name, measured, name
 from profiler.report.model.theme import Size, Theme
+from profiler.schema.study.metrics import Metric
 from profiler.units import counted, format_duration, format_percent, format_rate, format_size
 
 LABEL_SIZE: Final = 11.0

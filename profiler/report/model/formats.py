@@ -3,44 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from profiler.errors import InputError
 from profiler.report.model.cells import SIZES, common_unit, interval_known
 from profiler.report.model.records import Row
+from profiler.schema.study.metrics import METRICS, Metric
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """A column of the frame as an axis. `limit` is the name of its SLO."""
-
-    column: str
-    title: str
-    kind: Literal["duration", "size", "share", "rate", "money"]
-    lower_is_better: bool = True
-    limit: str | None = None
-
-
-METRICS: Final[Mapping[str, Metric]] = {
-    "p50": Metric(column="p50_ns", title="p50 latency", kind="duration", limit="p50"),
-    "p90": Metric(column="p90_ns", title="p90 latency", kind="duration", limit="p90"),
-    "p99": Metric(column="p99_ns", title="p99 latency", kind="duration", limit="p99"),
-    "throughput": Metric(
-        column="throughput", title="throughput", kind="rate", lower_is_better=False
-    ),
-    "accuracy": Metric(
-        column="accuracy",
-        title="accuracy",
-        kind="share",
-        lower_is_better=False,
-        limit="min_accuracy",
-    ),
-    "memory": Metric(column="memory_peak_bytes", title="peak memory", kind="size", limit="memory"),
-    "size": Metric(column="file_bytes", title="file size", kind="size"),
-    "cost": Metric(column="usd_per_million", title="cost", kind="money"),
-}
 LOG_FROM: Final = 10.0  # a range of this factor or more gets a logarithmic scale
 _SPAN: Final = 0.2  # smallest range shown, as a share of the highest value
 
@@ -80,9 +51,10 @@ class Axis:
 
 def metric(name: str) -> Metric:
     """The metric of this name. Raises InputError naming those there are."""
-    if name not in METRICS:
-        raise InputError(f"no axis {name!r} for a figure", hint="use one of " + ", ".join(METRICS))
-    return METRICS[name]
+    drawn = {known.name: known for known in METRICS.values() if known.title}
+    if name not in drawn:
+        raise InputError(f"no axis {name!r} for a figure", hint="use one of " + ", ".join(drawn))
+    return drawn[name]
 
 
 def wanted_axes(objectives: Sequence[str]) -> tuple[Metric, Metric]:

@@ -5,25 +5,24 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, Optional, Union
+from typing import Optional, Union
 
 from profiler.schema.device.target import check_name
 from profiler.schema.limits import check, numbers
 from profiler.schema.study.data import DataSpec, unique
 from profiler.schema.study.measure import MeasureSpec, Slo
+from profiler.schema.study.metrics import METRICS
 from profiler.schema.study.model import ModelSpec
 from profiler.schema.study.scenario import ScenarioSpec
 from profiler.schema.study.stress import StressSpec
 from profiler.schema.study.sweep import SweepSpec
 from profiler.schema.study.variant import VariantSpec
 from profiler.schema.toml import decode_file, read_toml
-from profiler.wire.codec import DecodeError
+from profiler.wire.codec import DecodeError, nearest, show
 from profiler.wire.scenarios import SINGLE_STREAM
 
 MOST_TRIALS = 100_000
 BASELINE = VariantSpec(name="fp32")
-
-Objective = Literal["p50", "p99", "accuracy", "throughput", "memory", "size", "cost"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ class Study:
     sweep: SweepSpec = field(default_factory=SweepSpec)
     threads: tuple[int, ...] = field(default=(), metadata=numbers(1, 4096))
     """threads inside one query (intra-op); default: all cores of the target"""
-    objectives: tuple[Objective, ...] = ("p50", "accuracy")
+    objectives: tuple[str, ...] = ("p50", "accuracy")
     slo: Slo = field(default_factory=Slo)
     measure: MeasureSpec = field(default_factory=MeasureSpec)
     stress: Optional[StressSpec] = None
@@ -55,6 +54,11 @@ class Study:
         for key in ("variants", "targets", "scenarios", "objectives"):
             if not getattr(self, key):
                 raise DecodeError(key, "at least one entry", [])
+        known = [metric.name for metric in METRICS.values() if metric.objective]
+        for number, name in enumerate(self.objectives):
+            if name not in known:
+                expected = f"one of {', '.join(map(show, known))}"
+                raise DecodeError(f"objectives[{number}]", expected, name, nearest(name, known))
         unique("models", [m.name for m in self.models])
         unique("variants", [v.name for v in self.variants])
         unique("targets", list(self.targets))
