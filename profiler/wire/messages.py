@@ -23,6 +23,8 @@ SEGMENT_NS = 1_000_000_000
 SEGMENT_QUERIES = 400
 """server: least queries of a segment; fewer don't bound a p99"""
 MIN_SEGMENTS = 2
+MOST_BLOCKS = 256
+"""of a trial in a round that asks for no more; half of them may be repeated"""
 DRIVEN_PER_S = 200_000.0
 """server: queries a second of the highest rate that is looked for; issuing one takes some 3 us, so
 beyond it a segment would be about the harness, and take longer than its time"""
@@ -134,12 +136,12 @@ class Job:
 
 @dataclass(frozen=True)
 class RoundRequest:
-    """One fresh process per job, all resident, measured in blocks in seeded random order."""
+    """One fresh process per job, all resident, measured in blocks in turns, seeded."""
 
     jobs: tuple[Job, ...]
     round: int
     seed: int
-    block_ns: int = 20_000_000
+    block_ns: int = 10_000_000
     """aimed length of a block"""
     measure_ns: int = 500_000_000
     """aimed measuring time of each job in this round"""

@@ -17,6 +17,7 @@ from profiler.errors import WorkerError
 from profiler.wire.codec import DecodeError, decode
 from profiler.wire.messages import (
     MIN_SEGMENTS,
+    MOST_BLOCKS,
     PROTOCOL,
     SEGMENT_NS,
     SEGMENT_QUERIES,
@@ -35,8 +36,6 @@ MOST_NS = 10**15
 """No time in a record is longer than these eleven days."""
 MOST_QUERIES = 10**8
 """of one repetition; their latencies take 800 MB"""
-_MOST_BLOCKS = 64
-"""of a repetition that asked for no more; `worker.rounds` repeats half of them at most"""
 _MOST_COUNT = 10**18
 _CHATTER, _CHATTER_PER_S = 30, 3
 """Events that tell of no progress before a device is called a liar; a pause tells two a second."""
@@ -182,7 +181,7 @@ def _answers(job: Job, one: Repetition, request: RoundRequest) -> None:
     same("trial", job.trial, one.trial)
     same("round", request.round, one.round)
     scenario = known(job.scenario)
-    most = max(job.starts if scenario.fresh else _MOST_BLOCKS, request.min_blocks)
+    most = max(job.starts if scenario.fresh else MOST_BLOCKS, request.min_blocks)
     if len(one.blocks) > 2 * most:
         raise DecodeError("blocks", f"at most {2 * most}", len(one.blocks))
     if one.services is not None and not scenario.open_loop:
@@ -290,7 +289,7 @@ def longest_s(request: RoundRequest) -> float:
     for job in request.jobs:
         scenario = known(job.scenario)
         starts = job.starts if scenario.fresh else 1
-        blocks = 2 * max(_MOST_BLOCKS, request.min_blocks)
+        blocks = 2 * max(MOST_BLOCKS, request.min_blocks)
         total_ns += starts * (again_ns + _PROCESS_NS) + (blocks + 20) * request.query_timeout_ns
         total_ns += 20 * request.measure_ns
         if scenario.open_loop:

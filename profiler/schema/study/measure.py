@@ -12,7 +12,7 @@ _LIMIT = durations("1ns", "1440min")
 _TIME = durations("1us", "1440min")
 _SHARE = shares("0", "1000000000")
 _PART = shares("0.0001%", "99.9%")
-BLOCK_TIME = 20_000_000
+BLOCK_TIME = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ the timed part, never inside.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from array import array
@@ -18,6 +19,7 @@ from profiler.wire.codec import encode
 from profiler.wire.messages import (
     DRIVEN_PER_S,
     MIN_SEGMENTS,
+    MOST_BLOCKS,
     SEGMENT_NS,
     SEGMENT_QUERIES,
     Block,
@@ -28,6 +30,7 @@ from profiler.wire.messages import (
 from profiler.wire.queueing import WARM_SHARE, highest_rate, poisson_arrivals
 from profiler.wire.scenarios import SCENARIOS
 from profiler.worker.instruments import counters
+from profiler.worker.measuring.lanes import side_by_side
 from profiler.worker.measuring.openloop import serve
 
 if TYPE_CHECKING:
@@ -35,11 +38,12 @@ if TYPE_CHECKING:
     from profiler.worker.instruments.energy import Account
     from profiler.worker.instruments.nvml import Gpu
 
-LEAD_QUERIES = 2
-"""Untimed queries at the head of a block: caches were used by others since the last one."""
 LEAD_SHARE = 0.1
+"""Untimed queries at the head of a block, at least one: caches were used by others since the last
+block of this trial."""
+LEAST_IN_A_BLOCK = 3
+"""So that the lead of a slow model takes a quarter of its time at most."""
 MOST_IN_A_BLOCK = 10_000
-MAX_BLOCKS = 64
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ class Loaded(Protocol):
     energy: Account
     gpu: Optional[Gpu]
     next_query: int
+    block_seed: int
+    """of what is random in this block; the same for the n-th block of each trial of a round"""
     started: Start
     """how this process came up"""
 
@@ -161,10 +167,12 @@ def record(
 
 def closed_loop(request: RoundRequest, period_ns: int, lanes: int = 1) -> Blocks:
     """Blocks of about the length that is asked, for queries that come as fast as they are done."""
-    queries = max(lanes, min(MOST_IN_A_BLOCK, request.block_ns // period_ns))
+    block_ns = max(request.block_ns, request.measure_ns / MOST_BLOCKS)
+    queries = math.ceil(block_ns / period_ns)
+    queries = max(lanes, LEAST_IN_A_BLOCK, min(MOST_IN_A_BLOCK, queries))
     wanted = round(request.measure_ns / (queries * period_ns))
-    count = max(request.min_blocks, min(MAX_BLOCKS, wanted))
-    lead = max(LEAD_QUERIES, int(queries * LEAD_SHARE))
+    count = max(request.min_blocks, min(MOST_BLOCKS, wanted))
+    lead = max(1, round(queries * LEAD_SHARE))
     return Blocks(count, queries, float(period_ns), lead, spare=count // 2)
 
 
@@ -224,27 +232,24 @@ class Offline:
             return back_to_back(runner, position, count)
         share = max(1, count // self.lanes)
         outs = [array("q", bytes(8 * share)) for _ in range(self.lanes)]
+        begins, ends = (array("q", bytes(8 * self.lanes)) for _ in range(2))
         clock, ask = time.perf_counter_ns, runner.backend.asker()
-        gate = threading.Barrier(self.lanes + 1)
+        readings: list[counters.Reading] = []
+        gate = threading.Barrier(self.lanes, lambda: readings.append(begin(runner)))
 
         def lane_loop(lane: int) -> None:
             out = outs[lane]
             gate.wait()
+            begins[lane] = clock()
             for i in range(share):
                 start = clock()
                 ask(lane + i * self.lanes)
                 out[i] = clock() - start
+            ends[lane] = clock()
 
-        threads = [threading.Thread(target=lane_loop, args=(n,)) for n in range(self.lanes)]
-        for thread in threads:
-            thread.start()
-        before = begin(runner)
-        gate.wait()
-        start = clock()
-        for thread in threads:
-            thread.join()
-        wall_ns = clock() - start
-        block = record(runner, before, position, share * self.lanes, wall_ns)
+        side_by_side(self.lanes, lane_loop)
+        wall_ns = max(ends) - min(begins)
+        block = record(runner, readings[0], position, share * self.lanes, wall_ns)
         return Counted(block, sum(outs, array("q")))
 
 
@@ -262,23 +267,23 @@ class Server:
         rate = self.rate or min(0.7 * self.lanes * 1e9 / typical_ns, DRIVEN_PER_S)
         queries = max(SEGMENT_QUERIES, int(rate * SEGMENT_NS / 1e9))
         wanted = round(request.measure_ns / max(1, queries / rate * 1e9))
-        return Blocks(max(MIN_SEGMENTS, min(MAX_BLOCKS, wanted)), queries, 1e9 / rate)
+        return Blocks(max(MIN_SEGMENTS, min(MOST_BLOCKS, wanted)), queries, 1e9 / rate)
 
     def block(self, runner: Loaded, position: int, count: int) -> Counted:
         """One segment of `count` recorded queries, after those that fill the queue."""
         lanes = self.lanes
         rate = self._search(runner) if self.rate is None else self.rate
-        warm = int(WARM_SHARE * count)
-        due = poisson_arrivals(rate, count + warm, position)
+        warm = max(1, int(WARM_SHARE * count))
+        due = poisson_arrivals(rate, count + warm, runner.block_seed)
+        readings: list[counters.Reading] = []
 
         ask = runner.backend.asker()
 
         def query(lane: int, ticket: int) -> None:
             ask(lane + lanes * ticket)
 
-        before = begin(runner)
-        served = serve(query, due, lanes)
-        block = record(runner, before, position, count, served.wall_ns)
+        served = serve(query, due, lanes, warm=warm, begin=lambda: readings.append(begin(runner)))
+        block = record(runner, readings[0], position, count, served.wall_ns)
         late = sorted(served.lateness[warm:])[min(count - 1, int(0.99 * count))]
         block = replace(block, rate=rate, lateness_ns=late)
         services = served.services[warm:]

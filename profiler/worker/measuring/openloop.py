@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-import threading
 import time
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from profiler.worker.measuring.lanes import side_by_side
 
 _PR_SET_TIMERSLACK = 29
 _SPIN_NS = 150_000
@@ -48,12 +49,23 @@ class Served:
     lateness: array[int]
     """how late the driver issued the query although a lane was free"""
     wall_ns: int
+    """from the scheduled arrival before the first counted one to the last answer: as many gaps
+    between arrivals as there are counted queries"""
 
 
-def serve(query: Callable[[int, int], None], due: Sequence[int], lanes: int) -> Served:
+def serve(
+    query: Callable[[int, int], None],
+    due: Sequence[int],
+    lanes: int,
+    *,
+    warm: int = 1,
+    begin: Callable[[], None] = lambda: None,
+) -> Served:
     """Serve a schedule first come, first served, with `lanes` threads.
 
-    query(lane, number) issues one query; calls of one lane never overlap.
+    query(lane, number) issues one query; calls of one lane never overlap. The first `warm` queries,
+    one at least, don't count; begin() is called just before the last of them is awaited. Raises
+    what a query raises.
     """
     count = len(due)
     latencies, services, lateness = (array("q", bytes(8 * count)) for _ in range(3))
@@ -68,6 +80,8 @@ def serve(query: Callable[[int, int], None], due: Sequence[int], lanes: int) -> 
             ticket = next(tickets)
             if ticket >= count:
                 return
+            if ticket == warm - 1:
+                begin()
             at = start + due[ticket]
             wait_until(at)
             begun = clock()
@@ -78,10 +92,5 @@ def serve(query: Callable[[int, int], None], due: Sequence[int], lanes: int) -> 
             free = clock()
             services[ticket] = free - begun
 
-    threads = [threading.Thread(target=lane_loop, args=(lane,)) for lane in range(1, lanes)]
-    for thread in threads:
-        thread.start()
-    lane_loop(0)
-    for thread in threads:
-        thread.join()
-    return Served(latencies, services, lateness, clock() - start)
+    side_by_side(lanes, lane_loop)
+    return Served(latencies, services, lateness, clock() - start - due[warm - 1])

@@ -1,4 +1,4 @@
-"""One round: a fresh process per job, all resident, measured in turns in seeded random order.
+"""One round: a fresh process per job, all resident, measured in turns in cycles, seeded.
 
 Interleaving cancels the machine's drift; fresh processes sample the bias each process has from
 its memory layout (Kalibera & Jones 2013). Exactly one runner is at work at any moment.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import random
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 from profiler.wire.codec import decode, encode
 from profiler.wire.messages import (
@@ -66,6 +66,30 @@ class Slot:
         self.latencies.extend(reply["latencies"])
         self.services.extend(reply["services"])
         self.starts.extend(decode(Start, one) for one in reply["starts"])
+
+
+Turn = TypeVar("Turn", bound=Hashable)
+
+
+def in_cycles(counts: Mapping[Turn, int], order: random.Random) -> list[Turn]:
+    """Who is measured when: each once a cycle, in random order, so many times as `counts` says.
+
+    Those with fewer blocks than others sit out cycles, evenly. So a trial has every other near it
+    in time, all along the round: what they are compared by.
+    """
+    most = max(counts.values(), default=0)
+    phases = {one: order.random() for one in counts}
+    turns: list[Turn] = []
+    for cycle in range(most):
+        due = [
+            one
+            for one, count in counts.items()
+            if int(phases[one] + (cycle + 1) * count / most)
+            > int(phases[one] + cycle * count / most)
+        ]
+        order.shuffle(due)
+        turns += due
+    return turns
 
 
 class Round:
@@ -170,14 +194,13 @@ class Round:
         return typical_ns
 
     def _measure(self) -> None:
-        """All blocks of all jobs in one random order."""
+        """All blocks of all jobs, in turns."""
         for slot in self._alive():
             if slot.fresh:
                 slot.plan(self.request, typical_ns=1)
-        turns = [slot for slot in self._alive() for _ in range(slot.planned.count)]
-        self.order.shuffle(turns)
+        turns = in_cycles({slot: slot.planned.count for slot in self._alive()}, self.order)
         said_ns = 0
-        for position, slot in enumerate(turns):  # disturbed blocks are appended as we go
+        for position, slot in enumerate(turns):  # it grows as disturbed blocks are repeated
             now_ns = time.monotonic_ns()
             if now_ns - said_ns > SAY_EVERY_NS:
                 said_ns = now_ns
@@ -190,7 +213,8 @@ class Round:
             self._try(slot, partial(step, position=position))
             if slot.blocks and slot.blocks[-1].disturbed and slot.repeated < slot.planned.spare:
                 slot.repeated += 1
-                turns.append(slot)
+                soon = position + 1 + self.order.randrange(len(self.slots) + 1)
+                turns.insert(min(soon, len(turns)), slot)
 
     def _fresh_block(self, slot: Slot, position: int) -> None:
         """One fresh process: from an unloaded model to level queries, then its block."""
@@ -243,6 +267,7 @@ class Round:
             position=position,
             lead=planned.lead,
             count=planned.queries,
+            seed=(self.request.seed << 16) + len(slot.blocks),
         )
 
     def _finish(self, slot: Slot) -> None:
