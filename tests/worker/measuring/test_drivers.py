@@ -1,13 +1,14 @@
 """What each scenario's driver plans, and what it says of itself."""
 
 import time
+from array import array
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from profiler.wire.messages import Job, RoundRequest, Start
+from profiler.wire.messages import GpuReading, Job, RoundRequest, Start
 from profiler.wire.queueing import poisson_arrivals
 from profiler.wire.scenarios import SCENARIOS
 from profiler.worker.measuring.drivers import Blocks, ColdStart, make_driver
@@ -53,6 +54,40 @@ def test_what_is_planned(job: dict[str, Any], typical_ns: int, planned: Blocks) 
 )
 def test_whose_queries_may_fill_a_window(job: dict[str, Any], expected: bool) -> None:
     assert make_driver(Job(trial="t", **job)).one_by_one is expected
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {},
+        {"gap_ns": 1},
+        {"scenario": "offline", "concurrency": 2},
+        {"scenario": "server", "rate": 1e5},
+    ],
+)
+def test_a_block_holds_its_queries_and_what_the_gpu_said_after_it(job: dict[str, Any]) -> None:
+    told: list[object] = []
+
+    def timed(first: int, out: Any) -> None:
+        told.append(first)
+        out[:] = array("q", [7] * len(out))
+
+    def read() -> GpuReading:
+        told.append("gpu")
+        return GpuReading(celsius=50)
+
+    runner: Any = SimpleNamespace(
+        next_query=1,
+        block_seed=0,
+        backend=SimpleNamespace(timed=timed, asker=lambda: told.append),
+        energy=SimpleNamespace(start=lambda: told.append("start"), stop=told.append),
+        gpu=SimpleNamespace(read=read),
+    )
+    found = make_driver(Job(trial="t", **job)).block(runner, position=3, count=4)
+    assert found.block.queries == len(found.latencies) == 4
+    assert found.block.gpu == GpuReading(celsius=50)
+    assert "start" in told
+    assert told[-2:] == [4, "gpu"], "energy of four queries, then the GPU"
 
 
 def test_a_cold_start_counts_from_an_unloaded_model_to_the_first_answer() -> None:
