@@ -150,6 +150,20 @@ def test_optional_libraries_are_never_needed() -> None:
     assert "pynvml" not in names
 
 
+def test_no_task_is_compared_by_its_name() -> None:
+    """What differs between tasks is a member of `tasks.task.Task`, or of its entry."""
+    from profiler.schema.study.tasks import TASKS
+
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in python_files(PACKAGE)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Compare)
+        and {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)} & TASKS.keys()
+    ]
+    assert wrong == []
+
+
 def travelling() -> list[Path]:
     from profiler.transport.payload import sources
 

@@ -1,1 +1,1 @@
-"""Accuracy, by task, and what quantizing costs."""
+"""What predictions tell of all trials together: accuracy, damage, stress."""
