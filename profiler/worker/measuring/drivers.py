@@ -13,6 +13,7 @@ import time
 from array import array
 from dataclasses import dataclass, replace
 from importlib import import_module
+from statistics import median
 from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from profiler.wire.codec import encode
@@ -44,6 +45,8 @@ block of this trial."""
 LEAST_IN_A_BLOCK = 3
 """So that the lead of a slow model takes a quarter of its time at most."""
 MOST_IN_A_BLOCK = 10_000
+SLOWEST = 0.1
+"""server: share of what the lanes can do that is driven at least, so that a segment ends in time"""
 
 
 @dataclass(frozen=True)
@@ -272,7 +275,10 @@ class Server:
     def block(self, runner: Loaded, position: int, count: int) -> Counted:
         """One segment of `count` recorded queries, after those that fill the queue."""
         lanes = self.lanes
-        rate = self._search(runner) if self.rate is None else self.rate
+        rate = self.rate
+        if rate is None:
+            rate = self._search(runner)
+            count = min(count, max(SEGMENT_QUERIES, int(rate * SEGMENT_NS / 1e9)))
         warm = max(1, int(WARM_SHARE * count))
         due = poisson_arrivals(rate, count + warm, runner.block_seed)
         readings: list[counters.Reading] = []
@@ -293,14 +299,16 @@ class Server:
     def _search(self, runner: Loaded) -> float:
         """Replay what was measured so far; the first time, a short closed loop stands in."""
         assert self.slo_ns is not None
-        if self.services:
-            found = highest_rate(self.services, self.lanes, self.slo_ns)
-        else:
-            out = array("q", bytes(8 * 50))
-            runner.backend.timed(runner.next_query, out)
-            found = 0.8 * highest_rate(out, self.lanes, self.slo_ns)
+        services, share = self.services, 1.0
+        if not services:
+            services, share = array("q", bytes(8 * 50)), 0.8
+            runner.backend.timed(runner.next_query, services)
+            # One stall of 50 queries is over any limit on p99, and would leave no rate at all.
+            services = array("q", sorted(services)[:-1])
+        rate = share * highest_rate(services, self.lanes, self.slo_ns)
         # A model too slow for its SLO is still driven, slowly, so that there is a record.
-        return min(max(found, 1.0), DRIVEN_PER_S)
+        slowest = SLOWEST * self.lanes * 1e9 / max(1.0, median(services))
+        return min(max(rate, slowest), DRIVEN_PER_S)
 
 
 class ColdStart:

@@ -174,3 +174,23 @@ def test_wall_time_and_energy_of_a_segment_are_those_of_its_counted_queries() ->
     gaps_ns = due[-1] - due[39]
     assert gaps_ns <= counted.block.wall_ns < gaps_ns + 50 * MS
     assert begun == [39], "energy is read before the last query that does not count"
+
+
+class Stalls(Sleeps):
+    """Of the queries that look for a rate, one stalls for a second."""
+
+    def timed(self, first: int, out: Any) -> None:
+        for place in range(len(out)):
+            out[place] = 1000 * MS if place == 7 else MS // 10
+
+
+@pytest.mark.parametrize("slo_ns", [MS, 1])
+def test_a_stall_while_the_rate_is_looked_for_leaves_one_that_ends_in_time(slo_ns: int) -> None:
+    """One query a second was driven, 58,333 of them, until the round's patience ended."""
+    driver = make_driver(Job(trial="t", scenario="server", slo_ns=slo_ns))
+    planned = driver.plan(REQUEST, MS // 10)
+    counted = driver.block(loaded(Stalls(0.0)), position=0, count=planned.queries)
+    assert counted.block.rate is not None
+    assert counted.block.rate >= 1000
+    assert counted.block.wall_ns < 10 * planned.queries * planned.period_ns
+    assert len(counted.latencies) == counted.block.queries
