@@ -26,7 +26,7 @@ def test_only_packages_on_which_numbers_depend_are_told(tmp_path: Path) -> None:
 def test_a_folder_that_lists_all_packages_is_read_and_gone_on_with(
     measured: Callable[[str], Path], make_study: Callable[..., Path]
 ) -> None:
-    folder, study = measured('variants = ["fp32"]\n'), make_study('variants = ["fp32"]\n')
+    folder, study = measured(), make_study()
     path, rows = folder / "meta.json", folder / "rows.jsonl"
     meta = json.loads(path.read_text())
     meta["fingerprint"]["packages"] = {"numpy": "2.0", "of-somebody": "1.0"}

@@ -62,8 +62,9 @@ def test_shape_sets_a_symbolic_dimension(program: Run, make_model, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_reading_commands_speak_json_and_text(program: Run, make_study, tmp_path: Path) -> None:
-    study = make_study('variants = ["fp32", "int8-dynamic"]\n')
+def test_reading_commands_speak_json_and_text(program: Run, measured, tmp_path: Path) -> None:
+    theirs = measured('variants = ["fp32", "int8-dynamic"]\n')
+    study = tmp_path / "study.toml"
     plan = json.loads(program("plan", study, "--json").stdout)
     assert len(plan["trials"]) == 2
     assert "Nothing was run" in program("plan", study).stdout
@@ -76,8 +77,11 @@ def test_reading_commands_speak_json_and_text(program: Run, make_study, tmp_path
     ):
         wrong.write_text(study.read_text().replace(old, new))
         refused(program("plan", wrong), says)
-    assert program("run", study, "-q").returncode == 0
     out = "results/tiny"
+    (tmp_path / "results").mkdir()
+    before = (theirs.rename(tmp_path / out) / "rows.jsonl").read_bytes()
+    assert program("run", study, "-q").returncode == 0
+    assert (tmp_path / out / "rows.jsonl").read_bytes() == before, "it is the study's own folder"
     assert json.loads(program("choose", out, "--json").stdout)["trial"].startswith("m/")
     chosen = program("choose", out, "--p99", "1s", "--max-drop", "50pp")
     assert chosen.returncode == 0, chosen.stderr
@@ -188,13 +192,14 @@ def test_data_that_does_not_fit(
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_changed_study_keeps_the_old_results(program: Run, make_study, tmp_path: Path) -> None:
-    study = make_study()
-    assert program("run", study, "-q").returncode == 0
-    before = (tmp_path / "results" / "tiny" / "rows.jsonl").read_bytes()
+def test_a_changed_study_keeps_the_old_results(program: Run, measured, tmp_path: Path) -> None:
+    study, out = tmp_path / "study.toml", tmp_path / "results" / "tiny"
+    out.parent.mkdir()
+    measured().rename(out)
+    before = (out / "rows.jsonl").read_bytes()
     study.write_text(study.read_text().replace("threads = [1]", "threads = [1]\nseed = 5"))
     refused(program("run", study, "-q"), "another version of this study", "seed", "--output")
-    assert (tmp_path / "results" / "tiny" / "rows.jsonl").read_bytes() == before
+    assert (out / "rows.jsonl").read_bytes() == before
 
 
 def test_options_of_models_are_refused_for_studies(program: Run, make_study) -> None:

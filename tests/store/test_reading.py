@@ -20,13 +20,12 @@ from profiler.store.folder import Store
 from profiler.wire.codec import DecodeError
 
 OUTSIDE = r"lies outside|no regular file"
-STUDY = 'variants = ["fp32"]\n'
 
 
 @pytest.fixture
 def folder(measured: Callable[[str], Path]) -> Path:
     """A folder of one trial, measured once and copied for each test."""
-    return measured(STUDY)
+    return measured()
 
 
 def change(path: Path, act: Callable[[dict[str, Any]], None]) -> None:

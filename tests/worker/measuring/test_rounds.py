@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +20,6 @@ QUICK = {
     "block_ns": 1_000_000, "measure_ns": 10_000_000, "warmup_ns": 1_000_000,
     "max_warmup_ns": 20_000_000, "seed": 1, "round": 0,
 }  # fmt: skip
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with Session(LocalTransport(home=tmp_path / "home")) as opened:
-        yield opened
 
 
 def measure(session: Session, *jobs: Job, **more: int) -> dict[str, Repetition]:
@@ -229,15 +222,16 @@ def test_an_unknown_operation_and_a_bad_blob_name_are_answers(session: Session) 
         session._ask("have", shas=["../../etc/passwd"])
 
 
-def test_a_damaged_blob_is_staged_again(session: Session, tmp_path: Path) -> None:
-    path = tmp_path / "blob"
+def test_a_damaged_blob_is_staged_again(tmp_path: Path) -> None:
+    path, home = tmp_path / "blob", tmp_path / "home"
     path.write_bytes(b"content")
-    session.stage([path])
     sha = hashlib.sha256(b"content").hexdigest()
-    blob = tmp_path / "home" / "blobs" / sha
-    blob.write_bytes(b"damaged")
-    assert session._ask("have", shas=[sha]) == {"missing": [sha]}
-    assert not blob.exists()
+    with Session(LocalTransport(home=home)) as session:
+        session.stage([path])
+        blob = home / "blobs" / sha
+        blob.write_bytes(b"damaged")
+        assert session._ask("have", shas=[sha]) == {"missing": [sha]}
+        assert not blob.exists()
 
 
 def test_an_interpreter_that_is_not_there() -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,11 @@ import numpy as np
 import pytest
 
 from profiler.devices.session import Session
-from profiler.transport.local import LocalTransport
 from profiler.wire.messages import Block, Job, Repetition, RoundRequest
 from profiler.worker.instruments.counters import Reading
 from profiler.worker.instruments.memory_limit import Limit
 from profiler.worker.instruments.noise import disturbance
 from profiler.worker.measuring.drivers import describe
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with Session(LocalTransport(home=tmp_path / "home")) as opened:
-        yield opened
 
 
 def measure(session: Session, **job: Any) -> Repetition:
