@@ -103,6 +103,8 @@ def test_variants_beyond_protobufs_limit_get_a_weights_file(
     fp16 = results.prepared.artifacts[("m", "fp16")]
     assert len(fp16.data) == 1
     (tmp_path / "out" / "artifacts" / fp16.data[0]).unlink()
+    path = make_study('variants = ["fp32", "fp16"]')
+    split_model()
     again = run(path, tmp_path / "second")  # the cache brings both files back
     assert again.prepared.artifacts[("m", "fp16")] == fp16
     assert (tmp_path / "second" / "artifacts" / fp16.data[0]).is_file()
