@@ -10,6 +10,7 @@ from profiler.commands import look, measure
 from profiler.commands.look import console, print_json
 from profiler.errors import InputError
 from profiler.results.results import Results
+from profiler.schema.columns import value_of
 from profiler.statistics.intervals import Estimate
 from profiler.units import format_elapsed
 from profiler.wire.codec import encode
@@ -59,7 +60,7 @@ def models(
             )
     by_model = {
         model.name: {
-            tuple(row[key] for key in SETTINGS): row["trial"]
+            tuple(value_of(row, key) for key in SETTINGS): row["trial"]
             for row in results.rows
             if row["model"] == model.name
         }

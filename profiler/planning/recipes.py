@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Optional
 
 from profiler.schema.artifact import Artifact, Saturable
+from profiler.schema.columns import Row
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
 from profiler.schema.study.recipes import RECIPES, TOO_NOISY_DB
@@ -215,7 +216,7 @@ def damage(made_by: Mapping[str, str], sqnr_db: Optional[float]) -> Optional[str
 
 def advised(
     artifact: Artifact, trial: Trial, target: Target, facts: Mapping[str, Any], sqnr_db: Any
-) -> dict[str, Any]:
+) -> Row:
     """A row's columns `saturable` and `advice`: what processor and outputs say against it."""
     options = {**target.session_options, **trial.session_options}
     said = (

@@ -156,14 +156,14 @@ def confirmation_text(results: Results, choice: Choice) -> str:
     if row is None or results.confirmation is None:
         return ""
     text = f"On {len(results.confirmation.numbers)} confirmation rows, unseen by the choice: "
-    if row.get("accuracy") is None:
+    if row["accuracy"] is None:
         return text + f"agreement {format_percent(row.get('agreement'))}."
     text += f"accuracy {format_percent(row['accuracy'])}"
-    if row.get("accuracy_low") is not None:
+    if row["accuracy_low"] is not None:
         low, high = (format_percent(row[f"accuracy_{end}"]) for end in ("low", "high"))
         text += f" ({low} to {high})"
-    if row.get("quality") is not None:
-        needed = row.get("quality_n_needed")
+    if row["quality"] is not None:
+        needed = row["quality_n_needed"]
         more = f", needs n = {needed}" if row["quality"] == "undecided" and needed else ""
         text += f", against its baseline: {row['quality']}{more}"
     return text + "."

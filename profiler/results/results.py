@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +20,9 @@ from profiler.analysis.trials.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
 from profiler.planning import recipes
 from profiler.results import predictions
-from profiler.results.columns import COLUMNS
 from profiler.results.derived import Derived
 from profiler.results.stress import Stress, read
+from profiler.schema.columns import COLUMNS, Row, row_of
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
 from profiler.schema.study.measure import Slo
@@ -124,14 +124,14 @@ class Results:
         return {trial.id: trial for trial in self.plan.trials}
 
     @cached_property
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Row]:
         """One dict per trial: every column of the table. Excluded trials come last."""
         return self.evaluate(self.study.slo)
 
-    def evaluate(self, limits: Slo) -> list[dict[str, Any]]:
+    def evaluate(self, limits: Slo) -> list[Row]:
         """The table's rows under other limits than the study's."""
-        rows = [{**dict.fromkeys(COLUMNS), **row} for row in self._at(limits)]
-        marks: dict[str, dict[str, Any]] = {}
+        rows = [row_of(row) for row in self._at(limits)]
+        marks: dict[str, Row] = {}
         # Times of an emulated device are no rivals of real ones.
         kinds = [(load_of(row), self.targets[row["target"]].emulated) for row in rows]
         for kind in set(kinds):
@@ -145,7 +145,7 @@ class Results:
         return rows
 
     @cached_property
-    def _measured(self) -> list[dict[str, Any]]:
+    def _measured(self) -> list[Row]:
         measure = self.study.measure
         ratios = relative.against_baseline(
             self.trials.values(), self.typical, delta=measure.equivalence, adaptive=self.adaptive
@@ -156,14 +156,15 @@ class Results:
         judged = predictions.named(self.prepared, self.study.data)
         rows = []
         for trial in self.trials.values():
-            row = {**identity(trial), **summary.summarise(
-                trial, self.samples.get(trial.id), adaptive=self.adaptive)}  # fmt: skip
+            taken = self.samples.get(trial.id)
+            row = row_of(
+                identity(trial), summary.summarise(trial, taken, adaptive=self.adaptive),
+                ratios.get(trial.id, {}), accuracy.get(trial.id, {}), errors.get(trial.id, {}),
+                self.stress.columns(trial.id),
+            )  # fmt: skip
             row["stopped"] = ended[trial.id]
             artifact = self.prepared.artifacts.get((trial.model, trial.variant))
-            row.update(ratios.get(trial.id, {}))
-            row.update(accuracy.get(trial.id, {}) | errors.get(trial.id, {}))
             row["judged"] = judged.get(trial.model) if trial.id in self.outputs else None
-            row.update(self.stress.columns(trial.id))
             target = self.targets[trial.target]
             # torch runs the source; the ONNX file of its baseline is not what it loads
             row["file_bytes"] = artifact.bytes if artifact and target.backend != "torch" else None
@@ -171,14 +172,15 @@ class Results:
                 row["copies"] = {"host": "included", "device": "excluded"}[target.gpu.binding]
             if artifact is not None:
                 known = self.facts().get(target.name, {})
-                row.update(recipes.advised(artifact, trial, target, known, row.get("sqnr_db")))
+                row.update(recipes.advised(artifact, trial, target, known, row["sqnr_db"]))
             row.update(self._rates.columns(trial, self.study.slo.p99))
             if row["status"] == "pending" and trial.target in self.lost:
-                row.update(status="failed", reason=self.lost[trial.target]["reason"])
+                row["status"], row["reason"] = "failed", self.lost[trial.target]["reason"]
             rows.append(row)
         for exclusion in self.plan.exclusions:
             reason = exclusion.reason + (f" ({exclusion.hint})" if exclusion.hint else "")
-            rows.append({**identity(exclusion.trial), "status": "excluded", "reason": reason})
+            why: Row = {"status": "excluded", "reason": reason}
+            rows.append(row_of(identity(exclusion.trial), why))
         return rows
 
     @property
@@ -186,7 +188,7 @@ class Results:
         return Rates(samples=self.samples, targets=self.targets, wall_meter=self.wall_meter,
                      adaptive=self.adaptive)  # fmt: skip
 
-    def _at(self, limits: Slo) -> list[dict[str, Any]]:
+    def _at(self, limits: Slo) -> list[Row]:
         """The measured rows, each goodput at the limit on p99, where there is one."""
         if limits.p99 in (None, self.study.slo.p99):
             return self._measured
@@ -363,9 +365,7 @@ class Results:
         wanted = slo.parse_limits(limits, own_metric=own) if limits else self.study.slo
         return self._choose(self._at(wanted), wanted, objective)
 
-    def _choose(
-        self, rows: Sequence[Mapping[str, Any]], limits: Slo, objective: str | None = None
-    ) -> Choice:
+    def _choose(self, rows: Sequence[Row], limits: Slo, objective: str | None = None) -> Choice:
         # Latencies under different loads don't compare: the first scenario and shape decide.
         rows = [row for row in rows if row["scenario"] == self.study.scenarios[0].kind]
         first = {row["model"]: row["shapes"] for row in reversed(rows)}
@@ -385,8 +385,8 @@ class Results:
         breaks = self.stress.warnings(found.trial) if found.trial else ()
         told = [f"under stress: {text}" for text in breaks]
         for row in (row for row in rows if row["trial"] == found.trial):
-            told += [row["advice"]] if row.get("saturable") else []
-            if best_in == "throughput" and row.get("throughput_note"):
+            told += [row["advice"]] if row["saturable"] and row["advice"] else []
+            if best_in == "throughput" and row["throughput_note"]:
                 told.append(row["throughput_note"])
         return replace(found, warnings=tuple(told))
 

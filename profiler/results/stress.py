@@ -9,6 +9,7 @@ from typing import Any
 
 from profiler.analysis.quality import stress as analysis
 from profiler.errors import ResultsError
+from profiler.schema.columns import Row
 from profiler.schema.record.plan import Trial
 from profiler.schema.study.study import Study
 from profiler.statistics.pieces import Rows
@@ -48,7 +49,7 @@ class Stress:
         """The trial whose answers stand for this one's."""
         return (self.answered_by or {}).get(trial, trial)
 
-    def columns(self, trial: str) -> dict[str, Any]:
+    def columns(self, trial: str) -> Row:
         """The table's columns of one trial."""
         return analysis.columns(self.points, self.of(trial)) if self.points else {}
 

@@ -14,6 +14,7 @@ from profiler.analysis.trials.converge import Convergence
 from profiler.analysis.trials.cost import columns, usd_per_million
 from profiler.analysis.trials.samples import Samples, at_same_moment, gather
 from profiler.errors import InputError
+from profiler.schema.columns import Row, row_of
 from profiler.schema.device.target import Cost, Target
 from profiler.schema.record.plan import Group, Trial
 from profiler.schema.study.measure import Slo
@@ -138,13 +139,13 @@ def test_convergence_waits_for_rounds_and_for_the_widest() -> None:
     assert not loose.reached(["base", "never measured"])
 
 
-def row(name: str, p50: float | None, accuracy: float | None, **more: Any) -> dict[str, Any]:
+def row(name: str, p50: float | None, accuracy: float | None, **more: Any) -> Row:
     values: dict[str, Any] = {
         "trial": name, "status": "ok", "reason": None, "threads": 1, "p50_ns": p50,
         "accuracy": accuracy, "p99_ns": p50, "p99_low_ns": p50 and p50 * 0.9,
         "p99_high_ns": p50 and p50 * 1.1,
     }  # fmt: skip
-    return {**values, **more}
+    return row_of(values, more)
 
 
 def test_frontier_keeps_the_non_dominated_and_names_the_dominator() -> None:

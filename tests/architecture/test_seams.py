@@ -21,6 +21,7 @@ from profiler.planning.lacking import Machine, elsewhere, lacks
 from profiler.report.brief import accuracy_sheets
 from profiler.report.model.formats import axes_for, axis_for
 from profiler.report.tables import render
+from profiler.schema.columns import row_of
 from profiler.schema.device.target import Target
 from profiler.schema.study.data import DataSpec
 from profiler.schema.study.measure import Slo
@@ -259,16 +260,15 @@ def test_a_scenario(
 
 
 def test_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = Metric(name="load", column="load_ns", kind="duration", low="load_low_ns",
-                   high="load_high_ns", objective=True, title="load time")  # fmt: skip
+    entry = Metric(name="load", column="load_ns", objective=True, title="load time")
     ranked: dict[str, Any] = {"name": "toy", "models": [{"name": "m", "onnx": "m.onnx"}]}
     with pytest.raises(DecodeError, match=r'objectives\[0\]: expected one of "p50", .*"load"'):
         decode(Study, {**ranked, "objectives": ["load"]})
     monkeypatch.setitem(METRICS, "load", entry)
     study = decode(Study, {**ranked, "objectives": ["load"]})
     quick, slow = (
-        {"trial": name, "status": "ok", "threads": 1, "p50_ns": 1e6, "load_ns": load,
-         "load_low_ns": load, "load_high_ns": load}
+        row_of({"trial": name, "status": "ok", "threads": 1, "p50_ns": 1e6, "load_ns": load,
+                "load_low_ns": load, "load_high_ns": load})
         for name, load in (("quick", 1e6), ("slow", 9e6))
     )  # fmt: skip
     assert mark_frontier([quick, slow], study.objectives)["slow"]["dominated_by"] == "quick"

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from profiler.analysis.choice import slo as limits
-from profiler.analysis.metrics import Row, bounds, value
+from profiler.analysis.metrics import bounds, value
+from profiler.schema.columns import Row, value_of
 from profiler.schema.study.measure import Slo
 from profiler.schema.study.metrics import METRICS
-from profiler.units import format_duration, format_percent, format_rate, format_size
+from profiler.units import format_percent
 
 Separated = Callable[[str, Sequence[str]], Collection[str]]
 """Which of some rivals differ in p50 from the best beyond doubt (paired over rounds)."""
@@ -49,8 +50,8 @@ def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separate
         if row["status"] != "ok":
             rejected.append((trial, f"{row['status']}: {row['reason']}"))
             continue
-        if row.get("quality") == "worse":
-            where = f"; {row['damaged']}" if row.get("damaged") else ""
+        if row["quality"] == "worse":
+            where = f"; {row['damaged']}" if row["damaged"] else ""
             rejected.append((trial, f"worse than its baseline: {_loss(row)}{where}"))
             continue
         checks = limits.check(row, slo)
@@ -94,7 +95,7 @@ def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separate
 
 
 def _loss(row: Row) -> str:
-    drop, low, high = (float(row[key]) * 100 for key in ("drop", "drop_low", "drop_high"))
+    drop, low, high = (float(value_of(row, key)) * 100 for key in ("drop", "drop_low", "drop_high"))
     return f"{drop:.1f} points lost ({low:.1f} to {high:.1f}), more than the margin"
 
 
@@ -137,8 +138,8 @@ def _economy(row: Row, objective: str) -> tuple[float, ...]:
     missing = float("inf")
 
     def known(column: str) -> float:
-        found = row.get(column)
-        return missing if found is None or found != found else float(found)
+        held = value_of(row, column)
+        return missing if held is None or held != held else float(held)
 
     memory = known("memory_peak_bytes")
     # Resident sets of equal runs differ by a few megabytes.
@@ -154,19 +155,8 @@ def _economy(row: Row, objective: str) -> tuple[float, ...]:
     )
 
 
-def _plain(found: float | None) -> str:
-    return "–" if found is None else f"{found:.3g}"
-
-
-_FORMATS: dict[str, Callable[[float | None], str]] = {
-    "p50": format_duration, "p90": format_duration, "p99": format_duration,
-    "throughput": format_rate, "memory": format_size, "size": format_size,
-    "accuracy": format_percent, "drop": format_percent,
-}  # fmt: skip
-
-
 def _shown(row: Row, objective: str) -> str:
-    text = _FORMATS.get(objective, _plain)(value(row, objective))
+    text = METRICS[objective].entry.show(value(row, objective))
     low, high = bounds(row, objective)
     found = value(row, objective)
     if low is None or high is None or not found or low == high:
@@ -178,7 +168,7 @@ def _because(row: Row, best: Row, ties: list[str], slo: Slo, objective: str) -> 
     word = "lowest" if METRICS[objective].lower_is_better else "highest"
     wanted = ", ".join(limits.limits(slo)) or "no limit was set"
     parts = [f"{_shown(row, objective)}"]
-    if row.get("accuracy") is not None and row["accuracy"] == row["accuracy"]:
+    if row["accuracy"] is not None and row["accuracy"] == row["accuracy"]:
         parts.append(f"accuracy {format_percent(row['accuracy'])}")
     text = f"{word} {objective} of those that keep the limits ({wanted}): " + ", ".join(parts)
     if ties and row is best:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from profiler.analysis.metrics import Row, value
+from profiler.analysis.metrics import value
+from profiler.schema.columns import Row
 from profiler.schema.study.metrics import METRICS
 from profiler.wire.scenarios import known
 
@@ -26,7 +27,7 @@ def usable_objectives(rows: Sequence[Row], objectives: Sequence[str]) -> tuple[s
     return tuple(o for o in objectives if any(value(row, o) is not None for row in rows))
 
 
-def mark_frontier(rows: Sequence[Row], objectives: Sequence[str]) -> dict[str, dict[str, Any]]:
+def mark_frontier(rows: Sequence[Row], objectives: Sequence[str]) -> dict[str, Row]:
     """Trial id -> frontier (bool) and dominated_by (id or None).
 
     A trial that failed or lacks an objective is never on the frontier. Of several that dominate a
@@ -39,7 +40,7 @@ def mark_frontier(rows: Sequence[Row], objectives: Sequence[str]) -> dict[str, d
         for row in rows
         if row["status"] == "ok" and (point := _signed(row, objectives)) is not None
     }
-    marks: dict[str, dict[str, Any]] = {
+    marks: dict[str, Row] = {
         str(row["trial"]): {"frontier": False, "dominated_by": None} for row in rows
     }
     ordered: dict[tuple[float, ...], list[str]] = {}

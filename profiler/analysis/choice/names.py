@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from profiler.errors import InputError
+from profiler.schema.columns import Row
 from profiler.schema.record.plan import Trial
-from profiler.wire.codec import encode, nearest
+from profiler.wire.codec import nearest
 
 
 def find_trial(name: str, trials: Collection[str]) -> str:
@@ -34,11 +34,26 @@ def find_trial(name: str, trials: Collection[str]) -> str:
     )
 
 
-def identity(trial: Trial) -> dict[str, Any]:
+def identity(trial: Trial) -> Row:
     """The columns that say which trial a row is."""
     return {
         "trial": trial.id,
-        **{k: v for k, v in encode(trial).items() if k not in ("id", "baseline")},
-        "shapes": " ".join(f"{name}={size}" for name, size in trial.shapes.items()),
+        "model": trial.model,
+        "variant": trial.variant,
+        "recipe": trial.recipe,
         "is_baseline": trial.is_baseline,
+        "target": trial.target,
+        "provider": trial.provider,
+        "threads": trial.threads,
+        "scenario": trial.scenario,
+        "batch": trial.batch,
+        "concurrency": trial.concurrency,
+        "cache": trial.cache,
+        "gap_ns": trial.gap_ns,
+        "rate": trial.rate,
+        "optimization": trial.optimization,
+        "affinity": trial.affinity,
+        "arena": trial.arena,
+        "memory_limit": trial.memory_limit,
+        "shapes": " ".join(f"{name}={size}" for name, size in trial.shapes.items()),
     }

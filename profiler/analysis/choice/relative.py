@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from profiler.analysis.choice.choose import Separated
 from profiler.analysis.trials.samples import RoundKey, paired
+from profiler.schema.columns import Row
 from profiler.schema.record.plan import Trial
 from profiler.statistics.intervals import MINIMUM_ROUNDS
 from profiler.statistics.ratio import Comparison, compare_family
@@ -47,7 +47,7 @@ def compare_pairs(
 
 def against_baseline(
     trials: Iterable[Trial], typical: Typical, *, delta: float, adaptive: bool
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Row]:
     """Trial id -> ratio columns against its baseline variant in the same configuration."""
     pairs = [(t.id, t.baseline) for t in trials if not t.is_baseline]
     found = compare_pairs(pairs, typical, delta=delta, adaptive=adaptive)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from profiler.analysis.metrics import Row, bounds, value
+from profiler.analysis.metrics import bounds, value
 from profiler.errors import InputError
+from profiler.schema.columns import Row
 from profiler.schema.study.measure import Slo
 from profiler.schema.study.metrics import METRICS, Metric
 from profiler.units import format_duration, format_percent, format_size
@@ -47,11 +48,11 @@ def limits(slo: Slo) -> dict[str, float]:
 
 
 def _text(metric: Metric, number: float | None) -> str:
-    if metric.kind == "duration":
+    if metric.entry.kind == "duration":
         return format_duration(number)
-    if metric.kind == "size":
+    if metric.entry.kind == "size":
         return format_size(number)
-    if metric.kind == "points" and number is not None:
+    if metric.entry.kind == "points" and number is not None:
         return f"{number * 100:.1f} pp"
     return format_percent(number)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from profiler.schema.columns import Row
 from profiler.schema.record.plan import Trial
 from profiler.tasks.stressed import Loss, Stressed
 from profiler.tasks.task import task_of
@@ -161,20 +162,18 @@ def broken(points: Sequence[Point], trial: str) -> list[Point]:
     return list(first.values())
 
 
-def columns(points: Sequence[Point], trial: str) -> dict[str, Any]:
+def columns(points: Sequence[Point], trial: str) -> Row:
     """The table's columns of one trial: its largest extra loss, and where it breaks."""
-    found: dict[str, Any] = {
-        "stress_broken": "; ".join(words(p) for p in broken(points, trial)) or None
-    }
+    found: Row = {"stress_broken": "; ".join(words(p) for p in broken(points, trial)) or None}
     own = [p for p in points if p.trial == trial and p.severity > 0 and p.drop is not None]
     if own:
         worst = max(own, key=lambda p: (p.drop or 0.0, p.severity))
-        found.update(
-            stress_worst=f"{worst.perturbation} {worst.severity}",
-            stress_drop=worst.drop,
-            stress_drop_low=worst.low,
-            stress_drop_high=worst.high,
-        )
+        found |= {
+            "stress_worst": f"{worst.perturbation} {worst.severity}",
+            "stress_drop": worst.drop,
+            "stress_drop_low": worst.low,
+            "stress_drop_high": worst.high,
+        }
     return found
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from profiler.schema.columns import Row
 from profiler.schema.device.target import Target
 
 
-def columns(throughput: float | None, target: Target) -> dict[str, Any]:
+def columns(throughput: float | None, target: Target) -> Row:
     """Columns usd_per_million and price, which says what it rests on: nobody measures a price."""
     cost, dollars = target.cost, usd_per_million(throughput, target)
     price = None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from profiler.analysis.trials.samples import Samples
+from profiler.schema.columns import Row
 from profiler.schema.record.plan import Trial
 
 LEAST_WINDOW_NS = 500_000_000
@@ -18,7 +17,7 @@ def columns(
     declared_watts: float | None,
     throughput: float | None,
     wall_meter_j: float | None,
-) -> dict[str, Any]:
+) -> Row:
     """energy_j_per_query, energy_label and energy_note. `throughput` is samples a second.
 
     The user's own meter comes first, then the device's counters, then the declared power times
@@ -44,5 +43,5 @@ def columns(
     return _columns(None, "unavailable", reasons[0] if reasons else "no counter was recorded")
 
 
-def _columns(joules: float | None, label: str, note: str) -> dict[str, Any]:
+def _columns(joules: float | None, label: str, note: str) -> Row:
     return {"energy_j_per_query": joules, "energy_label": label, "energy_note": note}

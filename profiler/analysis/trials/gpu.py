@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
+from profiler.schema.columns import Row
 from profiler.wire.messages import GpuReading, Repetition
 
 SLOWED = ("power cap", "hardware slowdown", "thermal (software)", "thermal (hardware)",
@@ -12,7 +12,7 @@ SLOWED = ("power cap", "hardware slowdown", "thermal (software)", "thermal (hard
 """Reasons which mean that the card was held back while it worked."""
 
 
-def summarise(repetitions: Sequence[Repetition]) -> dict[str, Any]:
+def summarise(repetitions: Sequence[Repetition]) -> Row:
     """Lowest clock, highest temperature and memory, why it was slowed, and the engine's build.
 
     Memory and clocks are read after each block; None where nothing was read.
@@ -34,15 +34,15 @@ def _known(readings: Iterable[GpuReading], name: str) -> list[int]:
     return [value for value in values if value is not None]
 
 
-def warnings(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def warnings(rows: Iterable[Row]) -> list[str]:
     """One line for each target whose GPU was held back, and one that says what a query holds."""
     found = []
-    members: dict[str, list[Mapping[str, Any]]] = {}
+    members: dict[str, list[Row]] = {}
     for row in rows:
-        if row["status"] == "ok" and row.get("copies") is not None:
+        if row["status"] == "ok" and row["copies"] is not None:
             members.setdefault(row["target"], []).append(row)
     for target, group in members.items():
-        slowed = [row for row in group if row.get("gpu_slowed")]
+        slowed = [row for row in group if row["gpu_slowed"]]
         if slowed:
             found.append(
                 f"{target}: the GPU was slowed down in {len(slowed)} of {len(group)} trials"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from profiler.schema.columns import Row
 from profiler.schema.record.plan import Trial
 from profiler.statistics.once import Pairs
 from profiler.statistics.pieces import Rows, pieces
@@ -22,7 +22,7 @@ def accelerated(provider: str) -> bool:
     return provider.endswith("ExecutionProvider") and provider != CPU
 
 
-def summarise(trial: Trial, found: Iterable[Placement | None]) -> dict[str, Any]:
+def summarise(trial: Trial, found: Iterable[Placement | None]) -> Row:
     """Columns placed (share of nodes, the lowest of all repetitions) and placed_note."""
     placements = list(found)
     known = [p for p in placements if p is not None]
@@ -49,7 +49,7 @@ def operators(counts: Mapping[str, int], most: int = 4) -> str:
 
 def output_errors(
     outputs: Mapping[str, Rows], trials: Mapping[str, Trial], first: str
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Row]:
     """How far outputs are from those of the same variant on the study's first target.
 
     Column output_error: relative RMS difference, sqrt(sum (a-b)² / sum b²), over all rows. Only
@@ -59,7 +59,7 @@ def output_errors(
     for trial in (trials[t] for t in outputs if trials[t].target == first):
         here.setdefault(_what(trial), []).append(trial)
     errors = Pairs(relative_rms)
-    found = {}
+    found: dict[str, Row] = {}
     for name, values in outputs.items():
         trial = trials[name]
         if trial.target == first:
@@ -90,28 +90,28 @@ def relative_rms(values: Rows, reference: Rows) -> float | None:
     return float(np.sqrt(off)) / float(np.sqrt(size)) if size else None
 
 
-def warnings(rows: Iterable[Mapping[str, Any]], first: str) -> list[str]:
+def warnings(rows: Iterable[Row], first: str) -> list[str]:
     """One line a target for partial or unknown placement, and for outputs that differ."""
     found = []
-    by_target: dict[str, list[Mapping[str, Any]]] = {}
+    by_target: dict[str, list[Row]] = {}
     for row in rows:
         if row["status"] == "ok":
             by_target.setdefault(row["target"], []).append(row)
     for target, members in by_target.items():
-        noted = [row for row in members if row.get("placed_note")]
+        noted = [row for row in members if row["placed_note"]]
         if noted:
             worst = min(noted, key=lambda row: -1.0 if row["placed"] is None else row["placed"])
             found.append(
                 f"{target}: {len(noted)} of {len(members)} trials did not run wholly on"
                 f" {worst['provider']}, e.g. {worst['trial']}: {worst['placed_note']}"
             )
-        off = [row for row in members if (row.get("output_error") or 0) > NOTICEABLE]
+        off = [(error, row) for row in members if (error := row["output_error"] or 0) > NOTICEABLE]
         if off:
-            worst = max(off, key=lambda row: row["output_error"])
+            most, worst = max(off, key=lambda pair: pair[0])
             found.append(
                 f"{target}: outputs of {len(off)} trial(s) differ by more than"
                 f" {NOTICEABLE * 100:g} % from those of the same variant on {first}, most"
-                f" {worst['trial']} ({worst['output_error'] * 100:.2g} % relative RMS):"
+                f" {worst['trial']} ({most * 100:.2g} % relative RMS):"
                 " it computes with another precision or rounding"
             )
     return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from profiler.analysis.trials import cost, energy
 from profiler.analysis.trials.samples import Samples, Taken
+from profiler.schema.columns import Row
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
 from profiler.units import format_duration
@@ -32,7 +33,7 @@ class Rates:
     """trial -> joules a query from the user's own meter"""
     adaptive: bool
 
-    def columns(self, trial: Trial, p99_ns: int | None) -> dict[str, Any]:
+    def columns(self, trial: Trial, p99_ns: int | None) -> Row:
         """Columns of one trial whose goodput, if it has one, keeps p99 at `p99_ns`."""
         taken, target = self.samples.get(trial.id), self.targets[trial.target]
         found = throughput(trial, taken, adaptive=self.adaptive, slo_p99_ns=p99_ns)
@@ -43,9 +44,7 @@ class Rates:
             **cost.columns(rate, target),
         }
 
-    def at(
-        self, p99_ns: int, rows: Sequence[dict[str, Any]], trials: Mapping[str, Trial]
-    ) -> list[dict[str, Any]]:
+    def at(self, p99_ns: int, rows: Sequence[Row], trials: Mapping[str, Trial]) -> list[Row]:
         """The rows, each goodput at this limit instead of the one it was made for."""
         return [
             {**row, **self.columns(trials[row["trial"]], p99_ns)}
@@ -62,7 +61,7 @@ def _seeks(trial: Trial) -> bool:
 
 def throughput(
     trial: Trial, samples: Samples | None, *, adaptive: bool, slo_p99_ns: int | None
-) -> dict[str, Any]:
+) -> Row:
     """Samples a second as a column, with its interval and a note; empty when nothing was measured.
 
     An open-loop trial without a rate of its own gets its goodput: the highest rate whose p99 keeps

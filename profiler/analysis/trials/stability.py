@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from profiler.analysis.metrics import Row
 from profiler.analysis.trials import heat, noise
 from profiler.analysis.trials.samples import Samples
+from profiler.schema.columns import Row, half_width_of
 from profiler.schema.device.cores import KINDS, resolve
 from profiler.schema.study.recipes import TOO_NOISY_DB, least_db
 
@@ -91,9 +91,7 @@ def _drowned(rows: Sequence[Row]) -> list[Finding]:
             advice=row["advice"],
         )
         for row in rows
-        if row.get("advice")
-        and row.get("sqnr_db") is not None
-        and row["sqnr_db"] < least_db(row["recipe"])
+        if row["advice"] and row["sqnr_db"] is not None and row["sqnr_db"] < least_db(row["recipe"])
     ]
 
 
@@ -106,7 +104,7 @@ def _saturable(rows: Sequence[Row]) -> list[Finding]:
             advice=row["advice"],
         )
         for row in rows
-        if row.get("saturable")
+        if row["saturable"]
     ]
 
 
@@ -126,10 +124,8 @@ def _against(reason: str) -> str:
 
 
 def _width(row: Row) -> float | None:
-    low, high = row.get("p50_low_ns"), row.get("p50_high_ns")
-    if low is None or high is None or low != low or high != high:
-        return None
-    return float((high - low) / 2 / row["p50_ns"])
+    width = half_width_of(row, "p50_ns")
+    return None if width is None or width != width else width
 
 
 def _repetitions(samples: Samples) -> list[Any]:

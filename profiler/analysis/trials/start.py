@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from profiler.schema.columns import Row, part_of
 from profiler.wire.messages import Repetition
 
 STAGES = ("load", "first_query", "steady")
 
 
-def columns(repetitions: Sequence[Repetition], *, adaptive: bool) -> dict[str, Any]:
+def columns(repetitions: Sequence[Repetition], *, adaptive: bool) -> Row:
     """Geometric mean and t interval of each stage over fresh processes, in ns; and how many.
 
     A round has one process, in the cold_start scenario several. The steady state after a start is
@@ -32,4 +33,4 @@ def columns(repetitions: Sequence[Repetition], *, adaptive: bool) -> dict[str, A
         row[f"{stage}_ns"] = None if found is None else found.value
         row[f"{stage}_low_ns"] = None if found is None else found.low
         row[f"{stage}_high_ns"] = None if found is None else found.high
-    return {**row, "processes": count or None}
+    return part_of({**row, "processes": count or None})

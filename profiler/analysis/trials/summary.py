@@ -7,13 +7,14 @@ from typing import Any
 
 from profiler.analysis.trials import gpu, known_failures, noise, placement, start
 from profiler.analysis.trials.samples import Samples, Taken
+from profiler.schema.columns import Row, part_of
 from profiler.schema.record.plan import Trial
 from profiler.wire.scenarios import known
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
-def summarise(trial: Trial, samples: Samples | None, *, adaptive: bool) -> dict[str, Any]:
+def summarise(trial: Trial, samples: Samples | None, *, adaptive: bool) -> Row:
     """Columns of the table that need nothing but this trial's own rounds; missing is None."""
     if samples is None or not samples.taken:
         return _failed(samples, trial.provider)
@@ -44,7 +45,7 @@ def summarise(trial: Trial, samples: Samples | None, *, adaptive: bool) -> dict[
     row.update(placement.summarise(trial, [r.placement for r in repetitions]))
     row.update(gpu.summarise(repetitions))
     row["providers"] = ", ".join(repetitions[0].providers)
-    return row
+    return part_of(row)
 
 
 def _median_rate(taken: list[Taken]) -> float | None:
@@ -65,7 +66,7 @@ def _failures(samples: Samples) -> str | None:
     return f"{len(samples.failures)} of {total} repetitions failed: {first.reason}"
 
 
-def _failed(samples: Samples | None, provider: str) -> dict[str, Any]:
+def _failed(samples: Samples | None, provider: str) -> Row:
     if samples is None or not samples.failures:
         return {"status": "pending", "reason": "not measured yet"}
     last = samples.failures[-1]

@@ -189,7 +189,7 @@ def _line_layer(panel: Panel) -> list[Any]:
 def _ring_layer(panel: Panel) -> list[Any]:
     import altair as alt
 
-    data = [datum(row, panel) for row in panel.rows if row.get("chosen")]
+    data = [datum(row, panel) for row in panel.rows if row["chosen"]]
     if not data:
         return []
     x, y = _position(alt, panel)

@@ -10,11 +10,12 @@ from typing import Any, Final
 from profiler.report.model import chart_labels
 from profiler.report.model.cells import ratio_text
 from profiler.report.model.contents import ReportInput
-from profiler.report.model.formats import Axis, axes_for, axis_for, ends, wanted_axes
-from profiler.report.model.records import Group, Row, drawn, group_name, measured, name
+from profiler.report.model.formats import Axis, axes_for, axis_for, wanted_axes
+from profiler.report.model.records import Group, drawn, group_name, measured, name
 from profiler.report.model.theme import Size, Theme
+from profiler.schema.columns import Row, interval_of, value_of
 from profiler.schema.study.metrics import Metric
-from profiler.units import counted, format_duration, format_percent, format_rate, format_size
+from profiler.units import counted
 
 LABEL_SIZE: Final = 11.0
 BARS: Final = "bars: 95\u00a0% intervals across fresh processes"
@@ -46,7 +47,7 @@ class Panel:
 
 def is_quiet(row: Row) -> bool:
     """Neither on the frontier nor chosen."""
-    return not (row.get("frontier") or row.get("chosen"))
+    return not (row["frontier"] or row["chosen"])
 
 
 def build_panel(
@@ -58,7 +59,7 @@ def build_panel(
     rows = [
         row
         for row in every
-        if row.get(x_metric.column) is not None and row.get(y_metric.column) is not None
+        if value_of(row, x_metric.column) is not None and value_of(row, y_metric.column) is not None
     ]
     if not rows:
         return None
@@ -71,8 +72,8 @@ def build_panel(
     return Panel(
         # the subject is drawn last, on top
         rows=sorted(kept, key=lambda row: not is_quiet(row)),
-        models=tuple(dict.fromkeys(row.get("model") or "" for row in shown)),
-        variants=tuple(dict.fromkeys(row.get("variant") or "" for row in shown)),
+        models=tuple(dict.fromkeys(row["model"] or "" for row in shown)),
+        variants=tuple(dict.fromkeys(row["variant"] or "" for row in shown)),
         left_out=len(every) - len(rows),
         crowded_out=len(rows) - len(kept),
         replaced=replaced,
@@ -92,7 +93,9 @@ def _own_frontier(rows: Sequence[Row], x: Metric, y: Metric) -> list[Row]:
     signs = [(m.column, 1 if m.lower_is_better else -1) for m in (x, y)]
 
     def beats(one: Row, other: Row) -> bool:
-        pairs = [(sign * one[column], sign * other[column]) for column, sign in signs]
+        pairs = [
+            (sign * value_of(one, column), sign * value_of(other, column)) for column, sign in signs
+        ]
         return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
     return [
@@ -119,7 +122,7 @@ def subtitle(report: ReportInput, group: Group, among: Sequence[Group], panel: P
     """Machine and scenario, what the bars are, and what the figure does not show."""
     lines = [place_name(report, group, among)]
     known = {
-        m: [ends(row, m) is not None for row in panel.rows]
+        m: [interval_of(row, m) is not None for row in panel.rows]
         for m in (panel.x.metric.column, panel.y.metric.column)
     }
     if any(any(found) for found in known.values()):
@@ -150,30 +153,26 @@ def crowded(count: int) -> str:
 
 def shown_value(row: Row, axis: Axis, *, interval: bool = True) -> str:
     """'57.2 µs (56.8 µs to 57.6 µs)'"""
-    value, span = row[axis.metric.column], ends(row, axis.metric.column)
+    value, span = value_of(row, axis.metric.column), interval_of(row, axis.metric.column)
     text = _one(value, axis)
     if not interval:
         return text
     if span is None:
-        return f"{text} (no interval)" if axis.metric.kind in ("duration", "share") else text
+        return f"{text} (no interval)" if axis.metric.entry.kind in ("duration", "share") else text
     return f"{text} ({_one(span[0], axis)} to {_one(span[1], axis)})"
 
 
 def _one(value: float, axis: Axis) -> str:
-    if axis.metric.kind == "money":
-        return f"{value:.3g} US$"
-    if axis.metric.kind == "share":
-        return format_percent(value)
-    show = {"duration": format_duration, "size": format_size, "rate": format_rate}
-    return show[axis.metric.kind](value)
+    entry = axis.metric.entry
+    return entry.show(value) + (f" {entry.unit}" if entry.kind == "money" else "")
 
 
 def alt_text(panel: Panel) -> str:
     """The figure in words, for those who do not see it."""
     front = [row for row in panel.rows if not is_quiet(row)]
-    front.sort(key=lambda row: float(row[panel.x.metric.column]))
+    front.sort(key=lambda row: float(value_of(row, panel.x.metric.column)))
     items = [
-        f"{name(row)}{' (chosen)' if row.get('chosen') else ''} "
+        f"{name(row)}{' (chosen)' if row['chosen'] else ''} "
         f"{shown_value(row, panel.x, interval=False)}, "
         f"{shown_value(row, panel.y, interval=False)}"
         for row in front
@@ -189,26 +188,24 @@ def datum(row: Row, panel: Panel) -> dict[str, Any]:
     """A point for Vega: values in shown units, looks, and the tooltip's texts."""
     quiet = is_quiet(row)
     found: dict[str, Any] = {
-        "x": row[panel.x.metric.column] / panel.x.factor,
-        "y": row[panel.y.metric.column] / panel.y.factor,
-        "model": row.get("model"),
-        "variant": row.get("variant"),
+        "x": value_of(row, panel.x.metric.column) / panel.x.factor,
+        "y": value_of(row, panel.y.metric.column) / panel.y.factor,
+        "model": row["model"],
+        "variant": row["variant"],
         "opacity": _QUIET if quiet else 1.0,
         "bar": _QUIET * 0.7 if quiet else 0.85,
         "trial": name(row),
         "first": shown_value(row, panel.x),
         "second": shown_value(row, panel.y),
-        "ratio": "baseline" if row.get("is_baseline") else ratio_text(row.get("ratio")),
+        "ratio": "baseline" if row["is_baseline"] else ratio_text(row["ratio"]),
         "state": "chosen"
-        if row.get("chosen")
+        if row["chosen"]
         else "frontier"
         if not quiet
-        else (
-            f"dominated by {row['dominated_by']}" if row.get("dominated_by") else "not on frontier"
-        ),
+        else (f"dominated by {row['dominated_by']}" if row["dominated_by"] else "not on frontier"),
     }
     for key, axis in (("x", panel.x), ("y", panel.y)):
-        span = ends(row, axis.metric.column)
+        span = interval_of(row, axis.metric.column)
         if span is not None:
             found[f"{key}_low"], found[f"{key}_high"] = (v / axis.factor for v in span)
     return found
@@ -237,9 +234,12 @@ def step_line(points: Sequence[tuple[float, float]], x: Axis, y: Axis) -> list[t
 def front_points(panel: Panel) -> list[tuple[float, float]]:
     """Frontier points in shown units."""
     return [
-        (row[panel.x.metric.column] / panel.x.factor, row[panel.y.metric.column] / panel.y.factor)
+        (
+            value_of(row, panel.x.metric.column) / panel.x.factor,
+            value_of(row, panel.y.metric.column) / panel.y.factor,
+        )
         for row in panel.rows
-        if row.get("frontier")
+        if row["frontier"]
     ]
 
 
@@ -284,7 +284,7 @@ def _obstacles(panel: Panel) -> tuple[list[chart_labels.Box], list[chart_labels.
     for row in panel.rows:
         found = datum(row, panel)
         hard.append(
-            chart_labels.around(*at(found["x"], found["y"]), 10.0 if row.get("chosen") else 6.0)
+            chart_labels.around(*at(found["x"], found["y"]), 10.0 if row["chosen"] else 6.0)
         )
         for key in ("x", "y"):
             if f"{key}_low" in found:
@@ -322,8 +322,8 @@ def placed_labels(panel: Panel) -> list[tuple[Row, tuple[float, float], chart_la
     width, height = panel.size.width, panel.size.height
     anchors = [
         (
-            panel.x.pixel(row[panel.x.metric.column] / panel.x.factor, width),
-            height - panel.y.pixel(row[panel.y.metric.column] / panel.y.factor, height),
+            panel.x.pixel(value_of(row, panel.x.metric.column) / panel.x.factor, width),
+            height - panel.y.pixel(value_of(row, panel.y.metric.column) / panel.y.factor, height),
         )
         for row in rows
     ]

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from profiler.errors import InputError
 from profiler.report.charts.frontier_chart import frontier_panel
 from profiler.report.charts.panel import crowded, place_name
-from profiler.report.model.cells import common_unit, interval_known, ratio_text
+from profiler.report.model.cells import common_unit, ratio_text
 from profiler.report.model.chart_labels import text_width
 from profiler.report.model.contents import ReportInput
 from profiler.report.model.formats import ticks
 from profiler.report.model.records import (
     Group,
-    Row,
     drawn,
     drawn_groups,
     groups,
@@ -38,6 +37,7 @@ from profiler.report.model.theme import (
     config,
     fixed_scale,
 )
+from profiler.schema.columns import Row, interval_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -106,9 +106,7 @@ def ratio_panel(
     import altair as alt
 
     compared = [
-        row
-        for row in measured(group.rows)
-        if row.get("ratio") is not None and not row.get("is_baseline")
+        row for row in measured(group.rows) if row["ratio"] is not None and not row["is_baseline"]
     ]
     if not compared:
         return None
@@ -183,7 +181,7 @@ def ratio_panel(
     ]
     if len(compared) > len(rows):
         about.append(crowded(len(compared) - len(rows)))
-    faster = sum(row.get("verdict") == "faster" for row in rows)
+    faster = sum(row["verdict"] == "faster" for row in rows)
     return alt.layer(*layers).properties(
         width=width,
         height=alt.Step(20),
@@ -200,8 +198,8 @@ def ratio_panel(
 
 
 def _ratio_datum(row: Row, theme: Theme) -> dict[str, Any]:
-    verdict = row.get("verdict") or "no verdict"
-    known = interval_known(row, "ratio")
+    verdict = row["verdict"] or "no verdict"
+    known = interval_of(row, "ratio")
     text = ratio_text(row["ratio"])
     span = (
         f" [{ratio_text(row['ratio_low'])}, {ratio_text(row['ratio_high'])}]"
@@ -240,17 +238,17 @@ def latency_chart(
         for trial, values in used.groupby("trial", sort=False)["latency_ns"]
     }
     factor, unit = common_unit([value for curve in drawn.values() for value in curve])
-    models = list(dict.fromkeys(row.get("model") or "" for row in by_trial.values()))
-    variants = list(dict.fromkeys(row.get("variant") or "" for row in by_trial.values()))
-    threads = [str(t) for t in sorted({row.get("threads") or 0 for row in by_trial.values()})]
+    models = list(dict.fromkeys(row["model"] or "" for row in by_trial.values()))
+    variants = list(dict.fromkeys(row["variant"] or "" for row in by_trial.values()))
+    threads = [str(t) for t in sorted({row["threads"] or 0 for row in by_trial.values()})]
     data: dict[str, list[dict[str, Any]]] = {model: [] for model in models}
     for trial, curve in drawn.items():
         row = by_trial[trial]
-        data[row.get("model") or ""] += [
+        data[row["model"] or ""] += [
             {
                 "trial": name(row),
-                "variant": row.get("variant"),
-                "threads": str(row.get("threads") or 0),
+                "variant": row["variant"],
+                "threads": str(row["threads"] or 0),
                 "share": round(quantile * 100, 1),
                 "latency": float(f"{value / factor:.4g}"),
             }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from profiler.report.model.records import Row
+from profiler.schema.columns import Row
 
 MISSING: Final = "–"
 MARKS: Final = {
@@ -84,15 +84,15 @@ def _letter(index: int) -> str:
 
 def standing(row: Row) -> Standing:
     """What the analysis says of a row; a failed row is never anything else."""
-    if row.get("status") == "failed":
+    if row["status"] == "failed":
         return "failed"
-    if row.get("status") != "ok":
+    if row["status"] != "ok":
         return "excluded"
-    if row.get("chosen"):
+    if row["chosen"]:
         return "chosen"
-    if row.get("frontier"):
+    if row["frontier"]:
         return "frontier"
-    return "dominated" if row.get("dominated_by") is not None else "plain"
+    return "dominated" if row["dominated_by"] is not None else "plain"
 
 
 def figure(value: float | None, digits: int = 3) -> str:
@@ -156,10 +156,3 @@ def split_note(text: str) -> tuple[str, str]:
     """A text and the footnote letters at its end."""
     bare = text.rstrip(_LETTERS)
     return bare, text[len(bare) :]
-
-
-def interval_known(row: Row, column: str) -> bool:
-    """Whether both ends are there; half an interval is none."""
-    stem = column.removesuffix("_ns")
-    suffix = "_ns" if column.endswith("_ns") else ""
-    return all(row.get(f"{stem}_{end}{suffix}") is not None for end in ("low", "high"))

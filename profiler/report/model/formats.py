@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from profiler.errors import InputError
-from profiler.report.model.cells import SIZES, common_unit, interval_known
-from profiler.report.model.records import Row
+from profiler.report.model.cells import SIZES, common_unit
+from profiler.schema.columns import Row, interval_of, value_of
 from profiler.schema.study.metrics import METRICS, Metric
 
 LOG_FROM: Final = 10.0  # a range of this factor or more gets a logarithmic scale
@@ -81,15 +81,7 @@ def axes_for(objectives: Sequence[str], rows: Sequence[Row]) -> tuple[Metric, Me
 
 
 def _known(which: Metric, rows: Sequence[Row]) -> bool:
-    return any(row.get(which.column) is not None for row in rows)
-
-
-def ends(row: Row, column: str) -> tuple[float, float] | None:
-    """The interval of a column, in its base unit; None when it is not available."""
-    if not interval_known(row, column):
-        return None
-    stem, suffix = column.removesuffix("_ns"), "_ns" if column.endswith("_ns") else ""
-    return row[f"{stem}_low{suffix}"], row[f"{stem}_high{suffix}"]
+    return any(value_of(row, which.column) is not None for row in rows)
 
 
 def axis_for(which: Metric, rows: Sequence[Row], size: float, limit: float | None = None) -> Axis:
@@ -97,23 +89,23 @@ def axis_for(which: Metric, rows: Sequence[Row], size: float, limit: float | Non
 
     Not rounded to ticks: the room is for the points. Raises ValueError without a value.
     """
-    base = [row[which.column] for row in rows if row.get(which.column) is not None]
+    base = [at for row in rows if (at := value_of(row, which.column)) is not None]
     factor, unit = _unit(which, base)
     every = list(base)
     for row in rows:
-        if row.get(which.column) is not None:
-            every += ends(row, which.column) or ()
+        if value_of(row, which.column) is not None:
+            every += interval_of(row, which.column) or ()
     values = [value / factor for value in every]
     low, high = min(values), max(values)
     log = low > 0 and high / low >= LOG_FROM
     if limit is not None and near(limit / factor, low, high, log):
         low, high = min(low, limit / factor), max(high, limit / factor)
-    if which.kind != "share" and (high - low) < _SPAN * high:
+    if which.entry.kind != "share" and (high - low) < _SPAN * high:
         # a close-up would make noise of a per cent look like a difference
         room = (_SPAN * high - (high - low)) / 2
         low, high = low - room, high + room
     low, high = _padded(low, high, log)
-    if which.kind == "share":
+    if which.entry.kind == "share":
         low, high = max(low, 0.0), min(high, 100.0)
     return Axis(
         metric=which,
@@ -136,14 +128,14 @@ def near(limit: float, low: float, high: float, log: bool) -> bool:
 
 
 def _unit(which: Metric, values: Sequence[float]) -> tuple[float, str]:
-    if which.kind == "duration":
+    if which.entry.kind == "duration":
         return common_unit(values)
-    if which.kind == "size":
+    if which.entry.kind == "size":
         return common_unit(values, SIZES)
-    if which.kind == "rate":
+    if which.entry.kind == "rate":
         factor, prefix = common_unit(values, ((1e6, "million "), (1e3, "thousand "), (1.0, "")))
         return factor, f"{prefix}samples/s"
-    return (0.01, "%") if which.kind == "share" else (1.0, "US$/million")
+    return (0.01, "%") if which.entry.kind == "share" else (1.0, "US$/million")
 
 
 def _padded(low: float, high: float, log: bool, share: float = 0.08) -> tuple[float, float]:

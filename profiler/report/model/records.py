@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from profiler.schema.columns import Row, row_of, value_of
 from profiler.wire.outside import printable
 from profiler.wire.providers import short
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Row = dict[str, Any]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MOST_DRAWN = 60
@@ -69,32 +68,32 @@ def _plain(value: Any) -> Any:
 def records(frame: pd.DataFrame) -> list[Row]:
     """Rows in reading order: models as first seen, the baseline first, then variant and threads."""
     rows = [
-        {str(key): _plain(value) for key, value in row.items()}
-        for row in frame.to_dict(orient="records")
+        row_of({str(column): _plain(held) for column, held in line.items()})
+        for line in frame.to_dict(orient="records")
     ]
     models = _ranks(rows, "model")
     variants = _ranks(rows, "variant")
 
     def place(row: Row) -> tuple[int, bool, int, int]:
         return (
-            models[row.get("model")],
-            not row.get("is_baseline"),
-            variants[row.get("variant")],
-            row.get("threads") or 0,
+            models[row["model"]],
+            not row["is_baseline"],
+            variants[row["variant"]],
+            row["threads"] or 0,
         )
 
     return sorted(rows, key=place)
 
 
 def _ranks(rows: Sequence[Row], column: str) -> dict[Any, int]:
-    return {name: i for i, name in enumerate(dict.fromkeys(row.get(column) for row in rows))}
+    return {name: i for i, name in enumerate(dict.fromkeys(value_of(row, column) for row in rows))}
 
 
 def groups(rows: Sequence[Row]) -> list[Group]:
     """Rows by target, provider, scenario, batch and shapes, in order of first appearance."""
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        found.setdefault(tuple(row.get(name) for name in _GROUP), []).append(row)
+        found.setdefault(tuple(value_of(row, name) for name in _GROUP), []).append(row)
     return [
         Group(
             target=key[0] or "",
@@ -121,7 +120,7 @@ def group_name(group: Group, among: Sequence[Group]) -> str:
 
 def measured(rows: Sequence[Row]) -> list[Row]:
     """Rows that hold numbers."""
-    return [row for row in rows if row.get("status") == "ok"]
+    return [row for row in rows if row["status"] == "ok"]
 
 
 def drawn(rows: Sequence[Row]) -> list[Row]:
@@ -139,7 +138,7 @@ def drawn(rows: Sequence[Row]) -> list[Row]:
 def drawn_groups(among: Sequence[Group]) -> list[Group]:
     """At most MOST_GROUPS groups that get figures: that of the choice, then in their order."""
     ranked = sorted(
-        range(len(among)), key=lambda n: not any(row.get("chosen") for row in among[n].rows)
+        range(len(among)), key=lambda n: not any(row["chosen"] for row in among[n].rows)
     )
     return [among[n] for n in sorted(ranked[:MOST_GROUPS])]
 
@@ -152,26 +151,26 @@ def not_drawn(among: Sequence[Group]) -> str:
 
 def threads_name(row: Row) -> str:
     """'t2'; empty when the thread count is unknown."""
-    return "" if row.get("threads") is None else f"t{row['threads']}"
+    return "" if row["threads"] is None else f"t{row['threads']}"
 
 
 def setting_name(row: Row) -> str:
     """What the trial's id says beyond target, scenario, batch and threads: 'c4 mem-512MB'."""
-    parts = str(row.get("trial") or "").partition("@")[2].split("/")
+    parts = str(row["trial"] or "").partition("@")[2].split("/")
     return " ".join(parts[4:])
 
 
 def name(row: Row) -> str:
     """'convnet int8-dynamic t2'"""
-    parts = (row.get("model") or "", row.get("variant") or "", threads_name(row))
+    parts = (row["model"] or "", row["variant"] or "", threads_name(row))
     return " ".join(part for part in parts if part)
 
 
 def judged_legend(rows: Sequence[Row]) -> list[str]:
     """What the accuracy is where it is no share of rows; of which output, where there are more."""
-    meanings = dict.fromkeys(row.get("accuracy_is") for row in rows if row.get("accuracy_is"))
+    meanings = dict.fromkeys(row["accuracy_is"] for row in rows if row["accuracy_is"])
     legend = [f"accuracy: {clean(meaning)}" for meaning in meanings]
-    found = {row["model"]: clean(row["judged"]) for row in rows if row.get("judged")}
+    found = {row["model"]: clean(row["judged"]) for row in rows if row["judged"]}
     if len(set(found.values())) == 1:
         return [*legend, f"judged: output {next(iter(found.values()))}"]
     return [*legend, *(f"judged: output {name} of {clean(m)}" for m, name in found.items())]

@@ -20,7 +20,6 @@ from profiler.report.model.cells import MARKS, Sheet, number_parts, split_note
 from profiler.report.model.contents import ReportInput
 from profiler.report.model.records import (
     Group,
-    Row,
     clean,
     drawn_groups,
     groups,
@@ -33,6 +32,7 @@ from profiler.report.tables import stress
 from profiler.report.tables.hardware import hardware_sheets
 from profiler.report.tables.missing import missing_sheet
 from profiler.report.tables.render import main_sheets, other_starts
+from profiler.schema.columns import Row
 from profiler.units import format_size
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def page(report: ReportInput) -> str:
     figures = _figures(report, rows)
     among = groups(rows)
     tables = [*main_sheets(rows), *other_starts(among)]
-    if len({row.get("target") for row in rows}) > 1:
+    if len({row["target"] for row in rows}) > 1:
         tables += hardware_sheets(rows)
     tables += report.sheets
     gone = missing_sheet(rows)
@@ -113,7 +113,7 @@ def _moment(iso: str) -> str:
 def _counts(rows: Sequence[Row]) -> str:
     parts = []
     for status, word in (("ok", "measured"), ("failed", "failed"), ("excluded", "excluded")):
-        count = sum(row.get("status") == status for row in rows)
+        count = sum(row["status"] == status for row in rows)
         if count or status == "ok":
             parts.append(f"{count} {word}")
     return f"{len(rows)} trial{'' if len(rows) == 1 else 's'}: " + ", ".join(parts)

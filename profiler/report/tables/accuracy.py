@@ -14,7 +14,8 @@ from profiler.report.model.cells import (
     percent_text,
     standing,
 )
-from profiler.report.model.records import Row, clean
+from profiler.report.model.records import clean
+from profiler.schema.columns import Row, value_of
 
 _COSTS = {"decision_cost": "cost/decision"}
 
@@ -29,7 +30,7 @@ def metrics_sheet(
     numbers = [key for key in names if key not in shares]
     if not shares and not numbers:
         return None
-    costs = [key for key in _COSTS if any(r.get(key) is not None for r in by_trial.values())]
+    costs = [key for key in _COSTS if any(value_of(r, key) is not None for r in by_trial.values())]
     lines = []
     for trial, metrics in found.items():
         row = by_trial[trial]
@@ -37,7 +38,7 @@ def metrics_sheet(
         cells += [percent_text(metrics.get(key), 2) for key in shares]
         cells += [figure(metrics.get(key)) if metrics.get(key) is not None else MISSING
                   for key in numbers]  # fmt: skip
-        cells += [figure(row.get(key)) for key in costs]
+        cells += [figure(value_of(row, key)) for key in costs]
         lines.append(Line(standing=standing(row), cells=tuple(cells)))
     shown = [names[key] for key in (*shares, *numbers)] + [_COSTS[key] for key in costs]
     legend = ("ECE: calibration error, bins of equal mass",) if "ece" in shares else ()
@@ -65,7 +66,7 @@ def _named(keys: set[str], titles: Mapping[str, str]) -> dict[str, str]:
 
 def agreement_sheet(rows: Sequence[Row]) -> Sheet | None:
     """How far each variant's outputs are from its baseline's; None where nothing is known."""
-    known = [row for row in rows if row.get("cosine") is not None]
+    known = [row for row in rows if row["cosine"] is not None]
     if not known:
         return None
     lines = tuple(
@@ -73,12 +74,12 @@ def agreement_sheet(rows: Sequence[Row]) -> Sheet | None:
             standing=standing(row),
             cells=(
                 clean(row["trial"]),
-                percent_text(row.get("agreement"), 2),
-                MISSING if row.get("flips") is None else str(row["flips"]),
-                figure(row.get("sqnr_db")) if row.get("sqnr_db") is not None else MISSING,
-                figure(row.get("kl")),
+                percent_text(row["agreement"], 2),
+                MISSING if row["flips"] is None else str(row["flips"]),
+                figure(row["sqnr_db"]) if row["sqnr_db"] is not None else MISSING,
+                figure(row["kl"]),
                 f"{row['cosine']:.6f}",
-                figure(row.get("max_abs")),
+                figure(row["max_abs"]),
             ),
         )
         for row in known

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from profiler.report.model.cells import MISSING, Column, Line, Sheet, standing
-from profiler.report.model.records import Row, groups, threads_name
+from profiler.report.model.records import groups, threads_name
+from profiler.schema.columns import Row
 from profiler.units import format_duration
 from profiler.wire.providers import short
 
@@ -28,11 +29,9 @@ def hardware_sheets(rows: Sequence[Row]) -> list[Sheet]:
                 where = [group.target, short(group.provider)]
                 head = "\n".join([*where[: 1 + providers], threads_name(row)]).rstrip("\n")
                 heads[head] = None
-                key = (row.get("model") or MISSING, row.get("variant") or MISSING)
+                key = (row["model"] or MISSING, row["variant"] or MISSING)
                 rank = standing(row)
-                value = (
-                    rank if rank in ("failed", "excluded") else format_duration(row.get("p50_ns"))
-                )
+                value = rank if rank in ("failed", "excluded") else format_duration(row["p50_ns"])
                 cells.setdefault(key, {})[head] = value
         shown = f"{scenario}, batch {batch}" if batch not in (None, 1) else scenario
         shown += f", {shapes}" if shapes else ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from profiler.report.model.cells import MISSING, Column, Line, Sheet, standing
-from profiler.report.model.records import Row, group_name, groups, setting_name, threads_name
+from profiler.report.model.records import group_name, groups, setting_name, threads_name
+from profiler.schema.columns import Row
 
 
 def missing_sheet(rows: Sequence[Row]) -> Sheet | None:
@@ -16,14 +17,14 @@ def missing_sheet(rows: Sequence[Row]) -> Sheet | None:
     among = groups(rows)
     lines = []
     for row in gone:
-        named = (row.get("variant") or "", threads_name(row), setting_name(row))
+        named = (row["variant"] or "", threads_name(row), setting_name(row))
         trial = " ".join(filter(None, named))
         where = f", {group_name(groups([row])[0], among)}" if len(among) > 1 else ""
         cells = (
-            row.get("model") or MISSING,
+            row["model"] or MISSING,
             trial + where,
             standing(row),
-            row.get("reason") or "no reason recorded",
+            row["reason"] or "no reason recorded",
         )
         lines.append(Line(standing=standing(row), cells=cells))
     titles = ("model", "trial", "status", "reason")

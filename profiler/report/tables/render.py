@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from profiler.errors import InputError
 from profiler.report.model.cells import MARKS, Line, Sheet, number_parts
-from profiler.report.model.records import Group, Row, csv_cell, groups, records
+from profiler.report.model.records import Group, csv_cell, groups, records
 from profiler.report.tables.hardware import hardware_sheets
 from profiler.report.tables.missing import missing_sheet
 from profiler.report.tables.sheets import (
@@ -20,6 +20,7 @@ from profiler.report.tables.sheets import (
     start_sheet,
 )
 from profiler.report.tables.throughput import throughput_sheets
+from profiler.schema.columns import Row, value_of
 from profiler.wire.scenarios import known
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def summary(frame: pd.DataFrame, *, width: int = WIDTH) -> RenderableType:
     parts: list[Any] = []
     for sheet in main_sheets(rows):
         parts += [*_blocks(sheet, width), ""]
-    if len({row.get("target") for row in rows}) > 1:
+    if len({row["target"] for row in rows}) > 1:
         for sheet in hardware_sheets(rows):
             parts += [*_chunks(sheet, width), ""]
     gone = missing_sheet(rows)
@@ -95,7 +96,7 @@ def _columns(frame: pd.DataFrame) -> list[str]:
 
 def _json(frame: pd.DataFrame, width: int) -> str:
     columns = _columns(frame)
-    plain = [{column: row.get(column) for column in columns} for row in records(frame)]
+    plain = [{column: value_of(row, column) for column in columns} for row in records(frame)]
     return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -143,7 +144,7 @@ def other_starts(among: Sequence[Group]) -> list[Sheet]:
 
 
 def _measured_any(group: Group) -> bool:
-    return any(row.get("status") == "ok" for row in group.rows)
+    return any(row["status"] == "ok" for row in group.rows)
 
 
 def _blocks(sheet: Sheet, width: int) -> list[Any]:
@@ -273,7 +274,7 @@ def markdown(rows: Sequence[Row]) -> str:
     among = groups(rows)
     sheets = main_sheets(rows)
     sheets += other_starts(among)
-    if len({row.get("target") for row in rows}) > 1:
+    if len({row["target"] for row in rows}) > 1:
         sheets += hardware_sheets(rows)
     gone = missing_sheet(rows)
     sheets += [gone] if gone is not None else []
@@ -306,5 +307,5 @@ def _csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(map(csv_cell, columns))
     for row in rows:
-        writer.writerow(csv_cell(row.get(column)) for column in columns)
+        writer.writerow(csv_cell(value_of(row, column)) for column in columns)
     return out.getvalue()

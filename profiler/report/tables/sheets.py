@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from profiler.report.model.cells import (
     ENERGIES,
@@ -20,7 +20,6 @@ from profiler.report.model.cells import (
     common_unit,
     figure,
     figure_whole,
-    interval_known,
     percent_text,
     ratio_text,
     signed,
@@ -28,21 +27,20 @@ from profiler.report.model.cells import (
 )
 from profiler.report.model.records import (
     Group,
-    Row,
     group_name,
     judged_legend,
     measured,
     setting_name,
     threads_name,
 )
-from profiler.units import format_duration, format_size
+from profiler.schema.columns import COLUMNS, Row, half_width_of, interval_of, value_of
 from profiler.wire.scenarios import known
 
 DOES_NOT_FIT: Final = "does not fit"
 
 
 def _values(rows: Sequence[Row], *columns: str) -> list[float]:
-    return [row[c] for row in rows for c in columns if row.get(c) is not None]
+    return [at for row in rows for c in columns if (at := value_of(row, c)) is not None]
 
 
 def _has(rows: Sequence[Row], column: str) -> bool:
@@ -51,13 +49,13 @@ def _has(rows: Sequence[Row], column: str) -> bool:
 
 def baseline_name(rows: Sequence[Row]) -> str:
     """'fp32', or 'baseline' when models have differently named ones."""
-    names = {row.get("variant") for row in rows if row.get("is_baseline")}
+    names = {row["variant"] for row in rows if row["is_baseline"]}
     return str(names.pop()) if len(names) == 1 else "baseline"
 
 
 def identity_columns(rows: Sequence[Row]) -> tuple[list[Column], Callable[[Row], list[str]]]:
     """The columns that name a row. Threads and other settings only when they vary."""
-    vary = len({row.get("threads") for row in rows}) > 1
+    vary = len({row["threads"] for row in rows}) > 1
     set_apart = len({setting_name(row) for row in rows}) > 1
     columns = [Column(title="model", number=False), Column(title="variant", number=False)]
     if vary:
@@ -66,7 +64,7 @@ def identity_columns(rows: Sequence[Row]) -> tuple[list[Column], Callable[[Row],
         columns.append(Column(title="setting", number=False))
 
     def cells(row: Row) -> list[str]:
-        named = [row.get("model") or MISSING, row.get("variant") or MISSING]
+        named = [row["model"] or MISSING, row["variant"] or MISSING]
         if vary:
             named.append(threads_name(row).removeprefix("t") or MISSING)
         if set_apart:
@@ -77,7 +75,7 @@ def identity_columns(rows: Sequence[Row]) -> tuple[list[Column], Callable[[Row],
 
 
 def _title(what: str, group: Group, among: Sequence[Group]) -> str:
-    threads = {row.get("threads") for row in group.rows}
+    threads = {row["threads"] for row in group.rows}
     only = next(iter(threads)) if len(threads) == 1 else None
     tail = "" if only is None else f", {only} thread{'s' if only != 1 else ''}"
     return f"{what}: {group_name(group, among)}{tail}"
@@ -85,7 +83,7 @@ def _title(what: str, group: Group, among: Sequence[Group]) -> str:
 
 def out_of_memory(row: Row) -> bool:
     """Whether it failed because the model did not fit, which is a result."""
-    return row.get("status") == "failed" and str(row.get("reason")).startswith("out of memory")
+    return row["status"] == "failed" and str(row["reason"]).startswith("out of memory")
 
 
 def _standings(lines: Sequence[Line]) -> list[str]:
@@ -96,50 +94,50 @@ def _standings(lines: Sequence[Line]) -> list[str]:
 
 
 def _p50_cell(row: Row, unit: float, notes: Notes) -> str:
-    value = row.get("p50_ns")
+    value = row["p50_ns"]
     if value is None:
         return MISSING
-    tilde = "" if interval_known(row, "p50_ns") else "~"
+    tilde = "" if interval_of(row, "p50_ns") else "~"
     return tilde + figure(value / unit) + _marks(row, notes)
 
 
 def _marks(row: Row, notes: Notes) -> str:
     """Footnotes of what a latency owes to: noise, a partial provider, an unsuited recipe."""
-    return "".join(notes.mark(row.get(key)) for key in ("noise", "placed_note", "advice"))
+    return "".join(notes.mark(value_of(row, key)) for key in ("noise", "placed_note", "advice"))
 
 
 def _p99_cell(row: Row, unit: float, notes: Notes) -> str:
-    value = row.get("p99_ns")
+    value = row["p99_ns"]
     if value is None:
-        return MISSING + notes.mark(row.get("p99_note"))
-    return ("" if interval_known(row, "p99_ns") else "~") + figure(value / unit)
+        return MISSING + notes.mark(row["p99_note"])
+    return ("" if interval_of(row, "p99_ns") else "~") + figure(value / unit)
 
 
 def _half_width(row: Row) -> str:
-    if row.get("p50_ns") is None or not interval_known(row, "p50_ns"):
+    half = half_width_of(row, "p50_ns")
+    if half is None:
         return MISSING
-    half = (row["p50_high_ns"] - row["p50_low_ns"]) / 2 / row["p50_ns"]
     return f"{half * 100:.1f}" if half < 0.0995 else f"{half * 100:.0f}"
 
 
 def _throughput(row: Row) -> str:
-    value = row.get("throughput")
+    value = row["throughput"]
     if value is None:
         return MISSING
-    return ("" if interval_known(row, "throughput") else "~") + figure(value)
+    return ("" if interval_of(row, "throughput") else "~") + figure(value)
 
 
 def _ratio_cells(row: Row, notes: Notes) -> tuple[str, str]:
-    if row.get("is_baseline"):
+    if row["is_baseline"]:
         return "1", "baseline"
-    if row.get("ratio") is None:
+    if row["ratio"] is None:
         return MISSING, MISSING
-    mark = VERDICTS.get(row.get("verdict") or "", " ")
-    needed = row.get("rounds_needed")
+    mark = VERDICTS.get(row["verdict"] or "", " ")
+    needed = row["rounds_needed"]
     hint = ""
-    if row.get("verdict") == "undecided" and needed is not None:
+    if row["verdict"] == "undecided" and needed is not None:
         hint = notes.mark(f"about {math.ceil(needed)} rounds would decide")
-    if not interval_known(row, "ratio"):
+    if not interval_of(row, "ratio"):
         return f"~{ratio_text(row['ratio'])}", MISSING
     span = f"{ratio_text(row['ratio_low'])}–{ratio_text(row['ratio_high'])}"
     return f"{mark} {ratio_text(row['ratio'])}", span + hint
@@ -150,10 +148,10 @@ def _why_none(rows: Sequence[Row]) -> str:
     from profiler.statistics.intervals import NO_SPREAD, NOT_ENOUGH_ROUNDS, TOO_FEW_QUERIES
 
     notes = {
-        row.get(f"{name}_note")
+        value_of(row, f"{name}_note")
         for row in measured(rows)
         for name in ("p50", "p99")
-        if row.get(f"{name}_ns") is not None
+        if value_of(row, f"{name}_ns") is not None
     }
     words = {
         NOT_ENOUGH_ROUNDS: "too few rounds",
@@ -191,11 +189,11 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
                 cells += _ratio_cells(row, notes)
         lines.append(Line(standing=rank, cells=tuple(cells)))
     legend = _standings(lines)
-    verdicts = {r.get("verdict") for r in measured(rows) if interval_known(r, "ratio")}
+    verdicts = {r["verdict"] for r in measured(rows) if interval_of(r, "ratio")}
     ratio_words = [f"{VERDICTS[v]} {v}" for v in VERDICTS if v in verdicts]
     if any(cell.startswith("~") for line in lines for cell in line.cells):
         ratio_words.append(f"~ no interval: {_why_none(rows)}")
-    ended = dict.fromkeys(row["stopped"] for row in rows if row.get("stopped"))
+    ended = dict.fromkeys(row["stopped"] for row in rows if row["stopped"])
     ratio_words += [f"stopped: {why}" for why in ended]
     return Sheet(
         title=_title("Latency", group, among),
@@ -207,51 +205,49 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
 
 
 def _scaled(key: str, unit: float) -> Callable[[Row], str]:
-    return lambda row: MISSING if row.get(key) is None else figure(row[key] / unit)
+    return lambda row: MISSING if (at := value_of(row, key)) is None else figure(at / unit)
 
 
 def _points_digits(rows: Sequence[Row]) -> int:
     """Decimals of percentages: one when the accuracy interval is wider than 0.4 points."""
-    widths = [
-        r["accuracy_high"] - r["accuracy_low"]
-        for r in measured(rows)
-        if interval_known(r, "accuracy")
-    ]
+    widths = [ends[1] - ends[0] for r in measured(rows) if (ends := interval_of(r, "accuracy"))]
     return 2 if widths and max(widths) < 0.004 else 1
 
 
 def _accuracy_cell(row: Row, digits: int) -> str:
-    value = row.get("accuracy")
+    value = row["accuracy"]
     if value is None:
         return MISSING
-    if not interval_known(row, "accuracy"):
+    ends = interval_of(row, "accuracy")
+    if ends is None:
         return f"~{value * 100:.{digits}f}"
-    half = (row["accuracy_high"] - row["accuracy_low"]) / 2
+    half = (ends[1] - ends[0]) / 2
     return f"{value * 100:.{digits}f} ±{half * 100:.{digits}f}"
 
 
 def _drop_cell(row: Row, digits: int, notes: Notes) -> str:
-    if row.get("is_baseline"):
+    if row["is_baseline"]:
         return "baseline"
-    if row.get("drop") is None:
+    if row["drop"] is None:
         return MISSING
-    if not interval_known(row, "drop"):
+    ends = interval_of(row, "drop")
+    if ends is None:
         return f"~{signed(row['drop'] * 100, digits)}"
-    mark = QUALITIES.get(row.get("quality") or "", " ")
-    low, high = (signed(row[key] * 100, digits) for key in ("drop_low", "drop_high"))
-    hint, needed = "", row.get("quality_n_needed")
-    if row.get("quality") == "undecided" and needed is not None:
+    mark = QUALITIES.get(row["quality"] or "", " ")
+    low, high = (signed(end * 100, digits) for end in ends)
+    hint, needed = "", row["quality_n_needed"]
+    if row["quality"] == "undecided" and needed is not None:
         hint = notes.mark(f"undecided, needs n = {math.ceil(needed)} labelled rows")
-    hint += notes.mark(row.get("damaged"))
+    hint += notes.mark(row["damaged"])
     return f"{mark} {signed(row['drop'] * 100, digits)} [{low}, {high}]{hint}"
 
 
 def _agreement(row: Row) -> str:
-    return "baseline" if row.get("is_baseline") else percent_text(row.get("agreement"), 2)
+    return "baseline" if row["is_baseline"] else percent_text(row["agreement"], 2)
 
 
 def _off_cell(row: Row) -> str:
-    value = row.get("output_error")
+    value = row["output_error"]
     if value is None:
         return MISSING
     return "<0.001" if 0 < value < 1e-5 else figure(value * 100, 2)
@@ -261,8 +257,8 @@ def _energy(unit: float) -> Callable[[Row], str]:
     """Joules a query; what is estimated is marked, where it comes from stands in the legend."""
 
     def cell(row: Row) -> str:
-        value = row.get("energy_j_per_query")
-        sign = "≈" if row.get("energy_label") == "estimated" else ""
+        value = row["energy_j_per_query"]
+        sign = "≈" if row["energy_label"] == "estimated" else ""
         return MISSING if value is None else sign + figure(value / unit)
 
     return cell
@@ -272,7 +268,7 @@ def _energy_legend(rows: Sequence[Row]) -> list[str]:
     """'energy measured: RAPL, …', each once; the mark of an estimate with its source."""
     if not _has(rows, "energy_j_per_query"):
         return []
-    found = dict.fromkeys((row.get("energy_label"), row.get("energy_note")) for row in rows)
+    found = dict.fromkeys((row["energy_label"], row["energy_note"]) for row in rows)
     return [
         f"{'≈ ' if label == 'estimated' else ''}energy {label}: {note}"
         for label, note in found
@@ -281,7 +277,7 @@ def _energy_legend(rows: Sequence[Row]) -> list[str]:
 
 
 def _dollars(row: Row, notes: Notes) -> str:
-    return figure(row.get("usd_per_million")) + notes.mark(row.get("throughput_note"))
+    return figure(row["usd_per_million"]) + notes.mark(row["throughput_note"])
 
 
 def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
@@ -312,14 +308,14 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     if _has(rows, "energy_j_per_query"):
         unit, unit_name = common_unit(_values(rows, "energy_j_per_query"), ENERGIES)
         add(Column(title=f"energy {unit_name}", drop=1), _energy(unit))
-    if any(row.get("slo") for row in rows):
-        add(Column(title="SLO", number=False), lambda row: row.get("slo") or MISSING)
+    if any(row["slo"] for row in rows):
+        add(Column(title="SLO", number=False), lambda row: row["slo"] or MISSING)
     lines = tuple(
         Line(standing=standing(row), cells=(*identity(row), *(make(row) for make in makers)))
         for row in rows
     )
     legend = _standings(lines)
-    seen = {row.get("quality") for row in rows if interval_known(row, "drop")}
+    seen = {row["quality"] for row in rows if interval_of(row, "drop")}
     legend += [f"{QUALITIES[q]} {q}" for q in QUALITIES if q in seen]
     if any(cell.startswith("~") for line in lines for cell in line.cells):
         legend.append("~ no interval")
@@ -327,7 +323,7 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     if _has(rows, "output_error"):
         legend.append("off: outputs against the first target's, relative RMS")
     if _has(rows, "usd_per_million"):
-        prices = dict.fromkeys(p for row in rows if isinstance(p := row.get("price"), str))
+        prices = dict.fromkeys(p for row in rows if isinstance(p := row["price"], str))
         declared = f", at {' and '.join(prices)}, declared" if prices else ""
         legend.append(f"$/M: US dollars per million samples{declared}")
     legend += _energy_legend(rows)
@@ -348,11 +344,8 @@ def _placed(share: float | None) -> str:
 
 def _half_text(row: Row, column: str) -> str:
     """' ±4 %' of the value; empty without an interval."""
-    if row.get(column) is None or not interval_known(row, column):
-        return ""
-    stem = column.removesuffix("_ns")
-    half = (row[f"{stem}_high_ns"] - row[f"{stem}_low_ns"]) / 2 / row[column]
-    return f" ±{figure(half * 100, 2)} %"
+    half = half_width_of(row, column)
+    return "" if half is None else f" ±{figure(half * 100, 2)} %"
 
 
 def start_sheet(group: Group, among: Sequence[Group]) -> Sheet:
@@ -360,10 +353,10 @@ def start_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     columns, identity = identity_columns(group.rows)
 
     def spanned(key: str) -> Callable[[Row], str]:
-        return lambda row: format_duration(row.get(key)) + _half_text(row, key)
+        return lambda row: COLUMNS[key].show(value_of(row, key)) + _half_text(row, key)
 
-    def plain(key: str, show: Callable[[float | None], str]) -> Callable[[Row], str]:
-        return lambda row: show(row.get(key))
+    def plain(key: str, show: Callable[[Any], str] | None = None) -> Callable[[Row], str]:
+        return lambda row: (show or COLUMNS[key].show)(value_of(row, key))
 
     fields = [
         (Column(title="load"), spanned("load_ns")),
@@ -381,7 +374,7 @@ def start_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         ]
     for title in ("imports", "loaded", "peak"):
         column = Column(title=title, drop=1 if title == "peak" else 3)
-        fields.append((column, plain(f"memory_{title}_bytes", format_size)))
+        fields.append((column, plain(f"memory_{title}_bytes")))
     if _has(group.rows, "placed"):
         fields.append((Column(title="placed %", drop=2), plain("placed", _placed)))
     columns += [column for column, _ in fields]

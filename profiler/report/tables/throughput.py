@@ -15,37 +15,36 @@ from profiler.report.model.cells import (
     figure,
     standing,
 )
-from profiler.report.model.records import Row, measured, setting_name, threads_name
+from profiler.report.model.records import measured, setting_name, threads_name
 from profiler.report.tables.sheets import DOES_NOT_FIT, out_of_memory
+from profiler.schema.columns import Row, half_width_of, value_of
 from profiler.wire.scenarios import known
 
 
 def _setting(row: Row) -> str:
     """The setting without the number of queries in flight, which is what is compared."""
-    lanes = f"c{row.get('concurrency')}"
+    lanes = f"c{row['concurrency']}"
     return " ".join(part for part in setting_name(row).split() if part != lanes)
 
 
 def _combination(row: Row) -> str:
-    return f"b{row.get('batch')} c{row.get('concurrency')}"
+    return f"b{row['batch']} c{row['concurrency']}"
 
 
 def _relied_on(row: Row) -> float:
     """The low end of the interval, so that a wide interval wins nothing; without one the value."""
-    low = row.get("throughput_low")
-    return float(row["throughput"] if low is None else low)
+    low = row["throughput_low"]
+    return float(value_of(row, "throughput") if low is None else low)
 
 
 def _half_width(row: Row) -> str:
-    low, high = row.get("throughput_low"), row.get("throughput_high")
-    if low is None or high is None:
-        return MISSING
-    return figure((high - low) / 2 / row["throughput"] * 100, 2)
+    half = half_width_of(row, "throughput")
+    return MISSING if half is None else figure(half * 100, 2)
 
 
 def _as_good(row: Row, best: Row) -> bool:
     """Whether the intervals overlap: nothing shows that the best one is better."""
-    high, low = row.get("throughput_high"), best.get("throughput_low")
+    high, low = row["throughput_high"], best["throughput_low"]
     return high is not None and low is not None and high >= low
 
 
@@ -57,9 +56,9 @@ def throughput_sheets(rows: Sequence[Row]) -> list[Sheet]:
     """
     places: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        scenario = row.get("scenario") or ""
-        if known(scenario).headline == "throughput" and row.get("status") in ("ok", "failed"):
-            key = (row.get("target"), row.get("provider"), scenario)
+        scenario = row["scenario"] or ""
+        if known(scenario).headline == "throughput" and row["status"] in ("ok", "failed"):
+            key = (row["target"], row["provider"], scenario)
             places.setdefault(key, []).append(row)
     return [
         _sheet(f"{target}, {scenario}", members)
@@ -71,9 +70,9 @@ def throughput_sheets(rows: Sequence[Row]) -> list[Sheet]:
 def _sheet(place: str, rows: Sequence[Row]) -> Sheet:
     settings = len({_setting(row) for row in rows}) > 1
     unit, unit_name = common_unit(
-        [r["memory_peak_bytes"] for r in measured(rows) if r.get("memory_peak_bytes")], SIZES
+        [r["memory_peak_bytes"] for r in measured(rows) if r["memory_peak_bytes"]], SIZES
     )
-    several = len({row.get("threads") for row in rows}) > 1
+    several = len({row["threads"] for row in rows}) > 1
     columns = [Column(title="model", number=False), Column(title="variant", number=False)]
     columns += [Column(title="thr")] if several else []
     columns += [Column(title="setting", number=False)] if settings else []
@@ -82,14 +81,14 @@ def _sheet(place: str, rows: Sequence[Row]) -> Sheet:
     columns += [Column(title="as good", number=False, drop=2)]
     variants: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        key = (row.get("model"), row.get("variant"), threads_name(row), _setting(row))
+        key = (row["model"], row["variant"], threads_name(row), _setting(row))
         variants.setdefault(key, []).append(row)
     lines = []
     for (model, variant, threads, setting), members in variants.items():
         names = [model or MISSING, variant or MISSING]
         names += [threads.removeprefix("t") or MISSING] if several else []
         names += [setting or MISSING] if settings else []
-        known = [row for row in measured(members) if row.get("throughput") is not None]
+        known = [row for row in measured(members) if row["throughput"] is not None]
         gone = sum(map(out_of_memory, members))
         short = f"{gone} of {len(members)}"
         if not known:
@@ -97,7 +96,7 @@ def _sheet(place: str, rows: Sequence[Row]) -> Sheet:
             lines.append(Line(standing="failed", cells=(*names, word, *[""] * 4, short, "")))
             continue
         best = max(known, key=_relied_on)
-        memory = best.get("memory_peak_bytes")
+        memory = best["memory_peak_bytes"]
         others = [_combination(r) for r in known if r is not best and _as_good(r, best)]
         cells = (
             *names, figure(best["throughput"]), _half_width(best), str(best["batch"]),

@@ -7,16 +7,17 @@ import pytest
 
 from profiler.analysis.choice.choose import choose
 from profiler.analysis.choice.slo import check, overall
+from profiler.schema.columns import Row, row_of
 from profiler.schema.study.measure import Slo
 
 
-def row(name: str, **more: Any) -> dict[str, Any]:
+def row(name: str, **more: Any) -> Row:
     values: dict[str, Any] = {
         "trial": name, "status": "ok", "reason": None, "threads": 1, "accuracy": 0.9,
         "p50_ns": 500, "p50_low_ns": 490, "p50_high_ns": 510,
         "drop": 0.0, "drop_low": -0.01, "drop_high": 0.01,
     }  # fmt: skip
-    return {**values, **more}
+    return row_of(values, more)
 
 
 def never(_best: str, _rivals: Sequence[str]) -> Sequence[str]:

@@ -5,6 +5,7 @@ from typing import Any
 from profiler.analysis.choice.stopped import of_trials, reasons
 from profiler.report.model.records import groups
 from profiler.report.tables.sheets import latency_sheet
+from profiler.schema.columns import row_of
 from profiler.schema.record.plan import Group, Plan, Trial
 from profiler.schema.study.measure import MeasureSpec
 
@@ -61,7 +62,7 @@ def test_a_trial_of_two_groups_has_both_reasons() -> None:
 def test_the_table_says_it_once_for_each_reason() -> None:
     common = {"target": "cpu", "scenario": "single_stream", "batch": 1, "status": "ok"}
     rows = [
-        {**common, "variant": v, "p50_ns": 1e6, "stopped": w}
+        row_of(common, {"variant": v, "p50_ns": 1e6, "stopped": w})
         for v, w in zip("abc", "xyx", strict=True)
     ]
     (group,) = groups(rows)

@@ -5,6 +5,7 @@ from profiler.analysis.choice.choose import choose
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.analysis.quality.damage import chance, damage
 from profiler.errors import InputError
+from profiler.schema.columns import row_of
 from profiler.schema.study.data import DataSpec
 from profiler.schema.study.measure import Slo
 
@@ -72,6 +73,7 @@ def test_a_worse_variant_is_never_chosen():
     fast = {**row, "trial": "fast", "p50_ns": 1.0, "p50_low_ns": 1.0, "p50_high_ns": 1.0,
             "quality": "worse", "drop": 0.08, "drop_low": 0.05, "drop_high": 0.11}  # fmt: skip
     slow = {**row, "trial": "slow", "p50_ns": 9.0, "p50_low_ns": 9.0, "p50_high_ns": 9.0}
+    fast, slow = row_of(fast), row_of(slow)
     choice = choose([fast, slow], Slo(), "p50", separated=lambda best, rivals: rivals)
     assert choice.trial == "slow"
     assert choice.rejected == (

@@ -14,6 +14,7 @@ from profiler.report.model.records import groups, records
 from profiler.report.tables.sheets import quality_sheet
 from profiler.results.results import Results
 from profiler.results.stress import Stress
+from profiler.schema.columns import row_of
 from profiler.schema.device.target import Cost, Target
 from profiler.schema.record.plan import Trial
 from profiler.schema.study.measure import Slo
@@ -101,9 +102,9 @@ def recorded() -> Results:
     read = Record(samples={"a": taken()})
     known = {"trials": {"a": server()}, "record": read, "adaptive": False, "stress": Stress()}
     results.__dict__.update(known)
-    row = {**identity(server()), **summarise(server(), taken(), adaptive=False)}
-    row.update(results._rates.columns(server(), study.slo.p99))
-    results.__dict__["_measured"] = [row]
+    rates = results._rates.columns(server(), study.slo.p99)
+    summary = summarise(server(), taken(), adaptive=False)
+    results.__dict__["_measured"] = [row_of(identity(server()), summary, rates)]
     return results
 
 

@@ -10,6 +10,7 @@ import pytest
 from profiler.analysis.choice import across
 from profiler.analysis.trials import noise, stability
 from profiler.analysis.trials.samples import Samples, Taken
+from profiler.schema.columns import Row, row_of
 from profiler.wire.messages import TICK_NS, Block, Repetition
 
 REFERENCE = {"a": "ref", "ref": "ref"}
@@ -178,8 +179,10 @@ def test_ticks_of_short_blocks_accuse_nobody() -> None:
     assert other(busy[:10]) == 0, "20 ms are too little for a counter of 10 ms"
 
 
-def row(low: float | None, high: float | None) -> dict[str, Any]:
-    return {"trial": "a", "status": "ok", "p50_ns": 100.0, "p50_low_ns": low, "p50_high_ns": high}
+def row(low: float | None, high: float | None) -> Row:
+    return row_of(
+        {"trial": "a", "status": "ok", "p50_ns": 100.0, "p50_low_ns": low, "p50_high_ns": high}
+    )
 
 
 def texts(findings: list[stability.Finding]) -> str:

@@ -3,9 +3,10 @@
 from typing import Any
 
 from profiler.report.tables.throughput import throughput_sheets
+from profiler.schema.columns import Row, row_of
 
 
-def row(variant: str, batch: int, lanes: int, rate: float | None, **more: Any) -> dict[str, Any]:
+def row(variant: str, batch: int, lanes: int, rate: float | None, **more: Any) -> Row:
     lanes_name = f"/c{lanes}" if lanes > 1 else ""
     limit = "/mem-1GB" if more.pop("limit", False) else ""
     found = {
@@ -17,10 +18,10 @@ def row(variant: str, batch: int, lanes: int, rate: float | None, **more: Any) -
     }  # fmt: skip
     if rate is None:
         found.update(status="failed", reason="out of memory: at its limit of 1000 MB")
-    return {**found, **more}
+    return row_of(found, more)
 
 
-def cells(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+def cells(rows: list[Row]) -> list[dict[str, str]]:
     (sheet,) = throughput_sheets(rows)
     titles = [column.title for column in sheet.columns]
     return [dict(zip(titles, line.cells, strict=True)) for line in sheet.lines]
