@@ -80,7 +80,7 @@ def part_of(seen: Seen) -> Seen:
 
 def fitted(seen: Seen, heard: Bools) -> Fit:
     """The likeliest chain by the trials ``heard``, from several starts."""
-    fits = [stepped(seen, start, heard, 6) for start in _starts(seen, heard)]
+    fits = [stepped(seen, start, heard, 4) for start in _starts(seen, heard)]
     fit = stepped(seen, _likeliest(fits), heard, 20)
     for _ in range(3):
         anew = stepped(seen, _anew(seen, fit), heard, 10)

@@ -321,8 +321,8 @@ def _speeds(
 ) -> Speeds | None:
     """The states of all pieces and blocks, where both take enough of the time."""
     if fit.second.size < seen.log.size:
-        fit = replace(fit, bias=np.zeros(seen.processes))
-        fit = stepped(seen, fit, heard, 4)
+        fit = replace(fit, bias=np.zeros(seen.processes), log_likelihood=-math.inf)
+        fit = stepped(seen, fit, heard, 3)
     time = np.concatenate([pieces.time for pieces in rounds])
     share = float(fit.second @ time / time.sum())
     if not LEAST_SHARE <= share <= 1.0 - LEAST_SHARE:

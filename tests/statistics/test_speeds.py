@@ -175,6 +175,17 @@ def test_rounds_of_one_state_are_told_by_the_others() -> None:
         assert (known == state).mean() > 0.99
 
 
+def test_a_round_is_not_taken_for_one_of_the_other_state() -> None:
+    """As its first fit does, with the slow-down for the bias of its processes."""
+    rng = np.random.default_rng(1)
+    states = [switching(rng, (200.0, 100.0))[: 2 * BLOCKS * PIECES] for _ in range(ROUNDS)]
+    rounds = [a_round(rng, slow, trials=2) for slow in states]
+    speeds = find_speeds(rounds)
+    assert speeds is not None
+    found, known = np.concatenate(speeds.pieces), np.concatenate(states)
+    assert (found == known)[found != MIXED].mean() > 0.99
+
+
 def test_levels_of_one_trials_own_do_not_hide_the_machines() -> None:
     rng = np.random.default_rng(4)
     rounds = [a_round(rng, switching(rng), own=(0,)) for _ in range(ROUNDS)]
@@ -185,27 +196,31 @@ def test_levels_of_one_trials_own_do_not_hide_the_machines() -> None:
     np.testing.assert_allclose(depth, SLOWED[1:], atol=0.02)
 
 
-@pytest.mark.parametrize("seed", range(3))
+def steady(rng: np.random.Generator, case: str) -> Pieces:
+    size = 3 * BLOCKS * PIECES
+    lifted = np.zeros(size)
+    if case == "ramp":
+        lifted = 0.2 * np.clip((np.arange(size) - 100.0) / 40.0, 0.0, 1.0)
+    if case == "bursts":
+        heights = np.where(rng.random(size) < 0.55, 0.2, rng.uniform(0.1, 0.6, size))
+        lifted = switching(rng)[:size] * np.repeat(heights[: size // 6], 6)
+    if case == "overlap":
+        lifted = 0.1 * switching(rng)[:size]
+    own = {"one": (1,), "all": (0, 1, 2), "both": (0, 1), "alone": (0,)}.get(case, ())
+    trials = {"both": 2, "alone": 1}.get(case, 3)
+    noise = {"noisy": 0.04, "overlap": 0.03}.get(case, 0.01)
+    return a_round(rng, lifted=lifted, own=own, trials=trials, noise=noise)
+
+
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
-    "case", ["noise", "noisy", "own", "owns", "pair", "sweep", "bursts", "alone"]
+    "case", ["noise", "noisy", "ramp", "bursts", "overlap", "one", "all", "both", "alone"]
 )
 def test_no_second_speed_is_invented(case: str, seed: int) -> None:
-    """Of noise; of levels that trials have for themselves; of a drift within rounds; of bursts."""
+    """Of noise; of a slow change or bursts of any height; of levels that overlap; of levels that
+    some trials have for themselves."""
     rng = np.random.default_rng(100 + seed)
-    size = 3 * BLOCKS * PIECES
-    rounds = []
-    for _ in range(ROUNDS):
-        lifted = np.zeros(size)
-        if case == "sweep":
-            lifted = np.linspace(0.0, 0.15, size)
-        if case == "bursts":
-            lifted = switching(rng, (20.0, 6.0))[:size]
-            lifted = lifted * np.repeat(rng.exponential(0.2, size // 6), 6)
-        own = {"own": (1,), "owns": (0, 1, 2), "pair": (0, 1), "alone": (0,)}.get(case, ())
-        trials = {"pair": 2, "alone": 1}.get(case, 3)
-        noise = 0.04 if case == "noisy" else 0.01
-        rounds.append(a_round(rng, lifted=lifted, own=own, trials=trials, noise=noise))
-    assert find_speeds(rounds) is None
+    assert find_speeds([steady(rng, case) for _ in range(ROUNDS)]) is None
 
 
 # --- ratios
@@ -258,15 +273,21 @@ def test_levels_of_one_trial() -> None:
     assert (fast.share, slow.share) == pytest.approx((known, 1.0 - known), abs=0.02)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_levels_are_invented(seed: int) -> None:
     rng = np.random.default_rng(seed)
     normal = [queries(rng, 0.0, 0.01 * rng.standard_normal()) for _ in range(6)]
-    spiky = [x * np.exp((rng.random(x.size) < 0.2) * rng.exponential(0.3)) for x in normal[:1]]
-    spiky += [x * np.exp((rng.random(300) < 0.2) * rng.exponential(0.3, 300)) for x in normal[1:]]
     coarse = [np.round(5.0 * x) for x in normal]
     differ = [queries(rng, float(i % 2)) for i in range(6)]
     rare = [queries(rng, 0.02) for _ in range(6)]
     few = [queries(rng, 0.5, n=10) for _ in range(6)]
-    for case in (normal, spiky[1:], coarse, differ, rare, few, [np.ones(200)]):
+    for case in (normal, coarse, differ, rare, few, [np.ones(200)]):
         assert levels_of(case) is None
+
+
+def test_a_tail_of_spikes_is_no_level() -> None:
+    """In a few hundred queries the spikes' heights bunch by chance."""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        spikes = (rng.random((4, 50)) < 0.3) * rng.exponential(0.3, (4, 50))
+        assert levels_of(list(np.exp(spikes + 0.01 * rng.standard_normal((4, 50))))) is None
