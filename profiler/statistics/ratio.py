@@ -43,6 +43,11 @@ class Comparison:
     p_equivalence: float
     verdict: Verdict
     rounds_needed: int | None
+    slowed: Estimate | None = None
+    """Where the ratio depends on the machine's speed: ``ratio`` is that at full speed, and this is
+    that in slow moments; the verdict is what both say, or that they don't agree: "undecided"."""
+    slowed_share: float | None = None
+    """of the time that was slow"""
 
 
 def ratio_interval(

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profiler.statistics.chain import Array, Bools
+from profiler.statistics.neighbours import same_moment
 from profiler.statistics.speed_fit import (
     FULL,
     SLOW,
@@ -60,8 +61,8 @@ LEAST_ROUNDS: Final = 2
 SURE: Final = 0.9
 NEAR: Final = 0.35
 """of the slow-down lies between a piece that is in a state and the level there"""
-LEAST_PAIRS: Final = 3
-"""of neighbours in one state, for a round to have a ratio in it"""
+LEAST_SEEN: Final = 4
+"""pieces of a trial in one state, for a round to tell what it takes there"""
 
 LEVEL_QUERIES: Final = 100
 """needed to see the levels of one trial"""
@@ -159,25 +160,22 @@ def find_speeds(rounds: Sequence[Pieces]) -> Speeds | None:
     return None
 
 
-def ratio_per_speed(rounds: Sequence[Pieces], speeds: Speeds, a: int, b: int) -> Array:
-    """log(a / b) in each state and round, shape (2, rounds); NaN where a state was hardly seen.
+def same_moment_per_speed(rounds: Sequence[Pieces], speeds: Speeds) -> Array:
+    """What each trial takes at a typical moment of each state and round, as a log.
 
-    In each state, the differences of neighbours: a block of either trial and the next of the
-    other one, of which at least ``LEAST_PAIRS`` are asked for.
+    Shape (2, rounds, trials). NaN where a trial has fewer than ``LEAST_SEEN`` pieces in the state,
+    or no other trial has so many. Neighbours are those of the state (``neighbours.same_moment``).
     """
-    logs = np.full((2, len(rounds)), np.nan)
-    for i, (pieces, states) in enumerate(zip(rounds, speeds.pieces, strict=True)):
+    trials = len(speeds.levels)
+    logs = np.full((2, len(rounds), trials), np.nan)
+    for number, (pieces, states) in enumerate(zip(rounds, speeds.pieces, strict=True)):
         for state in (FULL, SLOW):
-            kept = (states == state) & ((pieces.trial == a) | (pieces.trial == b))
-            if not kept.any():
-                continue
-            block, place = np.unique(pieces.block[kept], return_inverse=True)
-            sign = np.zeros(block.size)
-            sign[place] = np.where(pieces.trial[kept] == a, 1.0, -1.0)
-            value = np.bincount(place, pieces.log[kept]) / np.bincount(place)
-            other = sign[1:] != sign[:-1]
-            if other.sum() >= LEAST_PAIRS:
-                logs[state, i] = _middle((np.diff(value) * sign[1:])[other])
+            counts = np.bincount(pieces.trial[states == state], minlength=trials)
+            seen = np.flatnonzero(counts >= LEAST_SEEN)
+            if seen.size >= 2:
+                kept = (states == state) & np.isin(pieces.trial, seen)
+                which = np.searchsorted(seen, pieces.trial[kept])
+                logs[state, number, seen] = same_moment(which, pieces.log[kept])
     return logs
 
 
@@ -239,13 +237,6 @@ def _valley(logs: Array) -> float | None:
     depth = np.where(clear, density / np.maximum(lower, 1e-9), 1.0)
     at = int(depth.argmin())
     return float(edges[at] + edges[at + 1]) / 2.0 if depth[at] <= DEEPEST else None
-
-
-def _middle(values: Array) -> float:
-    """The mean of the values after those beyond two and a half robust deviations are drawn in."""
-    median = float(np.median(values))
-    reach = 2.5 * 1.4826 * float(np.median(np.abs(values - median)))
-    return float(np.clip(values, median - reach, median + reach).mean())
 
 
 def _seen(rounds: Sequence[Pieces]) -> Seen:

@@ -10,14 +10,13 @@ import pytest
 from profiler.statistics.chain import Switching, pass_both_ways
 from profiler.statistics.speeds import (
     FULL,
-    LEAST_PAIRS,
     MIXED,
     SLOW,
     Pieces,
     cut,
     find_speeds,
     levels_of,
-    ratio_per_speed,
+    same_moment_per_speed,
 )
 
 Array = npt.NDArray[np.float64]
@@ -230,13 +229,13 @@ def test_ratios_are_recovered_in_each_state() -> None:
     rounds, _ = two_speeds()
     speeds = find_speeds(rounds)
     assert speeds is not None
-    logs = ratio_per_speed(rounds, speeds, 2, 1)
-    assert logs.shape == (2, ROUNDS)
+    takes = same_moment_per_speed(rounds, speeds)
+    assert takes.shape == (2, ROUNDS, 3)
+    logs = takes[..., 2] - takes[..., 1]
     biases = 0.02 * math.sqrt(2.0 / ROUNDS)
     gap = float(LEVELS[2] - LEVELS[1])
     for state, known in ((FULL, gap), (SLOW, gap + float(SLOWED[2] - SLOWED[1]))):
         assert np.nanmean(logs[state]) == pytest.approx(known, abs=3.0 * biases)
-    np.testing.assert_allclose(ratio_per_speed(rounds, speeds, 1, 2), -logs)
     # The biases of processes are the same in both states.
     extra = np.nanmean(logs[SLOW] - logs[FULL])
     assert extra == pytest.approx(SLOWED[2] - SLOWED[1], abs=0.003)
@@ -246,11 +245,11 @@ def test_a_state_hardly_seen_in_a_round_has_no_ratio_there() -> None:
     rounds, _ = two_speeds(3)
     rng = np.random.default_rng(33)
     few = np.zeros(1000)
-    few[: PIECES * LEAST_PAIRS] = 1.0
+    few[: PIECES * 2] = 1.0
     rounds[2:4] = [a_round(rng, np.zeros(1000)), a_round(rng, few)]
     speeds = find_speeds(rounds)
     assert speeds is not None
-    logs = ratio_per_speed(rounds, speeds, 0, 1)
+    logs = same_moment_per_speed(rounds, speeds)
     assert np.isnan(logs[SLOW, 2:4]).all()
     assert np.isfinite(logs[FULL]).all()
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
+
+from profiler.analysis.choice.across import welch_ratio
 from profiler.analysis.choice.choose import Separated
-from profiler.analysis.trials.samples import RoundKey, paired
+from profiler.analysis.trials.samples import RoundKey
+from profiler.analysis.trials.speeds import Speeds
 from profiler.schema.columns import Row
 from profiler.schema.record.plan import Trial
 from profiler.statistics.intervals import MINIMUM_ROUNDS
-from profiler.statistics.ratio import Comparison, compare_family
+from profiler.statistics.ratio import Comparison, compare_family, ratio_interval
 
 Typical = Mapping[str, Mapping[RoundKey, float]]
 """Trial -> round -> ns at a typical moment of that round, see `samples.at_same_moment`."""
@@ -24,33 +29,79 @@ def compare_pairs(
     delta: float,
     adaptive: bool,
     unread: int = 0,
+    speeds: Speeds | None = None,
 ) -> dict[tuple[str, str], Comparison]:
     """Ratio and verdict of each (a, b), corrected for the whole family (Holm).
 
     Pairs with fewer shared rounds than an interval takes are left out. `unread`: further pairs of
-    the family, see `compare_family`.
+    the family, see `compare_family`. Where the ratio depends on which of its `speeds` the machine
+    has, that at full speed and that in slow moments are two members of the family.
     """
-    ratios: dict[str, list[float]] = {}
-    names: dict[str, tuple[str, str]] = {}
-    for pair in pairs:
-        first, second = (typical.get(name, {}) for name in pair)
-        a, b = paired(first, second)
-        if len(a) >= MINIMUM_ROUNDS:
-            key = "\0".join(pair)
-            logs = [math.log(x / y) for x, y in zip(a, b, strict=True)]
-            names[key], ratios[key] = pair, [math.exp(value) for value in logs]
-    if not ratios:
+    asked = list(pairs)
+    logs = {pair: _logs(pair, typical) for pair in asked}
+    logs = {pair: values for pair, values in logs.items() if len(values) >= MINIMUM_ROUNDS}
+    told = {} if speeds is None else _unequal(list(logs), speeds)
+    family = {("", *pair): values for pair, values in logs.items()}
+    for pair, (at_full_speed, when_slowed) in told.items():
+        family[("", *pair)], family[("slowed", *pair)] = at_full_speed, when_slowed
+    if not family:
         return {}
-    family = compare_family(ratios, delta, adaptive=adaptive, unread=unread)
-    return {names[key]: comparison for key, comparison in family.items()}
+    ratios = {"\0".join(key): np.exp(list(values.values())) for key, values in family.items()}
+    found = compare_family(ratios, delta, adaptive=adaptive, unread=unread)
+    compared = {pair: found["\0".join(("", *pair))] for pair in logs}
+    for pair in told:
+        assert speeds is not None
+        full, slowed = compared[pair], found["\0".join(("slowed", *pair))]
+        groups = {group for group, _ in logs[pair]}
+        compared[pair] = replace(
+            full,
+            verdict=full.verdict if full.verdict == slowed.verdict else "undecided",
+            slowed=slowed.ratio,
+            slowed_share=max(speeds.shares.get(group, 0.0) for group in groups),
+        )
+    return compared
+
+
+def _logs(pair: tuple[str, str], typical: Typical) -> dict[RoundKey, float]:
+    """Round -> log ratio, of the rounds that have both."""
+    first, second = (typical.get(name, {}) for name in pair)
+    return {key: math.log(first[key] / second[key]) for key in first if key in second}
+
+
+def _unequal(
+    pairs: Sequence[tuple[str, str]], speeds: Speeds
+) -> dict[tuple[str, str], tuple[dict[RoundKey, float], dict[RoundKey, float]]]:
+    """Pairs whose ratio differs between the machine's speeds beyond doubt -> its logs at both.
+
+    Told from the rounds that saw both, where there are enough: the biases of processes cancel.
+    """
+    both = {pair: (_logs(pair, speeds.full), _logs(pair, speeds.slowed)) for pair in pairs}
+    both = {p: parts for p, parts in both.items() if min(map(len, parts)) >= MINIMUM_ROUNDS}
+    confidence = 1 - 0.05 / max(1, len(both))
+    unequal = {}
+    for pair, (full, slowed) in both.items():
+        shared = [key for key in full if key in slowed]
+        if len(shared) >= MINIMUM_ROUNDS:
+            ratios = np.exp([full[key] for key in shared]), np.exp([slowed[k] for k in shared])
+            apart = ratio_interval(*ratios, confidence=confidence)
+        else:
+            apart = welch_ratio([*full.values()], [*slowed.values()], confidence=confidence)
+        if apart.low is not None and apart.high is not None and not apart.low <= 1 <= apart.high:
+            unequal[pair] = (full, slowed)
+    return unequal
 
 
 def against_baseline(
-    trials: Iterable[Trial], typical: Typical, *, delta: float, adaptive: bool
+    trials: Iterable[Trial],
+    typical: Typical,
+    *,
+    delta: float,
+    adaptive: bool,
+    speeds: Speeds | None = None,
 ) -> dict[str, Row]:
     """Trial id -> ratio columns against its baseline variant in the same configuration."""
     pairs = [(t.id, t.baseline) for t in trials if not t.is_baseline]
-    found = compare_pairs(pairs, typical, delta=delta, adaptive=adaptive)
+    found = compare_pairs(pairs, typical, delta=delta, adaptive=adaptive, speeds=speeds)
     return {
         trial: {
             "ratio": comparison.ratio.value,
@@ -58,8 +109,12 @@ def against_baseline(
             "ratio_high": comparison.ratio.high,
             "verdict": comparison.verdict,
             "rounds_needed": comparison.rounds_needed,
+            "ratio_slowed": slowed and slowed.value,
+            "ratio_slowed_low": slowed and slowed.low,
+            "ratio_slowed_high": slowed and slowed.high,
         }
         for (trial, _), comparison in found.items()
+        for slowed in [comparison.slowed]
     }
 
 
