@@ -12,17 +12,29 @@ from profiler.errors import InputError
 from profiler.results.results import Results
 from profiler.schema.columns import value_of
 from profiler.statistics.intervals import Estimate
+from profiler.statistics.ratio import Comparison
 from profiler.units import format_elapsed
 from profiler.wire.codec import encode
 
 
-def _effect(ratio: Estimate) -> str:
+def _effect(ratio: Estimate, what: str = "ratio") -> str:
     if ratio.low is None or ratio.high is None:
-        return f"p50 ratio {ratio.value:.4f} ({ratio.note})"
+        return f"{what} {ratio.value:.4f} ({ratio.note})"
     return (
-        f"p50 ratio {ratio.value:.4f}, 95 % interval {ratio.low:.4f} to {ratio.high:.4f}"
+        f"{what} {ratio.value:.4f}, 95 % interval {ratio.low:.4f} to {ratio.high:.4f}"
         f" ({ratio.rounds} rounds)"
     )
+
+
+def _effects(comparison: Comparison) -> list[str]:
+    """One line, or one for each speed of the machine where the ratio depends on it."""
+    if comparison.slowed is None or comparison.slowed_share is None:
+        return [_effect(comparison.ratio)]
+    return [
+        f"its machine was slow {comparison.slowed_share:.0%} of the time, with a ratio of its own:",
+        f"{_effect(comparison.ratio)} at full speed",
+        f"{_effect(comparison.slowed)} when slowed",
+    ]
 
 
 SETTINGS = ("target", "variant", "scenario", "batch", "threads", "shapes")
@@ -92,7 +104,8 @@ def _print_trials(results: Results, pairs: Sequence[tuple[str, str]], *, json: b
     for (a, b), comparison in found.items():
         ratio = comparison.ratio
         out.print(f"{a}\n  against {b}", markup=False)
-        out.print(f"  {_effect(ratio)}")
+        for line in _effects(comparison):
+            out.print(f"  {line}", markup=False)
         more = ""
         if comparison.verdict == "undecided" and comparison.rounds_needed:
             each_s = sum(r["elapsed_s"] for r in results.rounds) / max(1, len(results.rounds))
@@ -112,5 +125,6 @@ def folders(first: Results, second: Results, *, json: bool) -> None:
     for one in found:
         out.print(one.trial, markup=False)
         taken = "" if one.relative_to is None else f", relative to {one.relative_to}"
-        out.print(f"  {_effect(one.ratio)}{taken}", markup=False)
+        what = "p50 ratio" if one.relative_to is None else "ratio"
+        out.print(f"  {_effect(one.ratio, what)}{taken}", markup=False)
         out.print(f"  [bold]{one.verdict}[/bold]")

@@ -14,7 +14,7 @@ from profiler.analysis.choice.choose import Choice, choose
 from profiler.analysis.choice.frontier import load_of, mark_frontier, usable_objectives
 from profiler.analysis.choice.names import find_trial, identity
 from profiler.analysis.quality.accuracy import Accuracy
-from profiler.analysis.trials import placement, samples, summary
+from profiler.analysis.trials import placement, samples, speeds, summary
 from profiler.analysis.trials.rate import Rates
 from profiler.analysis.trials.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
@@ -119,6 +119,16 @@ class Results:
         return samples.at_same_moment(self.samples.values())
 
     @cached_property
+    def speeds(self) -> speeds.Speeds:
+        """The two speeds of a machine, where its trials show two."""
+        return speeds.of_samples(self.samples, self.trials)
+
+    @property
+    def _compared_by(self) -> dict[str, Any]:
+        delta = self.study.measure.equivalence
+        return {"delta": delta, "adaptive": self.adaptive, "speeds": self.speeds}
+
+    @cached_property
     def trials(self) -> dict[str, Trial]:
         """All planned trials by id."""
         return {trial.id: trial for trial in self.plan.trials}
@@ -146,10 +156,7 @@ class Results:
 
     @cached_property
     def _measured(self) -> list[Row]:
-        measure = self.study.measure
-        ratios = relative.against_baseline(
-            self.trials.values(), self.typical, delta=measure.equivalence, adaptive=self.adaptive
-        )
+        ratios = relative.against_baseline(self.trials.values(), self.typical, **self._compared_by)
         accuracy = {} if self.prepared.evaluation is None else self.accuracy.rows()
         ended = stopped.of_trials(self.plan, self.stopped_by())
         errors = placement.output_errors(self.outputs, self.trials, self.study.targets[0])
@@ -163,6 +170,7 @@ class Results:
                 self.stress.columns(trial.id),
             )  # fmt: skip
             row["stopped"] = ended[trial.id]
+            row.update(self.speeds.columns(trial.id))
             artifact = self.prepared.artifacts.get((trial.model, trial.variant))
             row["judged"] = judged.get(trial.model) if trial.id in self.outputs else None
             target = self.targets[trial.target]
@@ -306,16 +314,14 @@ class Results:
         return pd.concat(parts, ignore_index=True)
 
     def compare(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Comparison]:
-        """p50 of a against b with a verdict, corrected for all pairs asked at once.
+        """Latency of a against b with a verdict, corrected for all pairs asked at once.
 
         A trial may be named by its id, or by 'model/variant' and as many parts of the rest as make
         it unambiguous, e.g. 'mlp/fp32/t2'. Raises
         InputError when a pair shares too few rounds.
         """
         known = [(find_trial(a, self.trials), find_trial(b, self.trials)) for a, b in pairs]
-        found = relative.compare_pairs(
-            known, self.typical, delta=self.study.measure.equivalence, adaptive=self.adaptive
-        )
+        found = relative.compare_pairs(known, self.typical, **self._compared_by)
         for pair in known:
             if pair not in found:
                 raise InputError(

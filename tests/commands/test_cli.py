@@ -115,7 +115,7 @@ def test_model_files_are_measured_together_and_compared(
     for threads in (1, 2):
         for name in ("old", "new"):
             assert f"{name}/fp32@local-cpu/single_stream/b1/t{threads}" in done.stdout
-    assert done.stdout.count("p50 ratio") == 2
+    assert done.stdout.count("  ratio ") == 2
     assert "results: out" in done.stdout
     twins = program("compare", "old.onnx", "old.onnx", "--budget", "2s", "--threads", "1", "--json")
     (found,) = json.loads(twins.stdout)

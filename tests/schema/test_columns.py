@@ -83,6 +83,6 @@ def test_the_documented_list_is_the_registry() -> None:
         [sys.executable, ROOT / "scripts" / "document_columns"],
         env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert (ROOT / "docs" / "columns.md").read_text() == said.stdout, (
-        "scripts/document_columns > docs/columns.md"
+    assert (ROOT / "results" / "columns.md").read_text() == said.stdout, (
+        "scripts/document_columns > results/columns.md"
     )

@@ -102,19 +102,20 @@ def against_baseline(
     """Trial id -> ratio columns against its baseline variant in the same configuration."""
     pairs = [(t.id, t.baseline) for t in trials if not t.is_baseline]
     found = compare_pairs(pairs, typical, delta=delta, adaptive=adaptive, speeds=speeds)
+    return {trial: _columns(comparison) for (trial, _), comparison in found.items()}
+
+
+def _columns(comparison: Comparison) -> Row:
+    ratio, slowed = comparison.ratio, comparison.slowed
     return {
-        trial: {
-            "ratio": comparison.ratio.value,
-            "ratio_low": comparison.ratio.low,
-            "ratio_high": comparison.ratio.high,
-            "verdict": comparison.verdict,
-            "rounds_needed": comparison.rounds_needed,
-            "ratio_slowed": slowed and slowed.value,
-            "ratio_slowed_low": slowed and slowed.low,
-            "ratio_slowed_high": slowed and slowed.high,
-        }
-        for (trial, _), comparison in found.items()
-        for slowed in [comparison.slowed]
+        "ratio": ratio.value,
+        "ratio_low": ratio.low,
+        "ratio_high": ratio.high,
+        "ratio_slowed": None if slowed is None else slowed.value,
+        "ratio_slowed_low": None if slowed is None else slowed.low,
+        "ratio_slowed_high": None if slowed is None else slowed.high,
+        "verdict": comparison.verdict,
+        "rounds_needed": comparison.rounds_needed,
     }
 
 

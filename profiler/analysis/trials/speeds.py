@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from profiler.analysis.trials.samples import RoundKey, Samples, Taken
+from profiler.schema.columns import Row
 from profiler.schema.record.plan import Trial
 from profiler.wire.scenarios import known
 
@@ -38,6 +39,17 @@ class Speeds:
     full: Typical = field(default_factory=dict)
     slowed: Typical = field(default_factory=dict)
 
+    def columns(self, trial: str) -> Row:
+        """What the table says of one trial."""
+        levels = self.levels.get(trial)
+        if levels is None:
+            return {}
+        return {
+            "full_ns": levels.full_ns,
+            "slowed_ns": levels.slowed_ns,
+            "slowed_share": levels.slowed_share,
+        }
+
 
 def of_samples(samples: Mapping[str, Samples], trials: Mapping[str, Trial]) -> Speeds:
     """Told group by group, from trials whose queries come one after the other."""
@@ -50,6 +62,27 @@ def of_samples(samples: Mapping[str, Samples], trials: Mapping[str, Trial]) -> S
     for group, rounds in groups.items():
         _add(speeds, group, rounds)
     return speeds
+
+
+def in_words(rows: Iterable[Row]) -> str | None:
+    """The machine's two speeds as its rows show them, or None where it has one."""
+    known_rows = [
+        (row["slowed_ns"] / row["full_ns"] - 1, row["slowed_share"])
+        for row in rows
+        if row["slowed_ns"] and row["full_ns"] and row["slowed_share"]
+    ]
+    if not known_rows:
+        return None
+    slower, shares = zip(*known_rows, strict=True)
+    return (
+        f"two speeds of the machine: slow {_span(shares)} of the time,"
+        f" then trials take {_span(slower)} longer"
+    )
+
+
+def _span(shares: Sequence[float]) -> str:
+    least, most = f"{min(shares):.0%}", f"{max(shares):.0%}"
+    return least if least == most else f"{least.removesuffix('%')}–{most}"
 
 
 def _tells(trial: Trial) -> bool:

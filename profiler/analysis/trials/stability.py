@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from profiler.analysis.trials import heat, noise
+from profiler.analysis.trials import heat, noise, speeds
 from profiler.analysis.trials.samples import Samples
 from profiler.schema.columns import Row, half_width_of
 from profiler.schema.device.cores import KINDS, resolve
@@ -73,6 +73,16 @@ def of_results(
     found += [
         Finding(level=how, text=text, advice=help_) for how, text, help_ in heat.told(samples)
     ]
+    if told := speeds.in_words(measured):
+        found.append(
+            Finding(
+                level="note",
+                text=told,
+                advice="absolute times are a mixture of both; ratios are told at the same moment,"
+                " and for each speed where they differ. Usually another guest uses the core's other"
+                " thread: a machine of your own, or one with whole cores, has one speed",
+            )
+        )
     found += _drift(samples)
     found += _lone(samples)
     found += _drowned(measured)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from profiler.analysis.trials.speeds import in_words
 from profiler.report.model.cells import (
     ENERGIES,
     MARKS,
@@ -140,6 +141,11 @@ def _ratio_cells(row: Row, notes: Notes) -> tuple[str, str]:
     if not interval_of(row, "ratio"):
         return f"~{ratio_text(row['ratio'])}", MISSING
     span = f"{ratio_text(row['ratio_low'])}–{ratio_text(row['ratio_high'])}"
+    if slowed := interval_of(row, "ratio_slowed"):
+        low, high = map(ratio_text, slowed)
+        hint += notes.mark(
+            f"at full speed; {ratio_text(row['ratio_slowed'])} ({low}–{high}) when slowed"
+        )
     return f"{mark} {ratio_text(row['ratio'])}", span + hint
 
 
@@ -194,6 +200,8 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     if any(cell.startswith("~") for line in lines for cell in line.cells):
         ratio_words.append(f"~ no interval: {_why_none(rows)}")
     ended = dict.fromkeys(row["stopped"] for row in rows if row["stopped"])
+    if told := in_words(measured(rows)):
+        ratio_words.append(told)
     ratio_words += [f"stopped: {why}" for why in ended]
     return Sheet(
         title=_title("Latency", group, among),
