@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
-from profiler.analysis.trials.speeds import in_words
+from profiler.analysis.trials.samples import Samples, Taken
+from profiler.analysis.trials.speeds import in_words, own_levels
 from profiler.commands import compare
 from profiler.schema.columns import row_of
 from profiler.statistics.intervals import Estimate
 from profiler.statistics.ratio import Comparison
+from profiler.wire.messages import Repetition
 
 
 class Found:
@@ -52,3 +55,23 @@ def test_the_speeds_in_words() -> None:
         "two speeds of the machine: slow 65% of the time, then trials take 33–50% longer"
     )
     assert in_words(rows[2:]) is None
+
+
+def of_rounds(slow: float, trial: str = "t") -> dict[str, Samples]:
+    rng = np.random.default_rng(1)
+    found = Samples(trial=trial)
+    for number in range(6):
+        lifted = 1e6 * np.where(rng.random(300) < slow, 1.3, 1.0)
+        values = (lifted * np.exp(0.01 * rng.standard_normal(300))).astype(np.int64)
+        made = Repetition(trial=trial, round=number, status="ok")
+        found.taken[(0, number)] = Taken(repetition=made, latencies=values)
+    return {trial: found}
+
+
+def test_levels_of_one_trial_are_told() -> None:
+    row = row_of({"trial": "t", "scenario": "single_stream"})
+    (told,) = own_levels([row], of_rounds(0.4))
+    assert told == "t has two levels: 1.00 ms 52% and 1.30 ms 48% of the time"
+    assert own_levels([row], of_rounds(0.0)) == []
+    assert own_levels([{**row, "slowed_share": 0.4}], of_rounds(0.4)) == [], "the machine's"
+    assert own_levels([{**row, "scenario": "server"}], of_rounds(0.4)) == [], "a queue's"

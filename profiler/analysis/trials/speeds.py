@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from profiler.analysis.trials.samples import RoundKey, Samples, Taken
 from profiler.schema.columns import Row
 from profiler.schema.record.plan import Trial
+from profiler.units import format_duration
 from profiler.wire.scenarios import known
 
 if TYPE_CHECKING:
@@ -78,6 +79,26 @@ def in_words(rows: Iterable[Row]) -> str | None:
         f"two speeds of the machine: slow {_span(shares)} of the time,"
         f" then trials take {_span(slower)} longer"
     )
+
+
+def own_levels(rows: Iterable[Row], samples: Mapping[str, Samples]) -> list[str]:
+    """In words, trials whose queries fall into two levels that no other trial shares.
+
+    A trial alone on a machine with two speeds is among them: whose they are can't be told.
+    """
+    from profiler.statistics.speeds import levels_of
+
+    told = []
+    for row in rows:
+        scenario = known(row["scenario"])
+        alone = row["slowed_share"] is None and row["trial"] in samples
+        if alone and not (scenario.open_loop or scenario.fresh):
+            taken = samples[row["trial"]].taken.values()
+            levels = levels_of([one.latencies for one in taken])
+            if levels is not None:
+                text = " and ".join(f"{format_duration(x.latency)} {x.share:.0%}" for x in levels)
+                told.append(f"{row['trial']} has two levels: {text} of the time")
+    return told
 
 
 def _span(shares: Sequence[float]) -> str:

@@ -83,6 +83,16 @@ def of_results(
                 " thread: a machine of your own, or one with whole cores, has one speed",
             )
         )
+    if levels := speeds.own_levels(measured, samples):
+        more = "" if len(levels) == 1 else f"; {len(levels) - 1} more trial(s) have levels, too"
+        found.append(
+            Finding(
+                level="note",
+                text=levels[0] + more,
+                advice="some inputs may take longer, or the machine changes its speed: measured"
+                " beside another model, it would be told which",
+            )
+        )
     found += _drift(samples)
     found += _lone(samples)
     found += _drowned(measured)
