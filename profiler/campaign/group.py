@@ -11,10 +11,9 @@ from profiler.analysis.trials.converge import Convergence
 from profiler.progress import Progress
 from profiler.schema.device.replies import waiting
 from profiler.schema.record.plan import Group
+from profiler.schema.record.recorded import Entry, Round
 from profiler.schema.study.study import Study
 from profiler.store import timings as raw
-from profiler.store.folder import Store
-from profiler.wire.codec import decode
 from profiler.wire.messages import Repetition
 
 STABLE = ("error", "not available")
@@ -22,21 +21,19 @@ STABLE = ("error", "not available")
 FAILURES_ALLOWED = 2
 
 
-def recorded(store: Store, target: str) -> defaultdict[int, list[dict[str, Any]]]:
-    """Group -> its rounds on a target, all told from one reading of the rows."""
-    found = defaultdict[int, list[dict[str, Any]]](list)
-    for row in store.rows():
-        if row["kind"] == "round" and row["target"] == target:
-            found[row["group"]].append(row)
+def rounds_of(rows: Sequence[Entry], target: str) -> defaultdict[int, list[Round]]:
+    """Group -> its recorded rounds on a target."""
+    found = defaultdict[int, list[Round]](list)
+    for row in rows:
+        if isinstance(row, Round) and row.target == target:
+            found[row.group].append(row)
     return found
 
 
 class GroupState:
     """How far a group is: what is recorded, who still runs, whether it is precise enough."""
 
-    def __init__(
-        self, group: Group, study: Study, folder: Path, rounds: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def __init__(self, group: Group, study: Study, folder: Path, rounds: Sequence[Round]) -> None:
         """`rounds` are those of the group that are recorded in the results folder."""
         self.group, self.measure = group, study.measure
         self.budget_s = study.measure.budget / 1e9
@@ -50,8 +47,7 @@ class GroupState:
         self._convergence = Convergence(group, study.measure.precision)
         self._widest: Optional[float] = None
         for row in rounds:
-            repetitions = tuple(decode(Repetition, r) for r in row["repetitions"])
-            self.add(repetitions, raw.read(folder, row["raw"]), row["elapsed_s"])
+            self.add(row.repetitions, raw.read(folder, row.raw), row.elapsed_s)
 
     def active(self) -> list[str]:
         """Trials of the next round, in the plan's order."""

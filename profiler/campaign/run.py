@@ -20,7 +20,7 @@ import profiler
 from profiler.analysis.choice import across
 from profiler.campaign import arrivals, fingerprint, own_metric
 from profiler.campaign import stress as visit
-from profiler.campaign.group import GroupState, recorded
+from profiler.campaign.group import GroupState, rounds_of
 from profiler.campaign.input_hashes import input_hashes
 from profiler.campaign.prepare import prepare
 from profiler.devices.facts import find_facts, study_targets, unavailable
@@ -41,6 +41,7 @@ from profiler.results.results import Results
 from profiler.schema.device.target import Target
 from profiler.schema.record import shareable
 from profiler.schema.record.plan import Plan
+from profiler.schema.record.recorded import Entry, Lost, Round
 from profiler.schema.study.identity import study_hash
 from profiler.schema.study.study import Study
 from profiler.schema.study.variant import AUTO
@@ -90,6 +91,8 @@ class Campaign:
         self.store.hidden = shareable.hidden(self.targets.values(), study.folder, folder)
         self._recording = threading.Lock()
         self._lanes: dict[str, Progress] = {}
+        self._rows: list[Entry] = []
+        """everything on record"""
         self._facts: dict[str, str] = {}
         """target -> name of the facts that its last recorded round was measured under"""
 
@@ -115,8 +118,10 @@ class Campaign:
     def run(self) -> None:
         """Everything that is still to do."""
         if self._planned() is not None:
-            record.refuse_damaged(Results(self.store).faults, self.store.folder)
-        self._facts = {r["target"]: r["facts"] for r in self.store.rows() if r["kind"] == "round"}
+            before = Results(self.store)
+            record.refuse_damaged(before.faults, self.store.folder)
+            self._rows = before.record.rows
+        self._facts = {row.target: row.facts for row in self._rows if isinstance(row, Round)}
         if any(v.recipe == AUTO for v in self.study.every_variant):
             self.progress.stage("asking the targets what they are")
             found = find_facts(tuple(self.targets.values()), self.progress)
@@ -170,7 +175,7 @@ class Campaign:
 
     def _all_stopped(self, name: str, plan: Plan) -> bool:
         """Whether every group of a target is measured."""
-        rounds = recorded(self.store, name)
+        rounds = rounds_of(self._rows, name)
         return all(
             GroupState(group, self.study, self.store.folder, rounds[group.index]).stopped
             for group in plan.groups
@@ -211,7 +216,7 @@ class Campaign:
 
     def _visit(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
         """All groups of one target, one after the other."""
-        progress, rounds = self._lane(name), recorded(self.store, name)
+        progress, rounds = self._lane(name), rounds_of(tuple(self._rows), name)
         awaited = arrivals.Awaited.of(self.study.data, prepared.evaluation, self.store.folder)
         for group in plan.groups:
             if group.target == name:
@@ -219,13 +224,13 @@ class Campaign:
                 self._measure(state, prepared, awaited, session, progress)
 
     def _stress(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
-        target, trials = self.targets[name], visit.measured(plan, name, self.store)
+        target, trials = self.targets[name], visit.measured(plan, name, tuple(self._rows))
         if target.backend == "null" or not trials:
             return
         jobs = {t.id: make_job(t, target, prepared, self.study) for t in trials}
         visit.Visit(
             session, jobs, trials, study=self.study, prepared=prepared, store=self.store,
-            append=self._append, progress=self._lane(name),
+            rows=tuple(self._rows), append=self._append, progress=self._lane(name),
         ).run()  # fmt: skip
 
     def _record_lost(self, fleet: Fleet, plan: Plan, known: Collection[str] = ()) -> None:
@@ -237,9 +242,7 @@ class Campaign:
     def _lost(self, name: str, error: ProfilerError, during: str = "measuring") -> None:
         self.progress.note(f"{name}: {error.message}")
         reason, hint = error.recorded()
-        self._append(
-            {"kind": "lost", "target": name, "reason": reason, "hint": hint, "during": during}
-        )
+        self._append(Lost(target=name, reason=reason, hint=hint, during=during))
 
     def _plan(self, prepared: Prepared, facts: dict[str, dict[str, Any]]) -> Plan:
         known = Known(
@@ -290,31 +293,31 @@ class Campaign:
             with self._recording:
                 facts = self.store.add_facts(session.facts)
             self._append(
-                {
-                    "kind": "round",
-                    "study_hash": self.store.meta()["study_hash"],
-                    "group": group.index,
-                    "target": group.target,
-                    "round": request.round,
-                    "seed": request.seed,
-                    "facts": facts,
-                    "worker": session.facts["worker"],
-                    "artifacts": {j.trial: j.artifact for j in active},
-                    "elapsed_s": elapsed_s,
-                    "raw": f"raw/{name}",
-                    "stopped": reason,
-                    "repetitions": encode(repetitions),
-                }
+                Round(
+                    study_hash=self.store.meta()["study_hash"],
+                    group=group.index,
+                    target=group.target,
+                    round=request.round,
+                    seed=request.seed,
+                    facts=facts,
+                    worker=session.facts["worker"],
+                    artifacts={j.trial: j.artifact for j in active},
+                    elapsed_s=elapsed_s,
+                    raw=f"raw/{name}",
+                    stopped=reason,
+                    repetitions=repetitions,
+                )
             )
             for repetition in repetitions:
                 if repetition.status != "ok":
                     progress.note(f"{repetition.trial}: {repetition.reason}")
 
-    def _append(self, row: dict[str, Any]) -> None:
+    def _append(self, row: Entry) -> None:
         with self._recording:
-            self.store.append(row)
-            if row["kind"] == "round":
-                self._facts[row["target"]] = row["facts"]
+            self.store.append(encode(row))
+            self._rows.append(row)
+            if isinstance(row, Round):
+                self._facts[row.target] = row.facts
 
     def _round(
         self,

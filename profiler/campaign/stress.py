@@ -26,6 +26,7 @@ from profiler.devices.session import Session
 from profiler.errors import InputError, WorkerError
 from profiler.progress import Progress
 from profiler.schema.record.plan import Plan, Trial
+from profiler.schema.record.recorded import Entry, Probe, Round, Stressed
 from profiler.schema.study.study import Study
 from profiler.store.files import incoming
 from profiler.store.folder import Store
@@ -103,12 +104,12 @@ def positions(rows: int, most: int, seed: int) -> Array:
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
-def measured(plan: Plan, target: str, store: Store) -> list[Trial]:
+def measured(plan: Plan, target: str, rows: Sequence[Entry]) -> list[Trial]:
     """The trials of a target that are stressed: of each recipe the first that could be timed."""
     good = {
-        repetition["trial"]
-        for row in store.rows() if row["kind"] == "round"
-        for repetition in row["repetitions"] if repetition["status"] == "ok"
+        repetition.trial
+        for row in rows if isinstance(row, Round)
+        for repetition in row.repetitions if repetition.status == "ok"
     }  # fmt: skip
     trials = [t for t in plan.trials if t.target == target and t.id in good]
     first = representatives(trials)
@@ -127,21 +128,23 @@ class Visit:
         study: Study,
         prepared: Prepared,
         store: Store,
-        append: Callable[[dict[str, Any]], None],
+        rows: Sequence[Entry],
+        append: Callable[[Entry], None],
         progress: Progress,
     ) -> None:
-        """`trials` are representatives, `jobs` their jobs; `append` records a row."""
+        """`trials` are representatives, `jobs` their jobs, `rows` what is recorded so far;
+        `append` records one more."""
         assert study.stress is not None
         self.session, self.jobs, self.trials = session, jobs, trials
         self.study, self.spec, self.prepared, self.store = study, study.stress, prepared, store
         self.append, self.progress = append, progress
         self.reader = Reader(study, prepared, store.folder) if self.spec.text else None
         self.done: set[tuple[Any, ...]] = set()
-        for row in store.rows():
-            if row["kind"] == "stress":
-                self.done.add((row["trial"], row["perturbation"], row["severity"]))
-            elif row["kind"] == "probe":
-                self.done.add((row["trial"], row["case"]))
+        for row in rows:
+            if isinstance(row, Stressed):
+                self.done.add((row.trial, row.perturbation, row.severity))
+            elif isinstance(row, Probe):
+                self.done.add((row.trial, row.case))
 
     def run(self) -> None:
         """Predictions on perturbed rows, then probes, model by model."""
@@ -235,20 +238,19 @@ class Visit:
         else:
             self.progress.note(f"{trial.id}: {name} {severity}: {answer.reason}: {answer.detail}")
         self.append(
-            {
-                "kind": "stress",
-                "target": trial.target,
-                "trial": trial.id,
-                "perturbation": name,
-                "severity": severity,
-                "inputs": shas,
-                "numbers": numbers,
-                "status": answer.status,
-                "reason": answer.reason,
-                "detail": answer.detail,
-                "answers": kept,
-                "elapsed_s": time.monotonic() - begun,
-            }
+            Stressed(
+                target=trial.target,
+                trial=trial.id,
+                perturbation=name,
+                severity=severity,
+                inputs=shas,
+                numbers=numbers,
+                status=answer.status,
+                reason=answer.reason,
+                detail=answer.detail,
+                answers=kept,
+                elapsed_s=time.monotonic() - begun,
+            )
         )
         self.done.add((trial.id, name, severity))
         self.left -= 1
@@ -276,16 +278,15 @@ class Visit:
         limit_ns = PROBE_QUERIES * self.study.measure.query_timeout
         found = self.session.probe(self._ready(trial), case, limit_ns)
         self.append(
-            {
-                "kind": "probe",
-                "target": trial.target,
-                "trial": trial.id,
-                "case": case,
-                "outcome": found.outcome,
-                "detail": found.detail,
-                "wall_ns": found.wall_ns,
-                "plain_ns": found.plain_ns,
-            }
+            Probe(
+                target=trial.target,
+                trial=trial.id,
+                case=case,
+                outcome=found.outcome,
+                detail=found.detail,
+                wall_ns=found.wall_ns,
+                plain_ns=found.plain_ns,
+            )
         )
         self.done.add((trial.id, case))
         self.left -= 1

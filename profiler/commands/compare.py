@@ -108,7 +108,7 @@ def _print_trials(results: Results, pairs: Sequence[tuple[str, str]], *, json: b
             out.print(f"  {line}", markup=False)
         more = ""
         if comparison.verdict == "undecided" and comparison.rounds_needed:
-            each_s = sum(r["elapsed_s"] for r in results.rounds) / max(1, len(results.rounds))
+            each_s = sum(r.elapsed_s for r in results.rounds) / max(1, len(results.rounds))
             left = max(0, comparison.rounds_needed - ratio.rounds)
             more = f"; about {left} more rounds would decide ({format_elapsed(left * each_s)})"
         out.print(f"  [bold]{comparison.verdict}[/bold]{more}")

@@ -15,6 +15,7 @@ from profiler.errors import InputError
 from profiler.results.results import Results
 from profiler.units import counted, format_elapsed
 from profiler.wire.codec import encode, nearest
+from profiler.wire.messages import SCHEMA_VERSION
 
 WIDTH = 80
 
@@ -239,8 +240,9 @@ def stress(results: Results, *, json: bool) -> None:
             hint='add [stress] with perturbations = ["images"] (or "tabular", "text") to the study',
         )
     if json:
+        probes = [{"schema_version": SCHEMA_VERSION, **encode(probe)} for probe in found.probes]
         print_json({"points": encode(found.points), "failures": encode(found.failures),
-                    "probes": list(found.probes)})  # fmt: skip
+                    "probes": probes})  # fmt: skip
         return
     out = console()
     for section in sections:

@@ -104,8 +104,8 @@ def refuse_lost(results: Results) -> None:
     for name, row in results.lost.items():
         during = "lost during stress, its intervals are complete: "
         raise TransportError(
-            f"{name}: {during * (row.get('during') == 'stress')}{row['reason']}",
-            hint=f"{row['hint'] or 'see the message'}; what was measured is kept, the same command"
+            f"{name}: {during * (row.during == 'stress')}{row.reason}",
+            hint=f"{row.hint or 'see the message'}; what was measured is kept, the same command"
             " goes on",
         )
 

@@ -90,7 +90,7 @@ def accuracy_sheets(results: Results) -> tuple[Sheet, ...]:
 def stress_sections(results: Results) -> tuple[StressSection, ...]:
     """One section for each model on each target that was stressed."""
     found = results.stress
-    asked = {p.trial for p in found.points} | {r["trial"] for r in found.probes}
+    asked = {p.trial for p in found.points} | {r.trial for r in found.probes}
     asked |= {f.trial for f in found.failures}
     trials = [t for name, t in results.trials.items() if name in asked]
     sections = []
@@ -105,7 +105,7 @@ def stress_sections(results: Results) -> tuple[StressSection, ...]:
                 name=f"{model} on {target}",
                 variants=names,
                 points=[p for p in found.points if p.trial in names],
-                probes=[r for r in found.probes if r["trial"] in names],
+                probes=[r for r in found.probes if r.trial in names],
                 margin=found.margin,
                 labelled=evaluation is not None and evaluation.labels is not None,
                 notes=[
@@ -222,7 +222,7 @@ def _stops(results: Results) -> list[str]:
 def settings(results: Results) -> dict[str, Any]:
     """How it was measured."""
     measure = results.study.measure
-    rounds = [row["round"] + 1 for row in results.rounds]
+    rounds = [row.round + 1 for row in results.rounds]
     git = results.meta["fingerprint"].get("git")
     shown: dict[str, Any] = {
         "rounds": f"{max(rounds, default=0)} of fresh processes, interleaved in random order",
@@ -230,7 +230,7 @@ def settings(results: Results) -> dict[str, Any]:
         "precision asked": f"±{format_percent(measure.precision)}",
         "budget asked": f"{format_duration(measure.budget)} a group",
         "stopped by": "; ".join(_stops(results)),
-        "time measured": format_elapsed(sum(row["elapsed_s"] for row in results.rounds)),
+        "time measured": format_elapsed(sum(row.elapsed_s for row in results.rounds)),
         "round time": f"{format_duration(measure.round_time)} a trial",
         "equivalence": f"±{format_percent(measure.equivalence)} latency",
         "accuracy margin": f"{measure.margin * 100:g} percentage points",
@@ -253,12 +253,12 @@ def warnings(results: Results) -> list[str]:
     found = [f"left out: {text}" for text in results.faults]
     if not results.complete:
         found.append("the run is not complete: give the same `run` command again to finish it")
-    for name, row in results.lost.items():
-        if row.get("during") == "stress":
+    for name, gone in results.lost.items():
+        if gone.during == "stress":
             ended = "lost during stress, after its intervals were complete"
         else:
             ended = "its measuring ended early"
-        found.append(f"{name}: {ended}: {row['reason']}")
+        found.append(f"{name}: {ended}: {gone.reason}")
     for name, target in results.targets.items():
         if target.emulated:
             found.append(f"{name} is emulated: its times say nothing about a real device")

@@ -25,6 +25,7 @@ from profiler.results.stress import Stress, read
 from profiler.schema.columns import COLUMNS, Row, row_of
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
+from profiler.schema.record.recorded import Lost, Round
 from profiler.schema.study.measure import Slo
 from profiler.schema.study.study import Study
 from profiler.statistics.pieces import Rows
@@ -79,9 +80,9 @@ class Results:
         ]))  # fmt: skip
 
     @cached_property
-    def rounds(self) -> list[dict[str, Any]]:
+    def rounds(self) -> list[Round]:
         """The rows of all rounds, as recorded."""
-        return [row for row in self.record.rows if row["kind"] == "round"]
+        return [row for row in self.record.rows if isinstance(row, Round)]
 
     @property
     def samples(self) -> dict[str, samples.Samples]:
@@ -91,18 +92,18 @@ class Results:
     @cached_property
     def adaptive(self) -> bool:
         """Whether any group stopped because its intervals looked narrow enough."""
-        return any(row["stopped"] == "precision" for row in self.rounds)
+        return any(row.stopped == "precision" for row in self.rounds)
 
     @cached_property
-    def lost(self) -> dict[str, dict[str, Any]]:
+    def lost(self) -> dict[str, Lost]:
         """Target -> its row with reason and hint, where the last we know is that it failed."""
-        last = {row["target"]: row for row in self.record.rows}
-        return {name: row for name, row in last.items() if row["kind"] == "lost"}
+        last = {row.target: row for row in self.record.rows}
+        return {name: row for name, row in last.items() if isinstance(row, Lost)}
 
     @property
     def complete(self) -> bool:
         """Whether every group has stopped for a reason of its own."""
-        done = {row["group"] for row in self.rounds if row["stopped"]}
+        done = {row.group for row in self.rounds if row.stopped}
         return done == {group.index for group in self.plan.groups}
 
     def stopped_by(self) -> dict[int, str]:
@@ -183,7 +184,7 @@ class Results:
                 row.update(recipes.advised(artifact, trial, target, known, row["sqnr_db"]))
             row.update(self._rates.columns(trial, self.study.slo.p99))
             if row["status"] == "pending" and trial.target in self.lost:
-                row["status"], row["reason"] = "failed", self.lost[trial.target]["reason"]
+                row["status"], row["reason"] = "failed", self.lost[trial.target].reason
             rows.append(row)
         for exclusion in self.plan.exclusions:
             reason = exclusion.reason + (f" ({exclusion.hint})" if exclusion.hint else "")

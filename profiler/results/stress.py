@@ -11,6 +11,7 @@ from profiler.analysis.quality import stress as analysis
 from profiler.errors import ResultsError
 from profiler.schema.columns import Row
 from profiler.schema.record.plan import Trial
+from profiler.schema.record.recorded import Entry, Probe, Stressed
 from profiler.schema.study.study import Study
 from profiler.statistics.pieces import Rows
 from profiler.store import arrays
@@ -35,8 +36,7 @@ class Stress:
 
     points: tuple[analysis.Point, ...] = ()
     failures: tuple[Failure, ...] = ()
-    probes: tuple[dict[str, Any], ...] = ()
-    """rows as recorded: trial, case, outcome, detail, wall_ns, plain_ns"""
+    probes: tuple[Probe, ...] = ()
     answered_by: Mapping[str, str] | None = None
     """trial -> the trial of the same recipe that was asked"""
     baselines: Mapping[str, str] | None = None
@@ -66,11 +66,11 @@ class Stress:
             f"{f.perturbation} {f.severity}: {f.reason}" for f in self.failures if f.trial == own
         ]
         base = (self.baselines or {}).get(own)
-        plain = {row["case"]: row["outcome"] for row in self.probes if row["trial"] == base}
-        for row in (row for row in self.probes if row["trial"] == own):
-            case, outcome = row["case"], row["outcome"]
+        plain = {row.case: row.outcome for row in self.probes if row.trial == base}
+        for row in (row for row in self.probes if row.trial == own):
+            case, outcome = row.case, row.outcome
             if outcome in BAD:
-                found.append(f"asked for {case.replace('_', ' ')}: {outcome} ({row['detail']})")
+                found.append(f"asked for {case.replace('_', ' ')}: {outcome} ({row.detail})")
             elif case in HIDDEN and outcome == "answer" and plain.get(case) in SHOWN:
                 what = f"an input of {HIDDEN[case]} gets a finite answer"
                 found.append(f"{what}; its baseline's: {plain[case]}")
@@ -85,7 +85,7 @@ SHOWN = ("NaN out", "error")
 
 
 def read(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Entry],
     trials: Mapping[str, Trial],
     timed: Sequence[str],
     outputs: Mapping[str, Rows],
@@ -102,23 +102,23 @@ def read(
     baselines = {
         own: first.get(trials[own].baseline, trials[own].baseline) for own in set(first.values())
     }
-    cells = [r for r in rows if r["kind"] == "stress" and r["trial"] in baselines]
+    cells = [r for r in rows if isinstance(r, Stressed) and r.trial in baselines]
     answers: dict[analysis.Cell, Any] = {}
     labels, left_out = None, []
     if cells and evaluation is not None and study.data is not None:
         stressed = task_of(evaluation.task).stressed
-        chosen = _numbers(folder, cells[0]["numbers"], evaluation.rows)
+        chosen = _numbers(folder, cells[0].numbers, evaluation.rows)
         judged = arrays.labels(folder, evaluation, study.data)
         labels = None if judged is None else judged[: evaluation.rows][chosen]
-        for trial, name in dict.fromkeys((r["trial"], r["perturbation"]) for r in cells):
+        for trial, name in dict.fromkeys((r.trial, r.perturbation) for r in cells):
             if trial in outputs:
                 whole = outputs[trial][: evaluation.rows]
                 answers[(trial, name, 0)] = stressed.reduced(whole)[chosen]
         for row in cells:
-            if row["status"] == "ok":
-                key = (row["trial"], row["perturbation"], row["severity"])
+            if row.status == "ok":
+                key = (row.trial, row.perturbation, row.severity)
                 try:
-                    answers[key] = _answers(folder, row, cells[0]["numbers"], len(chosen))
+                    answers[key] = _answers(folder, row, cells[0].numbers, len(chosen))
                 except ResultsError as error:
                     told = error.message.removeprefix(f"{folder}/")
                     left_out.append(f"{' '.join(map(str, key))}: {told}")
@@ -130,15 +130,15 @@ def read(
         points=tuple(points),
         failures=tuple(
             Failure(
-                trial=r["trial"],
-                perturbation=r["perturbation"],
-                severity=r["severity"],
-                reason=f"{r['reason']}: {r['detail']}",
+                trial=r.trial,
+                perturbation=r.perturbation,
+                severity=r.severity,
+                reason=f"{r.reason}: {r.detail}",
             )
             for r in cells
-            if r["status"] != "ok"
+            if r.status != "ok"
         ),
-        probes=tuple(dict(r) for r in rows if r["kind"] == "probe"),
+        probes=tuple(r for r in rows if isinstance(r, Probe)),
         answered_by=first,
         baselines=baselines,
         margin=margin,
@@ -155,8 +155,9 @@ def _numbers(folder: Path, sha: str, rows: int) -> Any:
     return found
 
 
-def _answers(folder: Path, row: Mapping[str, Any], numbers: str, count: int) -> Any:
+def _answers(folder: Path, row: Stressed, numbers: str, count: int) -> Any:
     """A trial's answers on perturbed rows, one a row. Raises ResultsError."""
-    if row["numbers"] != numbers:
+    if row.numbers != numbers:
         raise ResultsError("answers other rows than the first set", hint=DAMAGED)
-    return arrays.column(folder, row["answers"], "iuf", count)
+    assert row.answers is not None  # of one that is ok
+    return arrays.column(folder, row.answers, "iuf", count)

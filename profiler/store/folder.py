@@ -232,17 +232,6 @@ class Store:
         if rest:
             yield reading.Line(len(whole) + 1, rest, False)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """All rows, for going on with them; a torn last line is not one. Raises ResultsError."""
-        rows = []
-        for line in self.lines():
-            try:
-                rows += [line.held()] if line.whole else []
-            except ResultsError as error:
-                where = f"{self.folder / ROWS}: line {line.number}"
-                raise ResultsError(f"{where}: {error.message}", hint=error.hint) from None
-        return rows
-
 
 def _changes(found: dict[str, Any], meta: dict[str, Any]) -> str:
     """The first keys in which two studies differ, in words."""

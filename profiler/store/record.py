@@ -16,7 +16,7 @@ from profiler.analysis.trials import samples
 from profiler.errors import ResultsError
 from profiler.schema.device import replies
 from profiler.schema.record.plan import Plan, Trial
-from profiler.schema.record.recorded import KINDS, Probe, Round, Row, Stressed
+from profiler.schema.record.recorded import KINDS, Entry, Probe, Round, Stressed
 from profiler.schema.study.study import Study
 from profiler.store import reading, timings
 from profiler.store.folder import ARTIFACTS, PLAN, ROWS, Store
@@ -30,8 +30,8 @@ from profiler.wire.messages import Repetition
 class Record:
     """All rows that can be read, in the order of writing."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    """as recorded, each checked"""
+    rows: list[Entry] = field(default_factory=list)
+    """each checked"""
     samples: dict[str, samples.Samples] = field(default_factory=dict)
     """trial -> its repetitions with their latencies"""
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -47,14 +47,13 @@ def read(store: Store, plan: Plan, prepared: Prepared, study_hash: str) -> Recor
     for line in store.lines():
         where = f"{ROWS}: line {line.number}"
         try:
-            held = line.held()
-            row = reader.row(held)
+            row = reader.row(line.held())
             if isinstance(row, Round):
                 timings, facts = reader.timings(row), reader.facts(row.facts)
                 found.facts[row.target] = facts
                 taken += [(row.group, one, timings.get(one.trial)) for one in row.repetitions]
             reader.count(row, line)
-            found.rows.append(held)
+            found.rows.append(row)
         except DecodeError as error:
             found.faults.append(reading.told(error, where).message)
         except ResultsError as error:
@@ -188,7 +187,7 @@ class _Reader:
         self._lines: dict[tuple[object, ...], int] = {}
         self.facts = cache(store.facts)
 
-    def row(self, held: Mapping[str, Any]) -> Row:
+    def row(self, held: Mapping[str, Any]) -> Entry:
         """One row, decoded and checked."""
         kind = held.get("kind")
         if not isinstance(kind, str) or kind not in KINDS:
@@ -204,7 +203,7 @@ class _Reader:
                 raise DecodeError("outcome", expected, row.outcome)
         return row
 
-    def count(self, row: Row, line: reading.Line) -> None:
+    def count(self, row: Entry, line: reading.Line) -> None:
         """A row that stands in the file twice counts once."""
         if isinstance(row, Round):
             key: tuple[object, ...] = (row.group, row.round)

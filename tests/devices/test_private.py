@@ -71,7 +71,7 @@ def test_a_lost_target_is_told_by_its_name(
     progress = Notes()
     results = run(study, tmp_path / "out", progress=progress)
     assert "hidden-user@hidden-host" in "".join(progress.notes), "who runs it may see the way"
-    assert "can't be reached: Connection refused" in results.lost["board"]["reason"]
+    assert "can't be reached: Connection refused" in results.lost["board"].reason
     everything = told(tmp_path / "out")
     assert "board" in everything
     assert [secret for secret in SECRETS if secret in everything] == []

@@ -3,11 +3,12 @@
 import pytest
 
 from profiler.results.stress import Failure, Stress
+from profiler.schema.record.recorded import Probe
 
 
 def probe(trial, case, outcome, detail="told"):
-    return {"trial": trial, "case": case, "outcome": outcome, "detail": detail,
-            "wall_ns": 1, "plain_ns": 1}  # fmt: skip
+    return Probe(target="t", trial=trial, case=case, outcome=outcome, detail=detail, wall_ns=1,
+                 plain_ns=1)  # fmt: skip
 
 
 def stress(*probes, **more):

@@ -169,12 +169,12 @@ def test_the_choice_says_when_it_breaks_under_stress(broken, capsys):
 def test_probes_need_no_data(make_study, tmp_path, capsys):
     path = make_study("[stress]\n", data=False)
     results = run(path, tmp_path / "out")
-    probes = {row["case"]: row for row in results.stress.probes}
+    probes = {row.case: row for row in results.stress.probes}
     assert set(probes) == set(CASES)
-    assert probes["wrong_shape"]["outcome"] == "error"
-    assert probes["wrong_dtype"]["outcome"] == "error"
-    assert probes["nan"]["outcome"] == "NaN out"
-    assert probes["oversize_batch"]["outcome"] == "answer"
+    assert probes["wrong_shape"].outcome == "error"
+    assert probes["wrong_dtype"].outcome == "error"
+    assert probes["nan"].outcome == "NaN out"
+    assert probes["oversize_batch"].outcome == "answer"
     assert results.stress.points == ()
     look.stress(results, json=False)
     told = capsys.readouterr().out
@@ -264,7 +264,7 @@ def test_a_device_that_leaves_during_stress_is_a_row_until_it_is_back(
 
     monkeypatch.setattr(Visit, "_predict", gone)
     results = run(path, tmp_path / "out")
-    assert results.lost["local-cpu"]["reason"] == "the cable was pulled"
+    assert results.lost["local-cpu"].reason == "the cable was pulled"
     assert results.complete
     told = [text for text in warnings(results) if "the cable was pulled" in text]
     assert told == [

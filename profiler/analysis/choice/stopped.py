@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from profiler.schema.record.plan import Plan
+from profiler.schema.record.recorded import Lost, Round
 from profiler.schema.study.measure import MeasureSpec
 from profiler.units import format_duration, format_percent
 
 
 def reasons(
     plan: Plan,
-    rounds: Iterable[Mapping[str, Any]],
+    rounds: Iterable[Round],
     measure: MeasureSpec,
-    lost: Mapping[str, Mapping[str, Any]],
+    lost: Mapping[str, Lost],
 ) -> dict[int, str]:
     """Group -> 'precision of ±0.5 % reached after 6 rounds' and the like.
 
@@ -23,9 +23,9 @@ def reasons(
     count: dict[int, int] = {}
     ended: dict[int, str] = {}
     for row in rounds:
-        count[row["group"]] = count.get(row["group"], 0) + 1
-        if row["stopped"]:
-            ended[row["group"]] = row["stopped"]
+        count[row.group] = count.get(row.group, 0) + 1
+        if row.stopped:
+            ended[row.group] = row.stopped
     found = {}
     for group in plan.groups:
         done = count.get(group.index, 0)
@@ -37,7 +37,7 @@ def reasons(
             "every trial failed": f"every trial failed {after}",
         }.get(ended.get(group.index, ""))
         if text is None and group.target in lost:
-            text = f"{group.target} was lost {after}: {lost[group.target]['reason']}"
+            text = f"{group.target} was lost {after}: {lost[group.target].reason}"
         found[group.index] = text or f"not finished: {done} of at least {measure.min_rounds} rounds"
     return found
 

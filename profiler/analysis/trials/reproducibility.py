@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from profiler.schema.record.recorded import Round
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
@@ -24,7 +26,7 @@ def card(
     facts: Mapping[str, Mapping[str, Any]],
     artifacts: Sequence[str],
     data_sha: str | None,
-    rounds: Sequence[Mapping[str, Any]],
+    rounds: Sequence[Round],
 ) -> list[Point]:
     """The twelve points of a results folder.
 
@@ -49,7 +51,7 @@ def card(
     versions, hash_seed = taken.get("versions") or {}, taken.get("hash_seed")
     clean = git is not None and not git["dirty"]
     commit = "no git checkout" if git is None else git["commit"][:12]
-    seeds = {row["seed"] for row in rounds}
+    seeds = {row.seed for row in rounds}
     return [
         fact("operating system and kernel", "os", "kernel"),
         fact("microcode", "microcode"),

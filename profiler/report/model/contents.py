@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from profiler.analysis.quality.stress import Point
 from profiler.report.model.cells import Sheet
+from profiler.schema.record.recorded import Probe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,8 +59,7 @@ class StressSection:
     variants: Mapping[str, str]
     """trial that was asked -> what to call it, the baseline first"""
     points: Sequence[Point] = ()
-    probes: Sequence[Mapping[str, Any]] = ()
-    """trial, case, outcome, detail, wall_ns, plain_ns"""
+    probes: Sequence[Probe] = ()
     margin: float = 0.01
     labelled: bool = True
     """False: the loss is the share of rows answered differently from the baseline"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from profiler.analysis.quality.stress import Point
@@ -19,6 +19,7 @@ from profiler.report.model.contents import StressSection
 from profiler.report.model.formats import ticks
 from profiler.report.model.records import clean
 from profiler.report.model.theme import LIGHT, PLAIN, WIDE, Size, Theme, colours, fixed_scale
+from profiler.schema.record.recorded import Probe
 from profiler.units import format_duration
 
 if TYPE_CHECKING:
@@ -110,18 +111,18 @@ def _probes(section: StressSection) -> Sheet | None:
     """What came back, and how long it took."""
     if not section.probes:
         return None
-    cells = {(row["case"], row["trial"]): row for row in section.probes}
+    cells = {(row.case, row.trial): row for row in section.probes}
     trials = [trial for trial in section.variants if any(trial == t for _, t in cells)]
 
-    def cell(row: Mapping[str, Any] | None) -> str:
+    def cell(row: Probe | None) -> str:
         if row is None:
             return MISSING
-        took = "" if row["wall_ns"] is None else f", {format_duration(row['wall_ns'])}"
-        return f"{row['outcome']}{took}"
+        took = "" if row.wall_ns is None else f", {format_duration(row.wall_ns)}"
+        return f"{row.outcome}{took}"
 
     ordinary = []
     for trial in trials:
-        times = [r["plain_ns"] for (_, t), r in cells.items() if t == trial and r["plain_ns"]]
+        times = [r.plain_ns for (_, t), r in cells.items() if t == trial and r.plain_ns]
         ordinary.append(format_duration(min(times)) if times else MISSING)
     lines = [
         Line(standing="plain", cells=(case.replace("_", " "),

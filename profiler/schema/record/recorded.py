@@ -146,7 +146,7 @@ class Recorded:
 class Round:
     """A row: one round of a group."""
 
-    kind: Literal["round"]
+    kind: Literal["round"] = "round"
     study_hash: str
     group: int
     target: str
@@ -180,7 +180,7 @@ class Round:
 class Stressed:
     """A row: the answers of a trial on one set of perturbed rows."""
 
-    kind: Literal["stress"]
+    kind: Literal["stress"] = "stress"
     target: str
     trial: str
     perturbation: str
@@ -205,7 +205,7 @@ class Stressed:
 class Probe:
     """A row: what came of a query that must not be asked."""
 
-    kind: Literal["probe"]
+    kind: Literal["probe"] = "probe"
     target: str
     trial: str
     case: str
@@ -223,15 +223,16 @@ class Probe:
 class Lost:
     """A row: a target that went away."""
 
-    kind: Literal["lost"]
+    kind: Literal["lost"] = "lost"
     target: str
     reason: str
     hint: Optional[str] = None
     during: str = "measuring"
 
 
-Row = Union[Round, Stressed, Probe, Lost]
-KINDS: dict[str, type[Row]] = {"round": Round, "stress": Stressed, "probe": Probe, "lost": Lost}
+Entry = Union[Round, Stressed, Probe, Lost]
+"""A row of rows.jsonl; its class and its `kind` say the same."""
+KINDS: dict[str, type[Entry]] = {"round": Round, "stress": Stressed, "probe": Probe, "lost": Lost}
 
 
 def _ranged(key: str, value: Optional[float], most: float, least: float = 0) -> None:

@@ -1,5 +1,6 @@
 """What ended the measuring of each group."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from profiler.analysis.choice.stopped import of_trials, reasons
@@ -7,6 +8,7 @@ from profiler.report.model.records import groups
 from profiler.report.tables.sheets import latency_sheet
 from profiler.schema.columns import row_of
 from profiler.schema.record.plan import Group, Plan, Trial
+from profiler.schema.record.recorded import Lost
 from profiler.schema.study.measure import MeasureSpec
 
 
@@ -25,8 +27,10 @@ def plan(*groups: str) -> Plan:
     return Plan(groups=tuple(made), exclusions=(), least_s=0, most_s=0)
 
 
-def rounds(group: int, count: int, why: str | None) -> list[dict[str, Any]]:
-    return [{"group": group, "stopped": why if i == count - 1 else None} for i in range(count)]
+def rounds(group: int, count: int, why: str | None) -> list[Any]:
+    return [
+        SimpleNamespace(group=group, stopped=why if i == count - 1 else None) for i in range(count)
+    ]
 
 
 MEASURE = MeasureSpec(precision=0.005, budget=30 * 10**9)
@@ -47,7 +51,9 @@ def test_every_ending_is_told_with_what_was_asked() -> None:
 
 def test_a_lost_target_says_why_unless_the_group_had_ended() -> None:
     rows = [*rounds(0, 6, "precision"), *rounds(1, 1, None)]
-    found = reasons(plan("a", "b"), rows, MEASURE, {"cpu": {"reason": "no route to host"}})
+    found = reasons(
+        plan("a", "b"), rows, MEASURE, {"cpu": Lost(target="cpu", reason="no route to host")}
+    )
     assert found == {
         0: "precision of ±0.5 % reached after 6 rounds",
         1: "cpu was lost after 1 round: no route to host",

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 from profiler.analysis.trials.reproducibility import card
 
 FACTS = {
@@ -11,7 +13,7 @@ META = {
         "hash_seed": "0",
     },
 }  # fmt: skip
-ROUNDS = [{"seed": 1}, {"seed": 2}]
+ROUNDS = [SimpleNamespace(seed=1), SimpleNamespace(seed=2)]
 
 
 def held(meta=META, facts=FACTS, artifacts=("s",), rounds=ROUNDS, more=()):
@@ -33,7 +35,7 @@ def test_what_is_missing_does_not_hold():
     }  # fmt: skip
     assert held(facts={**FACTS, "microcode": None}) == {"microcode"}
     assert held(facts={**FACTS, "temperatures_celsius": {}}) == {"temperatures"}
-    assert held(rounds=[{"seed": 1}]) == {"several seeds run"}
+    assert held(rounds=ROUNDS[:1]) == {"several seeds run"}
 
 
 def test_every_target_must_say_it():

@@ -76,7 +76,7 @@ def test_a_study_on_the_oldest_python(
     measured = table.loc["m"]
     assert measured["status"] == "ok", measured["reason"]
     assert not np.isnan(measured["accuracy"])
-    outcomes = {probe["outcome"] for probe in results.stress.probes}
+    outcomes = {probe.outcome for probe in results.stress.probes}
     assert outcomes & {"answer", "error"}
     assert not outcomes & {"crash", "timeout", "out of memory"}
     # What this study did not need is understood, too.
