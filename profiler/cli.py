@@ -150,7 +150,7 @@ def report(
     """Write the frontier (PNG, SVG), the HTML page and the tables of a results folder."""
     from profiler.commands import look
 
-    look.report(_load(results), output or results, wall_meter=wall_meter, json=json)
+    look.report(_load(results, wall_meter), output or results, json=json)
 
 
 @app.command()
@@ -288,10 +288,10 @@ def stress(results: Folder, json: Json = False) -> None:
     look.stress(_load(results), json=json)
 
 
-def _load(folder: Path) -> Results:
+def _load(folder: Path, wall_meter: Optional[Path] = None) -> Results:
     from profiler.results.results import Results
 
-    found = Results.load(folder)
+    found = Results.load(folder, wall_meter=wall_meter)
     for text in _first(found.faults):
         print(f"warning: {_shown(f'{folder}: left out: {text}')}", file=sys.stderr)  # noqa: T201
     return found

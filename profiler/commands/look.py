@@ -148,16 +148,12 @@ def write(results: Results, folder: Path) -> dict[str, Path]:
         files = contents(brief(results))
         return {n: None if f is None else b64encode(f).decode() for n, f in files.items()}
 
-    kept = results.derived.kept("report", {"joules": results.wall_meter}, make)
+    kept = results.derived.kept("report", {"joules": results.joules}, make)
     return write_all({n: None if f is None else b64decode(f) for n, f in kept.items()}, folder)
 
 
-def report(results: Results, folder: Path, *, wall_meter: Path | None, json: bool) -> None:
+def report(results: Results, folder: Path, *, json: bool) -> None:
     """Write the report and say where it is."""
-    if wall_meter is not None:
-        from profiler.results.wall_meter import read
-
-        results.wall_meter = read(wall_meter, results.trials)
     paths = write(results, folder)
     if json:
         print_json({name: str(path) for name, path in paths.items()})

@@ -12,6 +12,7 @@ from profiler.analysis.trials import gpu, placement
 from profiler.report.model.cells import Column, Line, Sheet
 from profiler.report.model.contents import ReportInput, StressSection
 from profiler.results.results import Results
+from profiler.schema.columns import interval_of, row_of
 from profiler.schema.device.target import Target, differences
 from profiler.schema.record.plan import Trial
 from profiler.schema.study.metrics import METRICS
@@ -152,15 +153,16 @@ def choice_text(choice: Choice) -> str:
 
 def confirmation_text(results: Results, choice: Choice) -> str:
     """How the chosen trial did on rows that had no part in the choice; empty without such rows."""
-    row = None if choice.trial is None else results.confirmed(choice.trial)
-    if row is None or results.confirmation is None:
+    told = None if choice.trial is None else results.confirmed(choice.trial)
+    if told is None or results.confirmation is None:
         return ""
+    row = row_of(told)
     text = f"On {len(results.confirmation.numbers)} confirmation rows, unseen by the choice: "
     if row["accuracy"] is None:
-        return text + f"agreement {format_percent(row.get('agreement'))}."
+        return text + f"agreement {format_percent(row['agreement'])}."
     text += f"accuracy {format_percent(row['accuracy'])}"
-    if row["accuracy_low"] is not None:
-        low, high = (format_percent(row[f"accuracy_{end}"]) for end in ("low", "high"))
+    if ends := interval_of(row, "accuracy"):
+        low, high = map(format_percent, ends)
         text += f" ({low} to {high})"
     if row["quality"] is not None:
         needed = row["quality_n_needed"]

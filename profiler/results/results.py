@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
-from profiler.analysis.choice import across, relative, slo, stopped
+from profiler.analysis.choice import across, relative, slo
 from profiler.analysis.choice.across import AcrossRuns
-from profiler.analysis.choice.choose import Choice, choose
-from profiler.analysis.choice.frontier import load_of, mark_frontier, usable_objectives
-from profiler.analysis.choice.names import find_trial, identity
+from profiler.analysis.choice.choose import Choice
+from profiler.analysis.choice.names import find_trial
 from profiler.analysis.quality.accuracy import Accuracy
-from profiler.analysis.trials import placement, samples, speeds, summary
-from profiler.analysis.trials.rate import Rates
 from profiler.analysis.trials.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
-from profiler.planning import recipes
-from profiler.results import predictions
-from profiler.results.derived import Derived
-from profiler.results.stress import Stress, read
-from profiler.schema.columns import COLUMNS, Row, row_of
-from profiler.schema.device.target import Target
-from profiler.schema.record.plan import Trial
-from profiler.schema.record.recorded import Lost, Round
+from profiler.results import wall_meter as meter
+from profiler.results.choice import Chooser
+from profiler.results.judged import Judged
+from profiler.results.opened import Opened
+from profiler.results.rows import TrialRows
+from profiler.results.stress import Stress
+from profiler.schema.columns import COLUMNS, Row
 from profiler.schema.study.measure import Slo
-from profiler.schema.study.study import Study
 from profiler.statistics.pieces import Rows
-from profiler.store import metric_file, reading, record
 from profiler.store.blobs import read_array
-from profiler.store.folder import META, Store
-from profiler.store.prepared import Prepared
+from profiler.store.folder import Store
 from profiler.tasks.task import task_of
 from profiler.tasks.verdicts import majority_share
 
@@ -42,216 +34,65 @@ if TYPE_CHECKING:
     from profiler.statistics.ratio import Comparison
 
 
-class Results:
+class Results(Opened):
     """What a study measured. Use `load` or `run`."""
 
-    def __init__(self, store: Store) -> None:
-        self.folder = store.folder
-        self.derived = Derived(self.folder)  # the state before anything is read
-        self.meta = store.meta()
-        self._store = store
-        where = self.folder / META
-        self.study = reading.decoded(Study, self.meta["study"], where, "study")
-        targets = (
-            reading.decoded(Target, held, where, f"targets[{number}]")
-            for number, held in enumerate(self.meta["targets"])
-        )
-        self.targets = {target.name: target for target in targets}
-        self.plan = record.planned(store, self.study, self.targets)
-        self.wall_meter: dict[str, float] = {}
-        """trial -> joules a query from the user's own meter; set before anything is read"""
-        self.prepared: Prepared = record.prepared(store, self.study)
+    def __init__(self, store: Store, *, wall_meter: Optional[Path] = None) -> None:
+        """`wall_meter`: a CSV file with what the user's own meter said, see `wall_meter.read`.
+
+        Raises ResultsError, and InputError for that file.
+        """
+        super().__init__(store)
+        self.joules = {} if wall_meter is None else meter.read(wall_meter, self.trials)
+        """trial -> joules a query from the user's own meter"""
+        self._judged = Judged(self)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Results:
-        """Read a results folder. Raises ResultsError."""
-        return cls(Store.read(Path(folder)))
+    def load(cls, folder: str | Path, *, wall_meter: Optional[Path] = None) -> Results:
+        """Read a results folder. Raises ResultsError, and InputError for the meter's file."""
+        return cls(Store.read(Path(folder)), wall_meter=wall_meter)
 
     @cached_property
-    def record(self) -> record.Record:
-        """What is recorded, as far as it can be read."""
-        return record.read(self._store, self.plan, self.prepared, self.meta["study_hash"])
-
-    @property
     def faults(self) -> tuple[str, ...]:
         """What was left out, as it can't be read or does not fit: file, key, expected and got."""
         return tuple(self.derived.kept("faults", {}, lambda: [
-            *self.record.faults, *self._predicted[1], *self.stress.left_out
+            *self.record.faults, *self._judged.left_out
         ]))  # fmt: skip
 
     @cached_property
-    def rounds(self) -> list[Round]:
-        """The rows of all rounds, as recorded."""
-        return [row for row in self.record.rows if isinstance(row, Round)]
-
-    @property
-    def samples(self) -> dict[str, samples.Samples]:
-        """Trial id -> its repetitions with their latencies."""
-        return self.record.samples
-
-    @cached_property
-    def adaptive(self) -> bool:
-        """Whether any group stopped because its intervals looked narrow enough."""
-        return any(row.stopped == "precision" for row in self.rounds)
-
-    @cached_property
-    def lost(self) -> dict[str, Lost]:
-        """Target -> its row with reason and hint, where the last we know is that it failed."""
-        last = {row.target: row for row in self.record.rows}
-        return {name: row for name, row in last.items() if isinstance(row, Lost)}
-
-    @property
-    def complete(self) -> bool:
-        """Whether every group has stopped for a reason of its own."""
-        done = {row.group for row in self.rounds if row.stopped}
-        return done == {group.index for group in self.plan.groups}
-
-    def stopped_by(self) -> dict[int, str]:
-        """Group -> what ended its measuring: precision, budget, rounds, a lost target."""
-        return stopped.reasons(self.plan, self.rounds, self.study.measure, self.lost)
-
-    def facts(self) -> dict[str, dict[str, Any]]:
-        """Target -> what its worker found in the last round."""
-        return self.record.facts
-
-    @cached_property
-    def typical(self) -> relative.Typical:
-        """Trial -> round -> ns at a typical moment of that round: what trials are compared by."""
-        return samples.at_same_moment(self.samples.values())
-
-    @cached_property
-    def speeds(self) -> speeds.Speeds:
-        """The two speeds of a machine, where its trials show two."""
-        return speeds.of_samples(self.samples, self.trials)
-
-    @property
-    def _compared_by(self) -> dict[str, Any]:
-        delta = self.study.measure.equivalence
-        return {"delta": delta, "adaptive": self.adaptive, "speeds": self.speeds}
-
-    @cached_property
-    def trials(self) -> dict[str, Trial]:
-        """All planned trials by id."""
-        return {trial.id: trial for trial in self.plan.trials}
+    def _chooser(self) -> Chooser:
+        return Chooser(self, self._judged, TrialRows(self, self._judged, self.joules))
 
     @cached_property
     def rows(self) -> list[Row]:
-        """One dict per trial: every column of the table. Excluded trials come last."""
+        """One row per trial: every column of the table. Excluded trials come last."""
         return self.evaluate(self.study.slo)
 
     def evaluate(self, limits: Slo) -> list[Row]:
         """The table's rows under other limits than the study's."""
-        rows = [row_of(row) for row in self._at(limits)]
-        marks: dict[str, Row] = {}
-        # Times of an emulated device are no rivals of real ones.
-        kinds = [(load_of(row), self.targets[row["target"]].emulated) for row in rows]
-        for kind in set(kinds):
-            same = [row for row, own in zip(rows, kinds, strict=True) if own == kind]
-            marks.update(mark_frontier(same, usable_objectives(same, self.study.objectives)))
-        chosen = self._choose(rows, limits)
-        for row in rows:
-            row.update(marks[row["trial"]])
-            row["slo"] = slo.overall(slo.check(row, limits)) if row["status"] == "ok" else None
-            row["chosen"] = row["trial"] == chosen.trial
-        return rows
-
-    @cached_property
-    def _measured(self) -> list[Row]:
-        ratios = relative.against_baseline(self.trials.values(), self.typical, **self._compared_by)
-        accuracy = {} if self.prepared.evaluation is None else self.accuracy.rows()
-        ended = stopped.of_trials(self.plan, self.stopped_by())
-        errors = placement.output_errors(self.outputs, self.trials, self.study.targets[0])
-        judged = predictions.named(self.prepared, self.study.data)
-        rows = []
-        for trial in self.trials.values():
-            taken = self.samples.get(trial.id)
-            row = row_of(
-                identity(trial), summary.summarise(trial, taken, adaptive=self.adaptive),
-                ratios.get(trial.id, {}), accuracy.get(trial.id, {}), errors.get(trial.id, {}),
-                self.stress.columns(trial.id),
-            )  # fmt: skip
-            row["stopped"] = ended[trial.id]
-            row.update(self.speeds.columns(trial.id))
-            artifact = self.prepared.artifacts.get((trial.model, trial.variant))
-            row["judged"] = judged.get(trial.model) if trial.id in self.outputs else None
-            target = self.targets[trial.target]
-            # torch runs the source; the ONNX file of its baseline is not what it loads
-            row["file_bytes"] = artifact.bytes if artifact and target.backend != "torch" else None
-            if target.gpu is not None:
-                row["copies"] = {"host": "included", "device": "excluded"}[target.gpu.binding]
-            if artifact is not None:
-                known = self.facts().get(target.name, {})
-                row.update(recipes.advised(artifact, trial, target, known, row["sqnr_db"]))
-            row.update(self._rates.columns(trial, self.study.slo.p99))
-            if row["status"] == "pending" and trial.target in self.lost:
-                row["status"], row["reason"] = "failed", self.lost[trial.target].reason
-            rows.append(row)
-        for exclusion in self.plan.exclusions:
-            reason = exclusion.reason + (f" ({exclusion.hint})" if exclusion.hint else "")
-            why: Row = {"status": "excluded", "reason": reason}
-            rows.append(row_of(identity(exclusion.trial), why))
-        return rows
-
-    @property
-    def _rates(self) -> Rates:
-        return Rates(samples=self.samples, targets=self.targets, wall_meter=self.wall_meter,
-                     adaptive=self.adaptive)  # fmt: skip
-
-    def _at(self, limits: Slo) -> list[Row]:
-        """The measured rows, each goodput at the limit on p99, where there is one."""
-        if limits.p99 in (None, self.study.slo.p99):
-            return self._measured
-        return self._rates.at(limits.p99, self._measured, self.trials)
-
-    @cached_property
-    def _predicted(self) -> tuple[dict[str, Rows], tuple[str, ...]]:
-        asked, evaluation = self.study.data, self.prepared.evaluation
-        if evaluation is None or asked is None:
-            return {}, ()
-        return predictions.of_trials(self.samples, self.folder, evaluation, asked)
+        return self._chooser.table(limits)
 
     @property
     def outputs(self) -> dict[str, Rows]:
         """Trial id -> its predictions: evaluation rows, then confirmation rows."""
-        return self._predicted[0]
+        return self._judged.outputs
 
-    @cached_property
+    @property
     def stress(self) -> Stress:
         """Extra loss on perturbed rows, and what the failure probes brought."""
-        if self.study.stress is None:
-            return Stress()
-        timed = [trial for trial, taken in self.samples.items() if taken.taken]
-        return read(
-            self.record.rows, self.trials, timed, self.outputs, self.prepared, self.study,
-            self.folder,
-        )  # fmt: skip
+        return self._judged.stress
 
-    @cached_property
+    @property
     def accuracy(self) -> Accuracy:
         """What is known of the predictions on the evaluation rows: metrics, damage, flips."""
-        assert self.prepared.evaluation is not None
-        return self._accuracy("evaluation", slice(None, self.prepared.evaluation.rows))
+        return self._judged.accuracy
 
-    @cached_property
+    @property
     def confirmation(self) -> Accuracy | None:
         """The same on the rows kept apart; None without such rows."""
-        evaluation = self.prepared.evaluation
-        if (
-            evaluation is None
-            or len(read_array(self.folder, evaluation.numbers)) == evaluation.rows
-        ):
-            return None
-        return self._accuracy("confirmation", slice(evaluation.rows, None))
+        return self._judged.confirmation
 
-    def _accuracy(self, name: str, part: slice) -> Accuracy:
-        assert self.prepared.evaluation is not None
-        baselines = {trial.id: trial.baseline for trial in self.trials.values()}
-        return predictions.judged(
-            self.outputs, part, baselines, self.prepared.evaluation, self.study, self.folder,
-            getattr(metric_file.recorded(self.folder), name),
-        )  # fmt: skip
-
-    def confirmed(self, trial: str) -> dict[str, Any] | None:
+    def confirmed(self, trial: str) -> Row | None:
         """Accuracy columns of one trial on the confirmation rows; None without them.
 
         The best of many variants looks better on the rows that chose it than it is; these rows
@@ -259,7 +100,7 @@ class Results:
         """
         if self.confirmation is None:
             return None
-        return self.confirmation.rows().get(find_trial(trial, self.trials))
+        return self._judged.confirmed.get(find_trial(trial, self.trials))
 
     def reproducibility(self) -> list[Point]:
         """The twelve points another person needs, and which of them hold."""
@@ -322,7 +163,10 @@ class Results:
         InputError when a pair shares too few rounds.
         """
         known = [(find_trial(a, self.trials), find_trial(b, self.trials)) for a, b in pairs]
-        found = relative.compare_pairs(known, self.typical, **self._compared_by)
+        found = relative.compare_pairs(
+            known, self.typical, delta=self.study.measure.equivalence, adaptive=self.adaptive,
+            speeds=self.speeds,
+        )  # fmt: skip
         for pair in known:
             if pair not in found:
                 raise InputError(
@@ -370,32 +214,7 @@ class Results:
         """One recommendation under limits such as p99="5ms", max_drop="1pp" (default: the SLO)."""
         own = self.study.own_metric
         wanted = slo.parse_limits(limits, own_metric=own) if limits else self.study.slo
-        return self._choose(self._at(wanted), wanted, objective)
-
-    def _choose(self, rows: Sequence[Row], limits: Slo, objective: str | None = None) -> Choice:
-        # Latencies under different loads don't compare: the first scenario and shape decide.
-        rows = [row for row in rows if row["scenario"] == self.study.scenarios[0].kind]
-        first = {row["model"]: row["shapes"] for row in reversed(rows)}
-        rows = [row for row in rows if row["shapes"] == first[row["model"]]]
-        real = [row for row in rows if not self.targets[row["target"]].emulated]
-        if real:
-            rows = real
-        available = usable_objectives(rows, (objective or self.study.objectives[0],))
-        separated = relative.separated(
-            self.trials,
-            self.typical,
-            delta=self.study.measure.equivalence,
-            adaptive=self.adaptive,
-        )
-        best_in = available[0] if available else "p50"
-        found = choose(rows, limits, best_in, separated=separated)
-        breaks = self.stress.warnings(found.trial) if found.trial else ()
-        told = [f"under stress: {text}" for text in breaks]
-        for row in (row for row in rows if row["trial"] == found.trial):
-            told += [row["advice"]] if row["saturable"] and row["advice"] else []
-            if best_in == "throughput" and row["throughput_note"]:
-                told.append(row["throughput_note"])
-        return replace(found, warnings=tuple(told))
+        return self._chooser.choose(wanted, objective)
 
 
 load = Results.load

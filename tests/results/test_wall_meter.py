@@ -59,8 +59,8 @@ def test_declared_power_and_a_meter_reach_the_report(
     assert fp32["energy_j_per_query"] == pytest.approx(10 / fp32["throughput"])
     meter = tmp_path / "meter.csv"
     meter.write_text(f"trial,energy_j_per_query\n{other['trial']},0.5\n")
-    again = Results.load(tmp_path / "out")
-    report(again, tmp_path / "out", wall_meter=meter, json=True)
+    again = Results.load(tmp_path / "out", wall_meter=meter)
+    report(again, tmp_path / "out", json=True)
     table = (tmp_path / "out" / "table.csv").read_text()
     assert "the user's meter" in table
     assert "10 W as declared" in table

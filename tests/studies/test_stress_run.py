@@ -155,8 +155,9 @@ def test_a_variant_that_breaks_is_found_and_told(broken, tmp_path, capsys):
 def test_the_choice_says_when_it_breaks_under_stress(broken, capsys):
     results = broken
     trial = next(t for t in results.trials if "fragile" in t)
-    rows = [r for r in results._measured if r["trial"] == trial]
-    results.__dict__["_measured"] = rows  # whatever wins: this one alone is left
+    rows = results._chooser._rows
+    alone = [r for r in rows.measured if r["trial"] == trial]
+    rows.__dict__["measured"] = alone  # whatever wins: this one alone is left
     assert results.choose().trial == trial
     look.choose(results, {}, None, json=False)
     assert "warning under stress: scaled from severity 5" in " ".join(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from profiler.analysis.quality import damage
 from profiler.analysis.quality.damage import Cell
 from profiler.errors import InputError
+from profiler.schema.columns import Row, part_of
 from profiler.schema.study.data import DataSpec
 from profiler.statistics.pieces import Rows
 from profiler.tasks.task import Answers, Columns, Task, Truth, task_of
@@ -61,7 +62,7 @@ class Accuracy:
     def _truth(self) -> Truth:
         return Truth(spec=self.spec, labels=self.labels, pairs=self.pairs)
 
-    def rows(self) -> dict[str, dict[str, Any]]:
+    def rows(self) -> dict[str, Row]:
         """Trial -> the table's columns on accuracy, agreement, damage and costs."""
         found: dict[str, dict[str, Any]] = {trial: {} for trial in self.outputs}
         for trial, columns in self._judge.near(self._answers, self._truth).items():
@@ -71,7 +72,7 @@ class Accuracy:
             found[trial].update(self._cost(trial))
             cells = [cell for cell in self.damage(trial) if cell.damaged]
             found[trial]["damaged"] = "; ".join(map(words, cells)) or None
-        return found
+        return {trial: part_of(columns) for trial, columns in found.items()}
 
     def _judged(self) -> Columns:
         """Trial -> accuracy, its loss and the verdict; empty where nothing says what is right."""

@@ -1,5 +1,6 @@
 """A goodput goes by the limit that is asked; where there is none, the driven rate says so."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 from profiler.analysis.choice.names import identity
 from profiler.analysis.trials import rate
 from profiler.analysis.trials.rate import DRIVEN, Rates, throughput
-from profiler.analysis.trials.samples import Samples, gather
+from profiler.analysis.trials.samples import Samples, at_same_moment, gather
 from profiler.analysis.trials.summary import summarise
 from profiler.report.model.records import groups, records
 from profiler.report.tables.sheets import quality_sheet
-from profiler.results.results import Results
+from profiler.results.choice import Chooser
+from profiler.results.rows import TrialRows
 from profiler.results.stress import Stress
 from profiler.schema.columns import row_of
 from profiler.schema.device.target import Cost, Target
@@ -21,7 +23,6 @@ from profiler.schema.study.measure import Slo
 from profiler.schema.study.model import ModelSpec
 from profiler.schema.study.scenario import ScenarioSpec
 from profiler.schema.study.study import Study
-from profiler.store.record import Record
 from profiler.units import format_rate
 from profiler.wire.messages import Block, Repetition
 
@@ -91,32 +92,33 @@ def test_a_price_for_the_driven_rate_has_a_footnote() -> None:
     assert [note.split(" ", 1)[1] for note in sheet.notes] == [DRIVEN]
 
 
-def recorded() -> Results:
-    """Results of one server trial, as if read from a folder whose study asks p99 = 2 ms."""
+def recorded() -> Chooser:
+    """Of one server trial, as if read from a folder whose study asks p99 = 2 ms."""
     study = Study(
         name="s", models=(ModelSpec(name="m", onnx="m.onnx"),), targets=("t",), slo=Slo(p99=2 * MS),
         scenarios=(ScenarioSpec(kind="server"),), objectives=("throughput", "p50"),
     )  # fmt: skip
-    results = object.__new__(Results)
-    results.study, results.targets, results.wall_meter = study, {"t": Target(name="t")}, {}
-    read = Record(samples={"a": taken()})
-    known = {"trials": {"a": server()}, "record": read, "adaptive": False, "stress": Stress()}
-    results.__dict__.update(known)
-    rates = results._rates.columns(server(), study.slo.p99)
+    opened: Any = SimpleNamespace(
+        study=study, targets={"t": Target(name="t")}, trials={"a": server()}, adaptive=False,
+        samples={"a": taken()}, typical=at_same_moment([taken()]),
+    )  # fmt: skip
+    judged: Any = SimpleNamespace(stress=Stress())
+    rows = TrialRows(opened, judged, {})
+    rates = rows.rates.columns(server(), study.slo.p99)
     summary = summarise(server(), taken(), adaptive=False)
-    results.__dict__["_measured"] = [row_of(identity(server()), summary, rates)]
-    return results
+    rows.__dict__["measured"] = [row_of(identity(server()), summary, rates)]
+    return Chooser(opened, judged, rows)
 
 
 def test_choose_seeks_the_rate_for_the_limit_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    results = recorded()
-    (own,), (looser,) = results.rows, results.evaluate(Slo(p99=20 * MS))
+    chooser = recorded()
+    (own,), (looser,) = chooser.table(Slo(p99=2 * MS)), chooser.table(Slo(p99=20 * MS))
     assert own["throughput"] == columns(2 * MS)["throughput"] < looser["throughput"]
-    asked = results.choose(objective="throughput", p99="20ms")
+    asked = chooser.choose(Slo(p99=20 * MS), "throughput")
     assert asked.trial == "a"
     assert format_rate(looser["throughput"]) in asked.reason
     assert asked.warnings == ()
     monkeypatch.setattr(rate, "goodput", lambda *_, **__: None)
-    (told,) = results.choose(objective="throughput", p99="30ms").warnings
+    (told,) = chooser.choose(Slo(p99=30 * MS), "throughput").warnings
     assert told == f"{DRIVEN}: in some round no rate keeps p99 ≤ 30.0 ms"
-    assert results.choose(objective="p50", p99="30ms").warnings == ()
+    assert chooser.choose(Slo(p99=30 * MS), "p50").warnings == ()
