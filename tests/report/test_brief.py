@@ -1,6 +1,10 @@
-"""What a machine is called in tables and figures."""
+"""What a machine is called in tables and figures, and what confirms a choice."""
 
-from profiler.report.brief import describe
+from types import SimpleNamespace
+from typing import Any
+
+from profiler.analysis.choice.choose import Choice
+from profiler.report.brief import confirmation_text, describe
 from profiler.schema.device.target import Gpu, Target
 
 CARDS = [
@@ -24,3 +28,11 @@ def test_a_gpu_that_is_not_used_is_not_named() -> None:
     assert describe("cpu", FACTS, target)["machine"] == "AMD EPYC"
     assert describe("cpu", {**FACTS, "gpus": None}, None)["machine"] == "AMD EPYC"
     assert describe("cpu", {"cpu_flags": []}, None)["machine"] == "not available"
+
+
+def test_confirmation_rows_without_labels_tell_agreement() -> None:
+    known: Any = SimpleNamespace(
+        confirmed=lambda trial: {"agreement": 0.9}, confirmation=SimpleNamespace(numbers=[1, 2])
+    )
+    told = confirmation_text(known, Choice(trial="a", reason="best"))
+    assert told == "On 2 confirmation rows, unseen by the choice: agreement 90.0 %."
