@@ -69,7 +69,7 @@ class Profile:
         return sum(node.us for node in self.nodes if node.op not in CONTROL)
 
     @property
-    def disturbed(self) -> bool:
+    def contradictory(self) -> bool:
         """Whether plain queries took longer than kernels and framework can explain, or kernels
         much longer than the plain queries they are part of.
 
@@ -86,9 +86,9 @@ class Profile:
     def total_us(self) -> float:
         """What shares refer to: the plain latency, or the kernels where they were slower.
 
-        Where queries were disturbed, kernels alone: what is outside is then not known.
+        Where the two contradict each other, kernels alone: what is outside is then not known.
         """
-        return self.kernels_us if self.disturbed else max(self.plain_us, self.kernels_us)
+        return self.kernels_us if self.contradictory else max(self.plain_us, self.kernels_us)
 
     @property
     def outside_us(self) -> float:

@@ -294,7 +294,7 @@ def _read(results: Results, trial: Trial) -> _Read:
         for key, here, there in across.differing_facts(measured, traced)
         if here is not None and key in traced
     )
-    if profile.disturbed:
+    if profile.contradictory:
         warnings += (
             f"{trial.id}: the machine was busy while tracing, so shares are rough;"
             " --fresh traces again",

@@ -113,7 +113,7 @@ def test_the_profilers_price_is_taken_off_every_call() -> None:
 
 def test_time_that_others_had_is_not_the_frameworks() -> None:
     profile = parse(trace(("a", "MatMul", 0, 100)), 3, [900_000])
-    assert profile.disturbed
+    assert profile.contradictory
     assert profile.total_us == 100.5
     assert causes(profile, Setting()) == []
 

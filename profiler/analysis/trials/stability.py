@@ -48,7 +48,7 @@ def of_results(
                 " trials are known better than the trials themselves: profiler compare",
             )
         )
-    noisy = {trial: s for trial, s in samples.items() if noise.disturbed(_repetitions(s))}
+    noisy = {trial: s for trial, s in samples.items() if noise.describe(_repetitions(s))}
     if noisy:
         reasons = sum((noise.reasons(_repetitions(s)) for s in noisy.values()), start=_none())
         common = reasons.most_common(1)

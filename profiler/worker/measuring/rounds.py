@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
+from profiler.wire import disturbance
 from profiler.wire.codec import decode, encode
 from profiler.wire.messages import (
     Block,
@@ -29,7 +30,6 @@ from profiler.wire.messages import (
 from profiler.wire.scenarios import known
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.instruments import cpus, page_cache
-from profiler.worker.instruments.noise import disturbance
 from profiler.worker.instruments.thermal import Thermometer
 from profiler.worker.measuring.child import NO_SPACE, Child, RunnerFailed
 from profiler.worker.measuring.drivers import Blocks, make_driver
@@ -255,7 +255,7 @@ class Round:
         block = decode(Block, reply["block"])
         heat = self.heat.read()
         block = replace(block, thermal=heat and replace(heat, before_celsius=before))
-        slot.take(replace(block, disturbed=disturbance(block)), reply)
+        slot.take(replace(block, disturbed=disturbance.of_block(block)), reply)
 
     def _ask_block(self, slot: Slot, position: int) -> dict[str, Any]:
         assert slot.child is not None

@@ -11,6 +11,7 @@ from profiler.analysis.choice import across
 from profiler.analysis.trials import noise, stability
 from profiler.analysis.trials.samples import Samples, Taken
 from profiler.schema.columns import Row, row_of
+from profiler.wire import disturbance
 from profiler.wire.messages import TICK_NS, Block, Repetition
 
 REFERENCE = {"a": "ref", "ref": "ref"}
@@ -168,10 +169,9 @@ def test_ticks_of_short_blocks_accuse_nobody() -> None:
               other_cpu_ns=(tick if i % 5 == 0 else 0) - own)
         for i in range(100)
     ]  # fmt: skip
-    (taken,) = samples("a", [1.0]).taken.values()
 
     def other(blocks: list[Block]) -> float | None:
-        return noise.shares([replace(taken.repetition, blocks=tuple(blocks))]).other_cpu
+        return disturbance.shares(blocks).other_cpu
 
     assert other(blocks) == 0
     busy = [replace(b, other_cpu_ns=(b.other_cpu_ns or 0) + own) for b in blocks]

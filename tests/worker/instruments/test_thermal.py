@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from profiler.wire import disturbance
 from profiler.wire.messages import Block, Thermal
-from profiler.worker.instruments.noise import disturbance
 from profiler.worker.instruments.thermal import PAUSE_LIMIT_S, PAUSES, Thermometer, parse_throttled
 
 PI5 = {
@@ -129,7 +129,7 @@ def test_a_weak_power_supply_is_told_and_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_throttled_block_is_measured_once_more() -> None:
     block = Block(position=0, queries=1, wall_ns=10**7, cpu_ns=10**7)
-    assert disturbance(block) is None
+    assert disturbance.of_block(block) is None
     held = Block(position=0, queries=1, wall_ns=10**7, cpu_ns=10**7,
                  thermal=Thermal(throttled=("throttled",)))  # fmt: skip
-    assert "throttled" in (disturbance(held) or "")
+    assert "throttled" in (disturbance.of_block(held) or "")

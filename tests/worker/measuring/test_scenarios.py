@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from profiler.devices.session import Session
+from profiler.wire import disturbance
 from profiler.wire.messages import Block, Job, Repetition, RoundRequest
 from profiler.worker.instruments.counters import Reading
 from profiler.worker.instruments.memory_limit import Limit
-from profiler.worker.instruments.noise import disturbance
 from profiler.worker.measuring.drivers import describe
 
 
@@ -126,7 +126,7 @@ def block(**more: Any) -> Block:
     ],
 )
 def test_what_disturbs_a_block(more: dict[str, Any], says: str | None) -> None:
-    found = disturbance(block(**more))
+    found = disturbance.of_block(block(**more))
     assert found is None if says is None else says in (found or "")
 
 
