@@ -26,7 +26,6 @@ COPY = frozenset(
      "ScatterElements", "Expand", "Tile", "Pad", "Resize", "Upsample", "Compress", "QLinearConcat"}
 )  # fmt: skip
 MEMCPY = frozenset({"MemcpyFromHost", "MemcpyToHost"})
-FREE = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Shape", "Constant"})
 FUSIBLE = frozenset(
     {"BatchNormalization", "Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "HardSigmoid", "Add",
      "Mul", "Div", "Sub", "Pow", "Sqrt", "Erf", "ReduceMean", "Identity", "Dropout"}

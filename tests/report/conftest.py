@@ -211,23 +211,6 @@ def build_report(frame: pd.DataFrame | None = None, **changes: Any) -> ReportInp
     return ReportInput(**(fields | changes))
 
 
-def build_latencies(frame: pd.DataFrame, queries: int = 400) -> pd.DataFrame:
-    """Raw latencies of the measured trials: a sharp lower end and a long tail."""
-    random = np.random.default_rng(0)
-    parts = [
-        pd.DataFrame(
-            {
-                "trial": row.trial,
-                "latency_ns": row.p50_ns * (1 + random.lognormal(-3.5, 1.0, queries)),
-            }
-        )
-        for row in frame[frame["status"] == "ok"].itertuples()
-    ]
-    if not parts:
-        return pd.DataFrame({"trial": [], "latency_ns": []})
-    return pd.concat(parts, ignore_index=True)
-
-
 @pytest.fixture
 def frame() -> pd.DataFrame:
     return build_frame()
@@ -245,11 +228,6 @@ def make_report() -> Callable[..., ReportInput]:
 
 
 @pytest.fixture
-def latencies(frame: pd.DataFrame) -> pd.DataFrame:
-    return build_latencies(frame)
-
-
-@pytest.fixture
 def unlabelled(frame: pd.DataFrame) -> pd.DataFrame:
     """The same study without labelled data."""
     columns = ["accuracy", "drop"]
@@ -259,10 +237,5 @@ def unlabelled(frame: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def build() -> Callable[..., ReportInput]:
-    """`build_report` with raw latencies, for fixtures that outlive a test."""
-
-    def with_latencies(frame: pd.DataFrame | None = None, **changes: Any) -> ReportInput:
-        frame = build_frame() if frame is None else frame
-        return build_report(frame, **({"latencies": build_latencies(frame)} | changes))
-
-    return with_latencies
+    """`build_report`, for fixtures that outlive a test."""
+    return build_report

@@ -1,7 +1,6 @@
 """The figures, each one Altair definition for PNG, SVG and HTML.
 
-`frontier_chart` what each trial costs and gives; `ratio_chart` p50 against the baseline;
-`latency_chart` the distribution of raw latencies.
+`frontier_chart` what each trial costs and gives; `ratio_panel` p50 against the baseline.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from profiler.errors import InputError
 from profiler.report.charts.frontier_chart import frontier_panel
 from profiler.report.charts.panel import crowded, place_name
-from profiler.report.model.cells import common_unit, ratio_text
+from profiler.report.model.cells import ratio_text
 from profiler.report.model.chart_labels import text_width
 from profiler.report.model.contents import ReportInput
 from profiler.report.model.formats import ticks
@@ -27,13 +26,11 @@ from profiler.report.model.records import (
     records,
 )
 from profiler.report.model.theme import (
-    DASHES,
     LIGHT,
     PLAIN,
     WIDE,
     Size,
     Theme,
-    colours,
     config,
     fixed_scale,
 )
@@ -41,10 +38,8 @@ from profiler.schema.columns import Row, interval_of
 
 if TYPE_CHECKING:
     import altair as alt
-    import pandas as pd
 
 PNG_SCALE: Final = 2  # pixels per point: sharp on screens and in print
-_QUANTILES: Final = (*(i / 100 for i in range(1, 100)), 0.995, 0.999)
 
 
 def frontier_chart(report: ReportInput, *, size: Size = WIDE, theme: Theme = LIGHT) -> alt.Chart:
@@ -52,35 +47,22 @@ def frontier_chart(report: ReportInput, *, size: Size = WIDE, theme: Theme = LIG
 
     Raises InputError when no trial has a value on both axes.
     """
-    every = groups(records(report.frame))
-    return _stacked(
-        report, frontier_panel, every, size, theme, "no measured trial: nothing to plot"
-    )
-
-
-def ratio_chart(report: ReportInput, *, size: Size = WIDE, theme: Theme = LIGHT) -> alt.Chart:
-    """Forest plot of p50 ratios to the baseline with intervals and the equivalence band.
-
-    Raises InputError when nothing was compared.
-    """
-    every = groups(records(report.frame))
-    empty = "no variant was compared with its baseline"
-    return _stacked(report, ratio_panel, every, size, theme, empty)
-
-
-def _stacked(
-    report: ReportInput, draw: Any, every: Sequence[Group], size: Size, theme: Theme, empty: str
-) -> alt.Chart:
     import altair as alt
 
-    panels = [draw(report, g, every, size=size, theme=theme) for g in drawn_groups(every)]
-    found = [panel for panel in panels if panel is not None]
-    if not found:
-        raise InputError(empty)
+    every = groups(records(report.frame))
+    drawn_panels = [
+        frontier_panel(report, group, every, size=size, theme=theme)
+        for group in drawn_groups(every)
+    ]
+    panels = [panel for panel in drawn_panels if panel is not None]
+    if not panels:
+        raise InputError("no measured trial: nothing to plot")
     chart = (
-        found[0]
-        if len(found) == 1
-        else alt.vconcat(*found, spacing=36).resolve_scale(color="independent", shape="independent")
+        panels[0]
+        if len(panels) == 1
+        else alt.vconcat(*panels, spacing=36).resolve_scale(
+            color="independent", shape="independent"
+        )
     )
     if left := not_drawn(every):
         chart = chart.properties(title=left)
@@ -216,106 +198,6 @@ def _ratio_datum(row: Row, theme: Theme) -> dict[str, Any]:
         ),
     }
     return found | ({"low": row["ratio_low"], "high": row["ratio_high"]} if known else {})
-
-
-def latency_chart(
-    latencies: pd.DataFrame, frame: pd.DataFrame, *, size: Size = WIDE, theme: Theme = LIGHT
-) -> alt.Chart:
-    """Empirical distribution of raw latencies, one small panel for each model.
-
-    `latencies` is long: columns trial (as in `frame`) and latency_ns. Each trial is drawn through
-    101 quantiles, 1 % to 99.9 %. Raises InputError when no measured trial has latencies.
-    """
-    import altair as alt
-    import numpy as np
-
-    by_trial = {row["trial"]: row for row in measured(records(frame))}
-    used = latencies[latencies["trial"].isin(list(by_trial)) & latencies["latency_ns"].notna()]
-    if not len(used):
-        raise InputError("no raw latencies to plot")
-    drawn = {
-        str(trial): np.quantile(values.to_numpy(dtype=float), _QUANTILES).tolist()
-        for trial, values in used.groupby("trial", sort=False)["latency_ns"]
-    }
-    factor, unit = common_unit([value for curve in drawn.values() for value in curve])
-    models = list(dict.fromkeys(row["model"] or "" for row in by_trial.values()))
-    variants = list(dict.fromkeys(row["variant"] or "" for row in by_trial.values()))
-    threads = [str(t) for t in sorted({row["threads"] or 0 for row in by_trial.values()})]
-    data: dict[str, list[dict[str, Any]]] = {model: [] for model in models}
-    for trial, curve in drawn.items():
-        row = by_trial[trial]
-        data[row["model"] or ""] += [
-            {
-                "trial": name(row),
-                "variant": row["variant"],
-                "threads": str(row["threads"] or 0),
-                "share": round(quantile * 100, 1),
-                "latency": float(f"{value / factor:.4g}"),
-            }
-            for quantile, value in zip(_QUANTILES, curve, strict=True)
-        ]
-    columns = 2 if size.legend == "right" and len(models) > 1 else 1
-    width = (size.width - 50 * (columns - 1)) // columns
-    panels = []
-    for model in (m for m in models if data[m]):
-        seen = [d["latency"] for d in data[model]]
-        low, high = min(seen) / 1.03, max(seen) * 1.03
-        log = high / low > 4
-        panels.append(
-            alt.Chart(alt.InlineData(values=data[model]))
-            .mark_line(strokeWidth=1.3, interpolate="linear")
-            .encode(
-                x=alt.X(
-                    "latency:Q",
-                    title=f"latency ({unit}{', log scale' if log else ''})",
-                    scale=fixed_scale(low, high, log=log),
-                    axis=alt.Axis(
-                        values=list(ticks(low, high, log=log, most=max(3, width // 60))),
-                        labelExpr=PLAIN,
-                    ),
-                ),
-                y=alt.Y(
-                    "share:Q",
-                    title="share of queries (%)",
-                    scale=alt.Scale(domain=[0, 100]),
-                    axis=alt.Axis(values=[0, 25, 50, 75, 100]),
-                ),
-                color=alt.Color(
-                    "variant:N",
-                    title="variant",
-                    scale=alt.Scale(domain=variants, range=colours(variants, theme)),
-                ),
-                strokeDash=alt.StrokeDash(
-                    "threads:N",
-                    title="threads",
-                    scale=alt.Scale(
-                        domain=threads,
-                        range=[list(DASHES[i % len(DASHES)]) for i in range(len(threads))],
-                    ),
-                ),
-                detail="trial:N",
-                tooltip=[
-                    "trial:N",
-                    alt.Tooltip("share:Q", title="share (%)"),
-                    alt.Tooltip("latency:Q", title=f"latency ({unit})"),
-                ],
-            )
-            .properties(
-                width=width,
-                height=170,
-                title=alt.TitleParams(
-                    text=model, fontSize=size.font, fontWeight="normal", offset=4, frame="group"
-                ),
-            )
-        )
-    return configured(
-        alt.concat(*panels, columns=columns, spacing=24).properties(
-            title=alt.TitleParams(text=size.lines("How do latencies spread?", size.font + 3)),
-            description=f"Cumulative distributions of the raw latencies of {len(by_trial)} trials.",
-        ),
-        size,
-        theme,
-    )
 
 
 def specification(chart: Any) -> dict[str, Any]:

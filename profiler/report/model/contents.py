@@ -46,8 +46,6 @@ class ReportInput:
     stress: Sequence[StressSection] = ()
     reliability: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
     """trial -> bins with confidence, accuracy (0..1) and n"""
-    latencies: pd.DataFrame | None = None
-    """optional raw latencies, long: columns trial and latency_ns"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

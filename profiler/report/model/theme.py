@@ -10,7 +10,6 @@ from typing import Any, Final
 FONT: Final = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 PLAIN: Final = "format(datum.value, '~f')"  # axis labels: no exponent, no trailing zeros
 SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
-DASHES: Final = ([1, 0], [5, 2], [2, 2], [7, 2, 2, 2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import profiler
-from profiler.errors import InputError
 from profiler.report.charts import plots
 from profiler.report.charts.frontier_chart import frontier_panel
 from profiler.report.charts.reliability import reliability_panel
@@ -26,7 +25,7 @@ from profiler.report.model.records import (
     not_drawn,
     records,
 )
-from profiler.report.model.theme import DARK, LIGHT, NARROW, WIDE, Size, recoloured
+from profiler.report.model.theme import DARK, LIGHT, NARROW, WIDE, recoloured
 from profiler.report.page.layout import SCRIPT, STYLE
 from profiler.report.tables import stress
 from profiler.report.tables.hardware import hardware_sheets
@@ -36,7 +35,7 @@ from profiler.schema.columns import Row
 from profiler.units import format_size
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 # A page that may load nothing cannot report to anyone. Vega compiles its expressions, hence eval.
 _POLICY = (
@@ -180,21 +179,11 @@ def _figures(report: ReportInput, rows: Sequence[Row]) -> dict[str, dict[str, An
     add("reliability", lambda size: reliability_panel(report, size=size))
     for n, section in enumerate(report.stress):
         add(f"stress-{n}", partial(stress.draw, section))
-    raw = report.latencies
-    if raw is not None:
-        add("latency", lambda size: _latency(raw, report.frame, size))
     return found
 
 
 def _panel_maker(draw: Any, report: ReportInput, group: Group, among: Sequence[Group]) -> Any:
     return lambda size: draw(report, group, among, size=size)
-
-
-def _latency(raw: pd.DataFrame, frame: pd.DataFrame, size: Size) -> Any:
-    try:
-        return plots.latency_chart(raw, frame, size=size)
-    except InputError:  # latencies of other trials than these: the rest of the page stands
-        return None
 
 
 def _figure(key: str, specs: Mapping[str, Any]) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, Optional, get_args
+from typing import Literal, Optional
 
 from profiler.schema.limits import check, numbers, shares
 from profiler.wire.codec import DecodeError, nearest
 
 Severity = Literal[1, 2, 3, 4, 5]
-SEVERITIES: tuple[int, ...] = get_args(Severity)
 
 KINDS: dict[str, tuple[str, ...]] = {
     "images": (

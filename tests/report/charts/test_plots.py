@@ -10,9 +10,9 @@ import pytest
 from profiler.errors import InputError
 from profiler.report.charts.panel import build_panel, placed_labels
 from profiler.report.charts.plots import (
+    configured,
     frontier_chart,
-    latency_chart,
-    ratio_chart,
+    ratio_panel,
     specification,
     to_png,
     to_svg,
@@ -168,12 +168,18 @@ def test_a_trial_without_a_value_is_counted_not_drawn_at_zero(frame, make_report
     assert "not shown: 1 trial" in title_text(shown)
 
 
+def ratios(report):
+    """The forest plot of the first group, as the page shows it; None where nothing was compared."""
+    among = groups(records(report.frame))
+    chart = ratio_panel(report, among[0], among, size=WIDE, theme=LIGHT)
+    return None if chart is None else configured(chart, WIDE, LIGHT)
+
+
 def test_nothing_measured(frame, make_report):
     report = make_report(frame.assign(status="failed"))
     with pytest.raises(InputError):
         frontier_chart(report)
-    with pytest.raises(InputError):
-        ratio_chart(report)
+    assert ratios(report) is None
 
 
 def test_targets_get_their_own_panels(frame, make_report):
@@ -191,7 +197,7 @@ def test_png_has_twice_the_pixels_of_the_svg(spec):
 
 
 def test_ratio_chart_has_the_band_and_every_comparison(report, frame):
-    shown = specification(ratio_chart(report))
+    shown = specification(ratios(report))
     (band,) = marks(shown, "rect")
     assert data_of(shown, band) == [{"a": 0.99, "b": 1.01}]
     (points,) = marks(shown, "point")
@@ -199,20 +205,6 @@ def test_ratio_chart_has_the_band_and_every_comparison(report, frame):
     bars = [m for m in marks(shown, "rule") if "x2" in m["encoding"]]
     assert all(d["low"] <= d["ratio"] <= d["high"] for m in bars for d in data_of(shown, m))
     assert "too close to matter" in title_text(shown)
-
-
-def test_latency_chart_is_a_distribution(latencies, frame):
-    shown = specification(latency_chart(latencies, frame))
-    panels = shown["concat"]
-    assert len(panels) == 4
-    curves: dict[str, list[tuple[float, float]]] = {}
-    for panel in panels:
-        for d in data_of(shown, panel):
-            curves.setdefault(d["trial"], []).append((d["share"], d["latency"]))
-    assert len(curves) == 18
-    assert all(curve == sorted(curve) for curve in curves.values())
-    with pytest.raises(InputError):
-        latency_chart(latencies.assign(trial="other"), frame)
 
 
 def test_version_of_the_schema():
@@ -256,9 +248,9 @@ def test_figures_hold_what_can_be_told_apart_and_say_what_they_leave_out(report)
     assert sum(bool(row["chosen"]) for row in panel.rows) == 1
     text = title_text(specification(frontier_chart(crowded)))
     assert f"not drawn for want of room: {panel.crowded_out} trials" in " ".join(text.split())
-    ratios = specification(ratio_chart(crowded))
-    assert len(data_of(ratios, marks(ratios, "point")[0])) == MOST_DRAWN
-    assert "not drawn for want of room" in title_text(ratios)
+    forest = specification(ratios(crowded))
+    assert len(data_of(forest, marks(forest, "point")[0])) == MOST_DRAWN
+    assert "not drawn for want of room" in title_text(forest)
 
 
 @pytest.fixture
@@ -285,5 +277,5 @@ def test_few_groups_of_many_get_figures_and_that_of_the_choice_is_one(report):
 
 @pytest.mark.usefixtures("two_groups")
 def test_figures_fit_the_schema(report):
-    for chart in (frontier_chart(report), ratio_chart(report), frontier_chart(many(report))):
+    for chart in (frontier_chart(report), ratios(report), frontier_chart(many(report))):
         chart.to_dict(validate=True)

@@ -94,7 +94,7 @@ def test_no_missing_value_shows_through(shown):
 def test_figures_are_complete_json_for_every_look(shown):
     found = re.search(r'<script type="application/json" id="figures">(.*?)</script>', shown)
     figures = json.loads(found[1])
-    assert set(figures) == {"frontier-0", "ratio-0", "latency"}
+    assert set(figures) == {"frontier-0", "ratio-0"}
     for specs in figures.values():
         assert set(specs) == {f"{s}-{c}" for s in ("wide", "narrow") for c in ("light", "dark")}
         for spec in specs.values():
@@ -105,7 +105,7 @@ def test_accessible(shown):
     reader = read(shown)
     assert ("html", {"lang": "en"}) in reader.elements
     pictures = [a for tag, a in reader.elements if tag == "img"]
-    assert len(pictures) == 3
+    assert len(pictures) == 2
     assert all(len(a.get("alt") or "") > 40 for a in pictures)
     headers = [a for tag, a in reader.elements if tag == "th"]
     assert headers
