@@ -25,7 +25,7 @@ COMPARED_FACTS = (
     "memory_bytes", "kernel",
     "int8_saturates", "gpus", "python", "numpy", "onnxruntime", "shipped", "torch",
     "plugin_version",
-    "governor", "power_mode", "turbo", "emulated", "worker",
+    "governor", "power_mode", "turbo", "worker",
 )  # fmt: skip
 """Rounds in which one of these differs were not measured on the same machine by the same program:
 they are neither merged into one folder nor compared, and a trace is no explanation of them. Load,

@@ -1,7 +1,7 @@
 """Comparison across folders, and what is said about noise and machines."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from profiler.analysis.choice import across
 from profiler.analysis.trials import noise, stability
 from profiler.analysis.trials.samples import Samples, Taken
 from profiler.schema.columns import Row, row_of
+from profiler.schema.device import facts
 from profiler.wire import disturbance
 from profiler.wire.messages import TICK_NS, Block, Repetition
 
@@ -76,6 +77,11 @@ def test_welch_against_its_textbook_form() -> None:
     wider = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.975)
     assert across.welch_ratio(a, b, adaptive=True).low == pytest.approx(math.exp(wider.low))
     assert across.welch_ratio(a[:3], b).low is None
+
+
+def test_what_must_agree_is_a_fact_that_is_recorded() -> None:
+    recorded = {field.name for field in fields(facts._Recorded)}
+    assert set(across.COMPARED_FACTS) <= recorded
 
 
 def test_unlike_machines_are_named_by_the_fact() -> None:
