@@ -7,7 +7,13 @@ import pytest
 
 from profiler.wire import disturbance
 from profiler.wire.messages import Block, Thermal
-from profiler.worker.instruments.thermal import PAUSE_LIMIT_S, PAUSES, Thermometer, parse_throttled
+from profiler.worker.instruments.thermal import (
+    PAUSE_LIMIT_S,
+    PAUSES,
+    Thermometer,
+    parse_throttled,
+    remembered,
+)
 
 PI5 = {
     "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
@@ -133,3 +139,15 @@ def test_a_throttled_block_is_measured_once_more() -> None:
     held = Block(position=0, queries=1, wall_ns=10**7, cpu_ns=10**7,
                  thermal=Thermal(throttled=("throttled",)))  # fmt: skip
     assert "throttled" in (disturbance.of_block(held) or "")
+
+
+def test_the_firmware_is_asked_ten_times_a_second_at_most() -> None:
+    """Blocks take 10 ms, and the command some of them: it was started twice a block."""
+    asked, now = [], [0]
+    ask = remembered(lambda: asked.append(1) or str(len(asked)), lambda: now[0])
+    assert [ask(), ask()] == ["1", "1"]
+    now[0] = 99_000_000
+    assert ask() == "1"
+    now[0] = 100_000_000
+    assert [ask(), ask()] == ["2", "2"]
+    assert len(asked) == 2
