@@ -347,7 +347,7 @@ def _speeds(
         blocks=tuple(_of_blocks(x.block, s) for x, s in zip(rounds, states, strict=True)),
         shares=(1.0 - share, share),
         levels=fit.levels,
-        slowed=slowed,
+        slowed=slowed & (fit.levels[:, SLOW] - fit.levels[:, FULL] >= LEAST_DEPTH),
     )
 
 

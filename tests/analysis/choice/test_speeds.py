@@ -119,3 +119,9 @@ def test_the_levels_of_each_trial_are_told(unequal: dict[str, Samples]) -> None:
 def test_no_speeds_where_none_can_be_told(without: Callable[[], Any]) -> None:
     """A steady machine; latencies that hold a queue; one trial alone, whose own they may be."""
     assert speeds.of_samples(*without()) == speeds.Speeds()
+
+
+def test_a_trial_that_slow_moments_hardly_slow_has_no_levels() -> None:
+    """One was told to take 0 % longer when slowed."""
+    told = speeds.of_samples(measured({"base": 1.33, "copy": 1.33, "int8": 1.03}), TRIALS)
+    assert set(told.levels) == {"base", "copy"}
