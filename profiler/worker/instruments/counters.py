@@ -5,7 +5,6 @@ Every reader returns None where the kernel does not offer the figure.
 
 from __future__ import annotations
 
-import io
 import os
 import resource
 import threading
@@ -23,8 +22,8 @@ _TASKS = "/proc/self/task"
 def read_text(path: str) -> Optional[str]:
     """A small /proc or /sys file, or None. Raw: some are read twice a block, which takes 10 ms."""
     try:
-        with io.FileIO(path) as file:
-            return file.readall().decode(errors="replace")
+        with Path(path).open("rb", buffering=0) as file:
+            return file.read().decode(errors="replace")
     except OSError:
         return None
 
