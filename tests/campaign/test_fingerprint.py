@@ -6,6 +6,8 @@ from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 import profiler
 from profiler.campaign import fingerprint
 from profiler.results.results import Results
@@ -38,9 +40,9 @@ def test_a_folder_that_lists_all_packages_is_read_and_gone_on_with(
     assert len(rows.read_text().splitlines()) == len(whole.splitlines())
 
 
-def test_the_published_folder_is_read() -> None:
-    """It was written when all packages were listed."""
-    path = Path(__file__).resolve().parents[2] / "results" / "reference" / "digits" / "meta.json"
-    found = decode(Fingerprint, json.loads(path.read_text())["fingerprint"])
-    assert found.packages
-    assert found.git is not None
+@pytest.mark.parametrize("folder", ["results/reference/digits", "tests/recordings/results/2026-11"])
+def test_published_and_kept_folders_tell_their_host(folder: str) -> None:
+    path = Path(__file__).resolve().parents[2] / folder / "meta.json"
+    told = decode(Fingerprint, json.loads(path.read_text())["fingerprint"])
+    assert told.cpu
+    assert "onnxruntime" in told.versions
