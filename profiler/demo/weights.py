@@ -10,13 +10,12 @@ import contextlib
 import hashlib
 import io
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from profiler.places import cache_folder
+from profiler.wire.whole import write_whole
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,11 +59,5 @@ def remember(module: nn.Module, key: str) -> None:
     folder = cache_folder() / "weights"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
-        partial = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            partial.replace(folder / f"{key}-{hashlib.sha256(data).hexdigest()}.npz")
-        finally:
-            partial.unlink(missing_ok=True)
+        name = f"{key}-{hashlib.sha256(data).hexdigest()}.npz"
+        write_whole(folder / name, data, private=True)

@@ -35,9 +35,10 @@ from profiler.schema.device.target_files import find_target, known_targets
 from profiler.schema.record.plan import Trial
 from profiler.sources.inspect import external_tensors
 from profiler.store import reading
-from profiler.store.files import unfinished, write_atomic, writing
+from profiler.store.files import write_atomic, writing
 from profiler.wire.codec import DecodeError, decode, encode, nearest, show
 from profiler.wire.messages import Trace, TraceRequest
+from profiler.wire.whole import making
 
 EVENTS = 40_000
 """Events aimed at in one trace, about 16 MB: graphs of many nodes get fewer queries."""
@@ -232,13 +233,9 @@ def _trace_one(results: Results, trial: Trial, target: Target, session: Session)
     if found.blob is None:
         raise WorkerError(f"{trial.id}: can't be traced: {found.reason}: {found.detail}")
     place = _place(results, trial.id)
-    partial = unfinished(place)
-    with writing(place):
-        try:
-            session.fetch(found.blob, partial, TRACE_BYTES)
-            partial.replace(place)
-        finally:
-            partial.unlink(missing_ok=True)
+    with writing(place), making(place) as part:
+        session.fetch(found.blob, part, TRACE_BYTES)
+        part.replace(place)
     facts = {key: session.facts.get(key) for key in across.COMPARED_FACTS}
     meta = {"artifact": job.artifact, "optimization": job.optimization, "facts": facts,
             "record": encode(found)}  # fmt: skip

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from profiler.errors import InputError, ResultsError
 from profiler.report.model.contents import ReportInput
+from profiler.wire.whole import write_whole
 
 
 def contents(report: ReportInput) -> dict[str, bytes | None]:
@@ -41,7 +40,7 @@ def write_all(files: Mapping[str, bytes | None], folder: Path) -> dict[str, Path
                 path.unlink(missing_ok=True)
                 continue
             folder.mkdir(parents=True, exist_ok=True)
-            _replace(path, content)
+            write_whole(path, content)
         except OSError as error:
             raise ResultsError(
                 f"can't write {path}: {error.strerror or error}",
@@ -59,23 +58,3 @@ def _figures(report: ReportInput) -> dict[str, bytes | None]:
     except InputError:  # nothing measured; an unknown axis is refused by `page` before this
         return {"frontier.png": None, "frontier.svg": None}
     return {"frontier.png": to_png(spec), "frontier.svg": to_svg(spec).encode()}
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Readers see the old file or the new one, never a part."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    """The process's umask: mkstemp makes private files, a report is made to be shared."""
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from typing import Any
 from profiler.errors import ModelError, ResultsError
 from profiler.sources.quiet import shortened
 from profiler.wire.hashes import sha_of
+from profiler.wire.whole import making
 
 _CHUNK_BYTES = 1 << 20
 
@@ -25,27 +25,20 @@ def keep(source: Path, folder: Path, suffix: str = ".onnx") -> Path:
     kept = folder / f"{sha_of(source)}{suffix}"
     if kept.is_file() and kept.stat().st_size == source.stat().st_size:
         return kept
-    partial: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
-        partial = Path(name)
-        with os.fdopen(handle, "wb") as target, source.open("rb") as file:
-            shutil.copyfileobj(file, target, _CHUNK_BYTES)
-            target.flush()
-            os.fsync(target.fileno())
-        # mkstemp makes 0600; an artifact is no secret and others may stage it.
-        partial.chmod(0o644)
-        partial.replace(kept)
+        with making(kept) as part:
+            with part.open("wb") as target, source.open("rb") as file:
+                shutil.copyfileobj(file, target, _CHUNK_BYTES)
+                target.flush()
+                os.fsync(target.fileno())
+            part.chmod(0o644)  # whatever the umask: it is no secret and others may stage it
+            part.replace(kept)
     except OSError as error:
         raise ResultsError(
             f"{folder}: can't write an artifact ({error.strerror})",
             hint="check the folder's permissions and free space, or name another with --out",
         ) from None
-    finally:
-        if partial is not None:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
     return kept
 
 

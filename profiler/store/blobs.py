@@ -10,10 +10,11 @@ from typing import Any
 
 from profiler.errors import ResultsError
 from profiler.store import reading
-from profiler.store.files import unfinished, writing
+from profiler.store.files import writing
 from profiler.wire.codec import show
 from profiler.wire.hashes import sha_of
 from profiler.wire.outside import is_sha
+from profiler.wire.whole import making
 
 _PIECE_BYTES = 4 * 2**20
 
@@ -33,27 +34,23 @@ def keep_array(folder: Path, values: Any, rows: Any = None) -> str:
         "shape": (count, *values.shape[1:]),
     }
     digest = hashlib.sha256()
-    partial = unfinished(folder / "array")
-    with writing(partial):
-        try:
-            with partial.open("wb") as file:
-                head = io.BytesIO()
-                np.lib.format.write_array_header_1_0(head, header)
-                digest.update(head.getvalue())
-                file.write(head.getvalue())
-                for start in range(0, count, step):
-                    chosen = slice(start, min(start + step, count))
-                    piece = np.ascontiguousarray(values[chosen if rows is None else rows[chosen]])
-                    data = piece.tobytes()
-                    digest.update(data)
-                    file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            sha = digest.hexdigest()
-            partial.replace(folder / f"{sha}.npy")
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+    unnamed = folder / "array"
+    with writing(unnamed), making(unnamed) as part:
+        with part.open("wb") as file:
+            head = io.BytesIO()
+            np.lib.format.write_array_header_1_0(head, header)
+            digest.update(head.getvalue())
+            file.write(head.getvalue())
+            for start in range(0, count, step):
+                chosen = slice(start, min(start + step, count))
+                piece = np.ascontiguousarray(values[chosen if rows is None else rows[chosen]])
+                data = piece.tobytes()
+                digest.update(data)
+                file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        sha = digest.hexdigest()
+        part.replace(folder / f"{sha}.npy")
     return sha
 
 

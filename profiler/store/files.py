@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from profiler.errors import ResultsError
-
-UNFINISHED = ".part"
+from profiler.wire.whole import making, write_whole
 
 
 def _failed(path: Path, error: OSError) -> ResultsError:
@@ -44,38 +41,18 @@ def writing(path: Path) -> Iterator[None]:
         raise _failed(path, error) from None
 
 
-def unfinished(path: Path) -> Path:
-    """A name beside `path` for what is not whole yet, which no other thread or process takes.
-
-    What a killed run left under such a name is removed when the folder is opened again.
-    """
-    return path.with_name(f"{path.name}.{secrets.token_hex(8)}{UNFINISHED}")
-
-
 @contextmanager
 def incoming(folder: Path) -> Iterator[Path]:
     """Where a file from a device is put first; nothing stays there. Raises ResultsError.
 
     The file may be moved to its place or read; what the disk here says on the way is ours to tell.
     """
-    place = unfinished(folder / "raw" / "incoming")
-    with writing(place):
-        try:
-            yield place
-        finally:
-            place.unlink(missing_ok=True)
+    place = folder / "raw" / "incoming"
+    with writing(place), making(place) as part:
+        yield part
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, synced. Raises ResultsError."""
-    partial = unfinished(path)
     with writing(path):
-        try:
-            with partial.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        write_whole(path, data, synced=True)

@@ -29,9 +29,10 @@ from profiler.schema.record import shareable
 from profiler.schema.record.recorded import Meta
 from profiler.store import reading
 from profiler.store.blobs import blob_path
-from profiler.store.files import UNFINISHED, write_atomic, writing
+from profiler.store.files import write_atomic, writing
 from profiler.wire.codec import DecodeError, encode
 from profiler.wire.messages import SCHEMA_VERSION
+from profiler.wire.whole import UNFINISHED
 
 META, ARTIFACTS, PLAN, ROWS = "meta.json", "artifacts.json", "plan.json", "rows.jsonl"
 LOCK = "lock"

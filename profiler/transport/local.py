@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Optional
@@ -20,6 +18,7 @@ from profiler.transport.process import ProcessPipe, last_lines
 from profiler.transport.said import Busy, refuse_while
 from profiler.wire.messages import GONE
 from profiler.wire.outside import sha_name
+from profiler.wire.whole import making
 
 _OUR_DISK = (errno.ENOSPC, errno.EDQUOT)
 """The device's files are whole; it is the results folder's disk that takes no more."""
@@ -63,19 +62,16 @@ class LocalTransport:
 
     def stage(self, path: Path, sha: str, called: str = "") -> None:
         """Copy (copy-on-write where the file system can) and rename, so no half blob is seen."""
-        name = ""
         try:
             (self._home / "blobs").mkdir(parents=True, exist_ok=True, mode=0o700)
             # Copying would disturb what another run measures on this machine.
             with self._children.alone(self._home / helper.MEASURING):
                 helper.make_room(str(self._home), path.stat().st_size)
-                handle, name = tempfile.mkstemp(dir=self._home / "blobs")
-                os.close(handle)
-                shutil.copyfile(path, name)
-                Path(name).replace(self._home / "blobs" / sha)
+                blob = self._home / "blobs" / sha
+                with making(blob, private=True) as part:
+                    shutil.copyfile(path, part)
+                    part.replace(blob)
         except OSError as error:
-            if name:
-                Path(name).unlink(missing_ok=True)
             words = f"{error.strerror} while staging {path.name}"
             raise TransportError(f"{self._home}: {words}", kept=words) from None
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from profiler.wire.hashes import sha_of
 from profiler.wire.outside import is_sha
+from profiler.wire.whole import write_whole
 
 
 class BlobFolder:
@@ -42,10 +41,7 @@ class BlobFolder:
     def add(self, data: bytes) -> str:
         """Write a blob atomically; returns its name."""
         sha = hashlib.sha256(data).hexdigest()
-        handle, name = tempfile.mkstemp(dir=str(self.folder))
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(self.path(sha))
+        write_whole(self.path(sha), data, private=True)
         return sha
 
 

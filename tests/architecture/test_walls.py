@@ -150,6 +150,17 @@ def test_optional_libraries_are_never_needed() -> None:
     assert "pynvml" not in names
 
 
+def test_files_are_replaced_in_one_way() -> None:
+    """wire/whole.py makes the file beside; who makes one by hand forgets to remove it."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in python_files(PACKAGE)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in ("mkstemp", "NamedTemporaryFile")
+    ]
+    assert wrong == []
+
+
 def test_no_task_is_compared_by_its_name() -> None:
     """What differs between tasks is a member of `tasks.task.Task`, or of its entry."""
     from profiler.schema.study.tasks import TASKS

@@ -11,8 +11,9 @@ import pytest
 
 from profiler.errors import ResultsError
 from profiler.store.blobs import keep_array, read_array
-from profiler.store.files import incoming, unfinished, write_atomic
+from profiler.store.files import incoming, write_atomic
 from profiler.store.folder import Store
+from profiler.wire.whole import unfinished
 
 META = {"study_hash": "h", "study": {"name": "s", "threads": [1]}, "targets": [], "profiler": "0"}
 

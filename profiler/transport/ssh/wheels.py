@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import tempfile
 import zipfile
@@ -26,6 +25,7 @@ from profiler.transport.children import Children
 from profiler.transport.ssh.errors import NoWheels, WrongLibc
 from profiler.transport.ssh.pinned import PINNED
 from profiler.wire.hashes import sha_of
+from profiler.wire.whole import making
 
 OLDEST_GLIBC_MINOR = 17
 """manylinux2014, the oldest that current wheels are built for"""
@@ -222,13 +222,13 @@ def shipped(archive: Path) -> dict[str, str]:
 
 def _pack(wheels: list[Path], record: Mapping[str, str], to: Path) -> None:
     """Unite wheels, which are zips, into one whose bytes depend on their content only."""
-    handle, name = tempfile.mkstemp(dir=to.parent)
-    with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as united:
-        united.writestr(zipfile.ZipInfo(RECORD, _EPOCH), json.dumps(record, sort_keys=True))
-        for wheel in wheels:
-            with zipfile.ZipFile(wheel) as source:
-                for member in sorted(source.namelist()):
-                    if not member.endswith("/"):
-                        # Stored: the transport compresses, and the device unpacks faster.
-                        united.writestr(zipfile.ZipInfo(member, _EPOCH), source.read(member))
-    Path(name).replace(to)
+    with making(to, private=True) as part:
+        with zipfile.ZipFile(part, "w") as united:
+            united.writestr(zipfile.ZipInfo(RECORD, _EPOCH), json.dumps(record, sort_keys=True))
+            for wheel in wheels:
+                with zipfile.ZipFile(wheel) as source:
+                    for member in sorted(source.namelist()):
+                        if not member.endswith("/"):
+                            # Stored: the transport compresses, and the device unpacks faster.
+                            united.writestr(zipfile.ZipInfo(member, _EPOCH), source.read(member))
+        part.replace(to)

@@ -6,11 +6,8 @@ written whole or not at all. An entry whose artifact is gone or changed counts a
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ import numpy as np
 
 from profiler.sources.keep import keep_model
 from profiler.wire.hashes import sha_of
+from profiler.wire.whole import write_whole
 
 
 def rows_sha(rows: dict[str, np.ndarray[Any, Any]] | None) -> str:
@@ -51,13 +49,6 @@ def lookup(cache: Path, key: str) -> Path | None:
 def remember(cache: Path, key: str, made: Path) -> Path:
     """Copy `made` into the cache and write its entry. Returns the cached file."""
     kept = keep_model(made, cache)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=cache)
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"sha": kept.path.stem, "data": kept.data}, file)
-        partial.replace(cache / f"{key}.json")
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    entry = json.dumps({"sha": kept.path.stem, "data": kept.data})
+    write_whole(cache / f"{key}.json", entry.encode(), private=True)
     return kept.path
