@@ -202,8 +202,8 @@ def _print(found: Examination, target: Target) -> None:
         console.print(table)
 
 
-def _there(found: Examination, target: Target) -> dict[str, str]:
-    facts = found.facts
+def _there(examined: Examination, target: Target) -> dict[str, str]:
+    facts = examined.facts
     machine = (facts["device"] or facts["cpu"], facts["architecture"],
                f"{facts['usable_cores']} of {facts['cores']} cores usable",
                f"{format_size(facts['memory_bytes'])} memory")  # fmt: skip
@@ -219,10 +219,14 @@ def _there(found: Examination, target: Target) -> dict[str, str]:
         "providers": ", ".join([*facts["providers"], *facts.get("plugin_providers", ())]),
         "torch": facts["torch"] or "none" if target.backend == "torch" else "",
         "disk": f"{format_size(facts.get('disk_free_bytes'))} free"
-        + (f", {format_size(found.disk_needed_bytes)} needed" if found.disk_needed_bytes else ""),
+        + (
+            f", {format_size(examined.disk_needed_bytes)} needed"
+            if examined.disk_needed_bytes
+            else ""
+        ),
         "energy": energy or f"not available: {facts.get('energy_missing') or 'no counter'}",
         "heat": ", ".join(facts.get("heat_sources", ())) or "not available",
-        "differs": "\n".join(found.differences),
+        "differs": "\n".join(examined.differences),
     }
     return {label: text for label, text in told.items() if text}
 

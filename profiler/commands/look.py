@@ -120,7 +120,7 @@ def table(results: Results, form: str) -> None:
 
 
 def _print_kept(
-    results: Results, name: str, asked: Mapping[str, Any], draw: Callable[[Screen], None]
+    results: Results, name: str, question: Mapping[str, Any], draw: Callable[[Screen], None]
 ) -> None:
     """What is drawn on a screen like ours, or was drawn there before of the same folder."""
     out = console()
@@ -134,7 +134,7 @@ def _print_kept(
             draw(out)
         return captured.get()
 
-    sys.stdout.write(results.derived.kept(name, {**asked, **looks}, make))
+    sys.stdout.write(results.derived.kept(name, {**question, **looks}, make))
 
 
 def write(results: Results, folder: Path) -> dict[str, Path]:
@@ -203,7 +203,7 @@ def choose(
             f"--objective: expected one of {', '.join(METRICS)}, got {objective!r}",
             hint=nearest(objective, METRICS),
         )
-    asked = {**limits, "objective": objective}
+    question = {**limits, "objective": objective}
 
     def draw(out: Screen) -> None:
         choice = results.choose(objective=objective, **limits)
@@ -216,11 +216,11 @@ def choose(
 
     if json:
         made = results.derived.kept(
-            "choice", asked, lambda: encode(results.choose(objective=objective, **limits))
+            "choice", question, lambda: encode(results.choose(objective=objective, **limits))
         )
         print_json(made)
     else:
-        _print_kept(results, "choose", asked, draw)
+        _print_kept(results, "choose", question, draw)
 
 
 def stress(results: Results, *, json: bool) -> None:
@@ -229,23 +229,23 @@ def stress(results: Results, *, json: bool) -> None:
     from profiler.report.tables import stress as sheets
     from profiler.report.tables.render import stacked
 
-    found, sections = results.stress, stress_sections(results)
+    stressed, sections = results.stress, stress_sections(results)
     if not sections:
         raise InputError(
             f"{results.folder}: nothing was stressed",
             hint='add [stress] with perturbations = ["images"] (or "tabular", "text") to the study',
         )
     if json:
-        probes = [{"schema_version": SCHEMA_VERSION, **encode(probe)} for probe in found.probes]
-        print_json({"points": encode(found.points), "failures": encode(found.failures),
+        probes = [{"schema_version": SCHEMA_VERSION, **encode(probe)} for probe in stressed.probes]
+        print_json({"points": encode(stressed.points), "failures": encode(stressed.failures),
                     "probes": probes})  # fmt: skip
         return
     out = console()
     for section in sections:
         out.print(stacked(sheets.sheets(section), width=min(out.width, 120)))
-    for trial, own in (found.answered_by or {}).items():
-        if trial == own:
-            for text in found.warnings(trial):
+    for trial, answering in (stressed.answered_by or {}).items():
+        if trial == answering:
+            for text in stressed.warnings(trial):
                 out.print(f"[yellow]warning[/yellow] {escaped(trial)}: {escaped(text)}")
 
 
@@ -260,25 +260,25 @@ def flips(results: Results, trial: str, form: str) -> None:
             f"--format: expected one of text, csv, json, got {form!r}",
             hint=nearest(form, ("text", "csv", "json")),
         )
-    found = results.flips(trial)
+    flipped = results.flips(trial)
     if form == "json":
-        print_json(found)
+        print_json(flipped)
         return
     columns = ("row", "label", "baseline", "variant", "direction")
     if form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([csv_cell(row[key]) for key in columns] for row in found)
+        writer.writerows([csv_cell(row[key]) for key in columns] for row in flipped)
         return
     out = console()
     shown = Table(box=None)
     for heading in columns:
         shown.add_column(heading, justify="left" if heading == "direction" else "right")
-    for row in found:
+    for row in flipped:
         shown.add_row(*("–" if row[key] is None else str(row[key]) for key in columns))
     out.print(shown)
-    counts = {way: sum(r["direction"] == way for r in found) for way in ("lost", "gained")}
+    counts = {way: sum(r["direction"] == way for r in flipped) for way in ("lost", "gained")}
     out.print(
-        f"{len(found)} of {len(results.accuracy.numbers)} rows flipped: {counts['lost']} lost,"
+        f"{len(flipped)} of {len(results.accuracy.numbers)} rows flipped: {counts['lost']} lost,"
         f" {counts['gained']} gained. Rows count from 0."
     )

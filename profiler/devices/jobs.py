@@ -26,7 +26,7 @@ def memory_limit_bytes(trial: Trial, target: Target, study: Study) -> Optional[i
 
 def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> Job:
     """The job of one trial on its target."""
-    same: dict[str, Any] = {
+    common: dict[str, Any] = {
         "trial": trial.id,
         "provider": trial.provider,
         "threads": trial.threads,
@@ -42,21 +42,21 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
         "memory_limit_bytes": memory_limit_bytes(trial, target, study),
     }
     if target.backend == "null":
-        return Job(backend="null", backend_options=target.backend_options, **same)
+        return Job(backend="null", backend_options=target.backend_options, **common)
     artifact = prepared.artifacts[(trial.model, trial.variant)]
     inputs, stack = prepared.inputs_of(trial.model, trial.batch, trial.shapes)
-    same.update(inputs=dict(inputs), stack=stack)
+    common.update(inputs=dict(inputs), stack=stack)
     if study.data is not None:
         judged = study.data.judged(prepared.baseline_of(trial.model, artifact).outputs)
-        same["judged"] = judged
+        common["judged"] = judged
         axis = task_of(study.data.task).mask_axis(study.data)
         if axis is not None:
-            same["mask"] = dict.fromkeys(judged, axis)
+            common["mask"] = dict.fromkeys(judged, axis)
     if target.backend == "torch":
         model = next(m for m in study.models if m.name == trial.model)
         package = Path(profiler.__file__).resolve().parent
         return Job(
-            **same,
+            **common,
             backend="torch",
             source=model.torch,
             source_folders=(str(study.folder.resolve()), str(package.parent)),
@@ -64,7 +64,7 @@ def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> 
             outputs=tuple(output.name for output in artifact.outputs),
         )
     return Job(
-        **same,
+        **common,
         backend=target.backend if target.gpu is None else "onnxruntime-gpu",
         gpu=None if target.gpu is None else GpuOptions(**encode(target.gpu)),
         plugin=target.plugin,

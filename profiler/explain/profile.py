@@ -179,12 +179,12 @@ def _key(event: Mapping[str, Any]) -> Key:
 
 def _sums(events: list[Mapping[str, Any]]) -> dict[Key, tuple[float, float, int]]:
     """(own, whole, calls) of each node in one query; events in order of their start."""
-    found: dict[Key, tuple[float, float, int]] = {}
+    sums: dict[Key, tuple[float, float, int]] = {}
     open_ones: list[tuple[float, Key]] = []  # (end, node) of the control operators around us
 
     def add(key: Key, own: float, whole: float, calls: int) -> None:
-        before = found.get(key, (0.0, 0.0, 0))
-        found[key] = (before[0] + own, before[1] + whole, before[2] + calls)
+        before = sums.get(key, (0.0, 0.0, 0))
+        sums[key] = (before[0] + own, before[1] + whole, before[2] + calls)
 
     for event in events:
         key, end = _key(event), event["ts"] + event["dur"]
@@ -196,7 +196,7 @@ def _sums(events: list[Mapping[str, Any]]) -> dict[Key, tuple[float, float, int]
         add(key, spent, spent, 1)
         if key[1] in CONTROL:
             open_ones.append((end, key))
-    return found
+    return sums
 
 
 def _nodes(

@@ -8,7 +8,7 @@ from typing import Any
 
 from profiler.analysis.choice.choose import Choice
 from profiler.analysis.choice.slo import limits
-from profiler.analysis.trials import gpu, placement
+from profiler.analysis.trials import gpu, noise, placement
 from profiler.report.model.cells import Column, Line, Sheet
 from profiler.report.model.contents import ReportInput, StressSection
 from profiler.results.results import Results
@@ -90,28 +90,28 @@ def accuracy_sheets(results: Results) -> tuple[Sheet, ...]:
 
 def stress_sections(results: Results) -> tuple[StressSection, ...]:
     """One section for each model on each target that was stressed."""
-    found = results.stress
-    asked = {p.trial for p in found.points} | {r.trial for r in found.probes}
-    asked |= {f.trial for f in found.failures}
-    trials = [t for name, t in results.trials.items() if name in asked]
+    stress = results.stress
+    stressed = {p.trial for p in stress.points} | {r.trial for r in stress.probes}
+    stressed |= {f.trial for f in stress.failures}
+    trials = [t for name, t in results.trials.items() if name in stressed]
     sections = []
     for model, target in dict.fromkeys((t.model, t.target) for t in trials):
-        own = [t for t in trials if (t.model, t.target) == (model, target)]
-        names = {t.id: t.variant for t in sorted(own, key=lambda t: not t.is_baseline)}
+        members = [t for t in trials if (t.model, t.target) == (model, target)]
+        names = {t.id: t.variant for t in sorted(members, key=lambda t: not t.is_baseline)}
         if len(set(names.values())) < len(names):  # a sweep: its settings tell recipes apart
-            names = {t.id: _recipe_name(t) for t in own}
+            names = {t.id: _recipe_name(t) for t in members}
         evaluation = results.prepared.evaluation
         sections.append(
             StressSection(
                 name=f"{model} on {target}",
                 variants=names,
-                points=[p for p in found.points if p.trial in names],
-                probes=[r for r in found.probes if r.trial in names],
-                margin=found.margin,
+                points=[p for p in stress.points if p.trial in names],
+                probes=[r for r in stress.probes if r.trial in names],
+                margin=stress.margin,
                 labelled=evaluation is not None and evaluation.labels is not None,
                 notes=[
                     *(results.study.stress.left_out if results.study.stress else ()),
-                    *(f"{names[t]}: {text}" for t in names for text in found.mishaps(t)),
+                    *(f"{names[t]}: {text}" for t in names for text in stress.mishaps(t)),
                 ],
             )
         )  # fmt: skip
@@ -252,46 +252,45 @@ def settings(results: Results) -> dict[str, Any]:
 
 def warnings(results: Results) -> list[str]:
     """What a reader must know before trusting the numbers."""
-    found = [f"left out: {text}" for text in results.faults]
+    told = [f"left out: {text}" for text in results.faults]
     if not results.complete:
-        found.append("the run is not complete: give the same `run` command again to finish it")
+        told.append("the run is not complete: give the same `run` command again to finish it")
     for name, gone in results.lost.items():
         if gone.during == "stress":
             ended = "lost during stress, after its intervals were complete"
         else:
             ended = "its measuring ended early"
-        found.append(f"{name}: {ended}: {gone.reason}")
+        told.append(f"{name}: {ended}: {gone.reason}")
     for name, target in results.targets.items():
         if target.emulated:
-            found.append(f"{name} is emulated: its times say nothing about a real device")
+            told.append(f"{name} is emulated: its times say nothing about a real device")
     for name, facts in results.facts().items():
-        found += [f"{name}: {text}" for text in differences(results.targets[name], facts)]
-        load = facts.get("load_1min")
-        cores = facts.get("usable_cores") or 1
-        if load is not None and load > 0.5 * cores:
-            found.append(f"{name}: the machine was busy before the run (load {load:g})")
+        told += [f"{name}: {text}" for text in differences(results.targets[name], facts)]
+        if noise.busy_before(facts):
+            load = facts["load_1min"]
+            told.append(f"{name}: the machine was busy before the run (load {load:g})")
         governor = facts.get("governor")
         if governor not in (None, "performance"):
-            found.append(f"{name}: CPU governor is {governor}, not performance")
+            told.append(f"{name}: CPU governor is {governor}, not performance")
         if since := facts.get("throttled_since_boot"):
-            found.append(
+            told.append(
                 f"{name}: its clock was limited since it was switched on: {', '.join(since)}"
             )
-    found += placement.warnings(results.rows, results.study.targets[0])
-    found += gpu.warnings(results.rows)
-    found += [
+    told += placement.warnings(results.rows, results.study.targets[0])
+    told += gpu.warnings(results.rows)
+    told += [
         f"{row['trial']}: damaged more than the rest: {row['damaged']}"
         for row in results.rows
         if row["damaged"]
     ]
-    found += [f"{row['trial']}: {row['advice']}" for row in results.rows if row["saturable"]]
+    told += [f"{row['trial']}: {row['advice']}" for row in results.rows if row["saturable"]]
     left = _stress_left(results)
     if left and results.complete:
-        found.append(f"{left} answers under stress are missing: the same `run` command goes on")
-    found += [
+        told.append(f"{left} answers under stress are missing: the same `run` command goes on")
+    told += [
         f"{trial} under stress: {text}"
-        for trial, own in (results.stress.answered_by or {}).items()
-        if trial == own
+        for trial, answering in (results.stress.answered_by or {}).items()
+        if trial == answering
         for text in results.stress.warnings(trial)
     ]
     wide = [
@@ -299,8 +298,8 @@ def warnings(results: Results) -> list[str]:
         if row["status"] == "ok" and row["p50_low_ns"] is None
     ]  # fmt: skip
     if wide:
-        found.append(f"no interval yet for {len(wide)} trial(s), e.g. {wide[0]}: too few rounds")
-    return found
+        told.append(f"no interval yet for {len(wide)} trial(s), e.g. {wide[0]}: too few rounds")
+    return told
 
 
 def _artifact(artifact: Any) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def of_trials(
     """
     import numpy as np
 
-    found: dict[str, Rows] = {}
+    predicted: dict[str, Rows] = {}
     faults: list[str] = []
     count, labels = arrays.count(folder, evaluation), arrays.labels(folder, evaluation, spec)
     task = task_of(spec.task)
@@ -70,8 +70,8 @@ def of_trials(
                 faults.append(f"predictions of {trial}: {told}")
         brought_back = read[files]
         if brought_back is not None:
-            found[trial] = brought_back
-    return found, tuple(faults)
+            predicted[trial] = brought_back
+    return predicted, tuple(faults)
 
 
 def named(prepared: Prepared, spec: DataSpec | None) -> dict[str, str]:

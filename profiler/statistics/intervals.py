@@ -128,28 +128,28 @@ def quantile_intervals(
     pooled = np.concatenate(logs)
     # The quantile of the latencies themselves: interpolating between their logs differs slightly.
     values = np.quantile(np.exp(pooled), quantiles, method=METHOD)
-    found: list[Estimate] = []
+    estimates: list[Estimate] = []
     shared: _Centred | None = None
     for q, value in zip(quantiles, np.log(values).tolist(), strict=True):
         if pooled.size < minimum_queries(q, confidence):
-            found.append(_estimate(value, None, rounds, confidence, TOO_FEW_QUERIES))
+            estimates.append(_estimate(value, None, rounds, confidence, TOO_FEW_QUERIES))
             continue
         if rounds < MINIMUM_ROUNDS:
-            found.append(_estimate(value, None, rounds, confidence, NOT_ENOUGH_ROUNDS))
+            estimates.append(_estimate(value, None, rounds, confidence, NOT_ENOUGH_ROUNDS))
             continue
         shared = shared or _centred(logs)
         low, high = _mixture_limits(shared, q, alpha)
         low, high = min(low, value), max(high, value)
-        own = np.array([_at(x, q) for x in shared.rounds]) + shared.bias
-        reach = _t_quantile(alpha, rounds) * float(own.std(ddof=1)) / math.sqrt(rounds)
+        per_round = np.array([_at(x, q) for x in shared.rounds]) + shared.bias
+        reach = _t_quantile(alpha, rounds) * float(per_round.std(ddof=1)) / math.sqrt(rounds)
         thin = pooled.size * min(q, 1.0 - q) < FEW_BEYOND
         if thin or reach > high - low:
             low, high = min(low, value - reach), max(high, value + reach)
         if high - low <= 1e-12:
-            found.append(_estimate(value, None, rounds, confidence, NO_SPREAD))
+            estimates.append(_estimate(value, None, rounds, confidence, NO_SPREAD))
             continue
-        found.append(_estimate(value, (low, high), rounds, confidence, None))
-    return found
+        estimates.append(_estimate(value, (low, high), rounds, confidence, None))
+    return estimates
 
 
 def quantile_interval(

@@ -42,7 +42,7 @@ class Record:
 
 def read(store: Store, plan: Plan, prepared: Prepared, study_hash: str) -> Record:
     """Everything on record. Raises ResultsError where no round can be read, though some were."""
-    found, reader = Record(), _Reader(store, plan, prepared, study_hash)
+    record, reader = Record(), _Reader(store, plan, prepared, study_hash)
     taken: list[tuple[int, Repetition, timings.Timings | None]] = []
     for line in store.lines():
         where = f"{ROWS}: line {line.number}"
@@ -50,21 +50,21 @@ def read(store: Store, plan: Plan, prepared: Prepared, study_hash: str) -> Recor
             row = reader.row(line.held())
             if isinstance(row, Round):
                 timings, facts = reader.timings(row), reader.facts(row.facts)
-                found.facts[row.target] = facts
+                record.facts[row.target] = facts
                 taken += [(row.group, one, timings.get(one.trial)) for one in row.repetitions]
             reader.count(row, line)
-            found.rows.append(row)
+            record.rows.append(row)
         except DecodeError as error:
-            found.faults.append(reading.told(error, where).message)
+            record.faults.append(reading.told(error, where).message)
         except ResultsError as error:
-            found.faults.append(f"{where}: {error.message.removeprefix(f'{store.folder}/')}")
+            record.faults.append(f"{where}: {error.message.removeprefix(f'{store.folder}/')}")
     if not taken:
-        refuse_damaged(found.faults, store.folder)
-    found.samples = samples.gather(
+        refuse_damaged(record.faults, store.folder)
+    record.samples = samples.gather(
         (group, one, None, None) if times is None else (group, one, times.latencies, times.services)
         for group, one, times in taken
     )
-    return found
+    return record
 
 
 def planned(store: Store, study: Study, targets: Collection[str]) -> Plan:

@@ -166,7 +166,7 @@ def read_synonyms(path: Path) -> dict[str, tuple[str, ...]]:
             f"{path}: stress.synonyms: can't be read ({reason})",
             hint="the path is relative to the study file",
         ) from None
-    found: dict[str, tuple[str, ...]] = {}
+    synonyms: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -179,10 +179,10 @@ def read_synonyms(path: Path) -> dict[str, tuple[str, ...]]:
                 f"got {line[:60]!r}",
                 hint="e.g. good<TAB>fine,decent",
             )
-        found[word] = tuple(dict.fromkeys((*found.get(word, ()), *others)))
-    if not found:
+        synonyms[word] = tuple(dict.fromkeys((*synonyms.get(word, ()), *others)))
+    if not synonyms:
         raise InputError(f"{path}: stress.synonyms: expected at least one word, got none")
-    return found
+    return synonyms
 
 
 def check(names: tuple[str, ...], rows: Sequence[str] | Array, synonyms: Synonyms | None) -> None:

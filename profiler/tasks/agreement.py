@@ -53,7 +53,7 @@ def compare(
     import numpy as np
 
     noise = signal = largest = 0.0
-    cosines, divergences, same = [], [], []
+    cosines, divergences, equal_answers = [], [], []
     ready: tuple[bool, ...] = ()
     for one, other in _counted(base, variant, counted):
         a, b = _finite(one, other)
@@ -67,16 +67,16 @@ def compare(
             ready = ready or _shares(base, variant, counted)
             p, q = (probabilities(x, known) for x, known in zip((a, b), ready, strict=True))
             divergences.append(divergence(p, q))
-            same.append(one.argmax(axis=1) == other.argmax(axis=1))
+            equal_answers.append(one.argmax(axis=1) == other.argmax(axis=1))
         elif classes and one.ndim == 1 and np.issubdtype(one.dtype, np.integer):
-            same.append(one == other)
+            equal_answers.append(one == other)
     row: dict[str, Any] = {
         "cosine": float(np.concatenate(cosines).mean()),
         "max_abs": largest,
         "sqnr_db": float(10 * np.log10(signal / noise)) if noise and signal else None,
     }
-    if same:
-        equal = np.concatenate(same)
+    if equal_answers:
+        equal = np.concatenate(equal_answers)
         row.update(agreement=float(np.mean(equal)), flips=int(np.sum(~equal)))
     if divergences:
         row["kl"] = float(np.concatenate(divergences).mean())

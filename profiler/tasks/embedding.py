@@ -72,28 +72,28 @@ def retrieval(output: Rows, labels: Array, at: Sequence[int]) -> dict[str, float
     """
     from sklearn.metrics import ndcg_score
 
-    asked = queries(labels)
-    if not asked.any():
+    has_relevant = queries(labels)
+    if not has_relevant.any():
         return {}
     depth = min(max(at), len(labels) - 1)
     recalls: dict[int, list[Array]] = {k: [] for k in at}
     gains = 0.0
     for block, cosine in _similar(output):
-        rows = asked[block]
+        rows = has_relevant[block]
         if not rows.any():
             continue
-        own = np.arange(block.start, block.stop)[rows]
-        relevant = labels[own][:, None] == labels
-        relevant[np.arange(len(own)), own] = False
+        asking = np.arange(block.start, block.stop)[rows]
+        relevant = labels[asking][:, None] == labels
+        relevant[np.arange(len(asking)), asking] = False
         near = np.argsort(-cosine[rows], axis=1, kind="stable")[:, :depth]
         hits = np.take_along_axis(relevant, near, axis=1)
         total = relevant.sum(axis=1)
         for k in at:
             recalls[k].append(hits[:, :k].sum(axis=1) / total)
-        gains += len(own) * float(ndcg_score(relevant, cosine[rows], k=NDCG_AT))
-    found = {f"recall@{k}": float(np.concatenate(parts).mean()) for k, parts in recalls.items()}
-    found[f"ndcg@{NDCG_AT}"] = gains / int(asked.sum())
-    return found
+        gains += len(asking) * float(ndcg_score(relevant, cosine[rows], k=NDCG_AT))
+    columns = {f"recall@{k}": float(np.concatenate(parts).mean()) for k, parts in recalls.items()}
+    columns[f"ndcg@{NDCG_AT}"] = gains / int(has_relevant.sum())
+    return columns
 
 
 def pair_rows(pairs: Array) -> Array:

@@ -107,13 +107,13 @@ def metrics(predicted: Array, labels: Array, spec: DataSpec) -> dict[str, Any]:
 
     tags = spec.tags
     mask, row = kept(labels, spec.ignored)
-    true, found = labels[mask], predicted[mask]
-    right: dict[str, Any] = {"token_accuracy": float(np.mean(true == found))}
-    right["f1_macro"] = float(library.f1_score(true, found, average="macro", zero_division=0))
+    true, answered = labels[mask], predicted[mask]
+    right: dict[str, Any] = {"token_accuracy": float(np.mean(true == answered))}
+    right["f1_macro"] = float(library.f1_score(true, answered, average="macro", zero_division=0))
     if not spec.entities:
         present = np.unique(true)
         precision, recall, _, count = library.precision_recall_fscore_support(
-            true, found, labels=present, zero_division=0
+            true, answered, labels=present, zero_division=0
         )
         cells = zip(present, precision, recall, count, strict=True)
         right["per_class"] = {
@@ -128,11 +128,12 @@ def metrics(predicted: Array, labels: Array, spec: DataSpec) -> dict[str, Any]:
         entity_recall=_over(counts[0], counts[2]),
     )
     _, true_key, true_kind = entities(true, row, tags)
-    _, found_key, found_kind = entities(found, row, tags)
-    same = np.isin(true_key, found_key)
+    _, found_key, found_kind = entities(answered, row, tags)
+    also_found = np.isin(true_key, found_key)
     right["per_class"] = {}
     for number, name in enumerate(sorted({tag[2:] for tag in tags if tag != "O"})):
-        hits, count = int(same[true_kind == number].sum()), int((true_kind == number).sum())
+        of_kind = true_kind == number
+        hits, count = int(also_found[of_kind].sum()), int(of_kind.sum())
         right["per_class"][name] = {
             "precision": _over(hits, int((found_kind == number).sum())),
             "recall": _over(hits, count),

@@ -33,7 +33,7 @@ def by_rows(
     best = max(floats, key=counts.__getitem__, default=None)
     interval_of = once(right, lambda correct: proportion_interval(int(correct.sum()), len(correct)))
     judged = Pairs(lambda base, correct: non_inferiority(base, correct, margin))
-    found: dict[str, dict[str, Any]] = {}
+    columns: dict[str, dict[str, Any]] = {}
     for trial, correct in right.items():
         interval = interval_of[trial]
         row: dict[str, Any] = {
@@ -56,8 +56,8 @@ def by_rows(
                 quality=verdict.verdict,
                 quality_n_needed=verdict.n_needed,
             )
-        found[trial] = row
-    return found
+        columns[trial] = row
+    return columns
 
 
 def majority_share(labels: Array) -> float:
@@ -165,7 +165,7 @@ def by_metric(
 
 
 def _columns(
-    own: Mapping[str, Interval],
+    intervals: Mapping[str, Interval],
     loss: Callable[[str, str], tuple[float, float | None, float | None]],
     best: str | None,
     baselines: Mapping[str, str],
@@ -175,18 +175,18 @@ def _columns(
     from profiler.statistics.verdict import interval_verdict
 
     rows: dict[str, dict[str, Any]] = {}
-    for trial, found in own.items():
+    for trial, interval in intervals.items():
         row: dict[str, Any] = {
-            "accuracy": found.value,
-            "accuracy_low": found.low,
-            "accuracy_high": found.high,
+            "accuracy": interval.value,
+            "accuracy_low": interval.low,
+            "accuracy_high": interval.high,
         }
         if best is not None:
             row.update(zip(("gap", "gap_low", "gap_high"), loss(trial, best), strict=True))
         base = baselines[trial]
-        if base in own and base != trial:
+        if base in intervals and base != trial:
             drop, low, high = loss(trial, base)
-            verdict, needed = interval_verdict(drop, low, high, found.n, margin)
+            verdict, needed = interval_verdict(drop, low, high, interval.n, margin)
             row.update(
                 drop=drop, drop_low=low, drop_high=high, quality=verdict, quality_n_needed=needed
             )

@@ -136,7 +136,7 @@ def compare_runs(
     `references`: trial -> the common trial of its own target that takes the drift out. An interval
     is its trial's own, at 95 %; in at most 5 % of comparisons is any verdict wrong (Bonferroni).
     """
-    asked: list[tuple[str, str | None, list[list[float]]]] = []
+    comparisons: list[tuple[str, str | None, list[list[float]]]] = []
     for trial in (name for name in first if name in second):
         common = references.get(trial)
         common = None if common == trial else common
@@ -145,8 +145,8 @@ def compare_runs(
             common = None  # the reference was in another group: no round has both
             pair = [_logs(samples, trial, None) for samples in (first, second)]
         if min(map(len, pair)):
-            asked.append((trial, common, pair))
-    confidence = 1 - 0.05 / max(1, len(asked))
+            comparisons.append((trial, common, pair))
+    confidence = 1 - 0.05 / max(1, len(comparisons))
     return [
         AcrossRuns(
             trial=trial,
@@ -154,7 +154,7 @@ def compare_runs(
             verdict=compare(welch_ratio(*pair, adaptive=adaptive, confidence=confidence), delta),
             relative_to=common,
         )
-        for trial, common, pair in asked
+        for trial, common, pair in comparisons
     ]
 
 

@@ -68,16 +68,16 @@ def check(row: Row, slo: Slo) -> list[Check]:
 
 def _check(row: Row, limit: str, number: float) -> Check:
     metric = next(known for known in METRICS.values() if known.limit == limit)
-    found, (low, high) = value(row, metric.name), bounds(row, metric.name)
+    measured, (low, high) = value(row, metric.name), bounds(row, metric.name)
     name = limit.removeprefix("max_").removeprefix("min_")
-    if found is None:
+    if measured is None:
         return Check(limit=limit, outcome="undecided", reason=f"{name} was not measured")
     bound = _text(metric, number)
     if low is None or high is None:
         return Check(
             limit=limit,
             outcome="undecided",
-            reason=f"{name} {_text(metric, found)} has no interval to hold against {bound}",
+            reason=f"{name} {_text(metric, measured)} has no interval to hold against {bound}",
         )
     best, worst = (low, high) if metric.lower_is_better else (high, low)
 
@@ -85,7 +85,7 @@ def _check(row: Row, limit: str, number: float) -> Check:
         return end <= number if metric.lower_is_better else end >= number
 
     if keeps(worst):
-        return Check(limit=limit, outcome="met", reason=f"{name} {_text(metric, found)}")
+        return Check(limit=limit, outcome="met", reason=f"{name} {_text(metric, measured)}")
     span = f"{_text(metric, low)} to {_text(metric, high)}"
     if not keeps(best):
         return Check(

@@ -36,7 +36,7 @@ def _known(readings: Iterable[GpuReading], name: str) -> list[int]:
 
 def warnings(rows: Iterable[Row]) -> list[str]:
     """One line for each target whose GPU was held back, and one that says what a query holds."""
-    found = []
+    lines = []
     members: dict[str, list[Row]] = {}
     for row in rows:
         if row["status"] == "ok" and row["copies"] is not None:
@@ -44,10 +44,10 @@ def warnings(rows: Iterable[Row]) -> list[str]:
     for target, group in members.items():
         slowed = [row for row in group if row["gpu_slowed"]]
         if slowed:
-            found.append(
+            lines.append(
                 f"{target}: the GPU was slowed down in {len(slowed)} of {len(group)} trials"
                 f" ({slowed[0]['gpu_slowed']})"
             )
         copies = group[0]["copies"]
-        found.append(f"{target}: copies between host and GPU are {copies} in every latency")
-    return found
+        lines.append(f"{target}: copies between host and GPU are {copies} in every latency")
+    return lines

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from profiler.wire import disturbance
 from profiler.wire.messages import Block, Repetition
+
+BUSY_LOAD = 0.5
+"""Load of a usable core in the minute before, above which a machine was busy. An idle one shows
+less; but the command itself made variants or an environment there in that minute."""
+
+
+def busy_before(facts: Mapping[str, Any]) -> bool | None:
+    """Whether the machine was busy when its facts were asked, before anything was measured."""
+    load = facts.get("load_1min")
+    return None if load is None else load > BUSY_LOAD * (facts.get("usable_cores") or 1)
 
 
 def describe(repetitions: Sequence[Repetition]) -> str | None:

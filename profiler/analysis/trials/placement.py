@@ -92,7 +92,7 @@ def relative_rms(values: Rows, reference: Rows) -> float | None:
 
 def warnings(rows: Iterable[Row], first: str) -> list[str]:
     """One line a target for partial or unknown placement, and for outputs that differ."""
-    found = []
+    lines = []
     by_target: dict[str, list[Row]] = {}
     for row in rows:
         if row["status"] == "ok":
@@ -101,17 +101,17 @@ def warnings(rows: Iterable[Row], first: str) -> list[str]:
         noted = [row for row in members if row["placed_note"]]
         if noted:
             worst = min(noted, key=lambda row: -1.0 if row["placed"] is None else row["placed"])
-            found.append(
+            lines.append(
                 f"{target}: {len(noted)} of {len(members)} trials did not run wholly on"
                 f" {worst['provider']}, e.g. {worst['trial']}: {worst['placed_note']}"
             )
         off = [(error, row) for row in members if (error := row["output_error"] or 0) > NOTICEABLE]
         if off:
             most, worst = max(off, key=lambda pair: pair[0])
-            found.append(
+            lines.append(
                 f"{target}: outputs of {len(off)} trial(s) differ by more than"
                 f" {NOTICEABLE * 100:g} % from those of the same variant on {first}, most"
                 f" {worst['trial']} ({most * 100:.2g} % relative RMS):"
                 " it computes with another precision or rounding"
             )
-    return found
+    return lines

@@ -32,14 +32,14 @@ def of_results(
     rows: Sequence[Row], samples: Mapping[str, Samples], precision: float
 ) -> list[Finding]:
     """What the recorded rounds say about how far the numbers can be trusted."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     measured = [row for row in rows if row["status"] == "ok"]
     wide = [row for row in measured if _width(row) is None or (_width(row) or 0) > precision]
     if wide:
         worst = max(wide, key=lambda row: _width(row) or float("inf"))
         width = _width(worst)
         text = "no interval" if width is None else f"±{width:.1%}"
-        found.append(
+        findings.append(
             Finding(
                 level="problem" if width is None or width > WIDE else "note",
                 text=f"{len(wide)} of {len(measured)} trials missed the precision of"
@@ -53,7 +53,7 @@ def of_results(
         reasons = sum((noise.reasons(_repetitions(s)) for s in noisy.values()), start=_none())
         common = reasons.most_common(1)
         why = f", mostly: {common[0][0]}" if common else ""
-        found.append(
+        findings.append(
             Finding(
                 level="problem" if len(noisy) > len(samples) / 2 else "note",
                 text=f"{len(noisy)} of {len(samples)} trials were disturbed{why}",
@@ -62,7 +62,7 @@ def of_results(
         )
     cold = [t for t, s in samples.items() if _never_level(s)]
     if cold:
-        found.append(
+        findings.append(
             Finding(
                 level="note",
                 text=f"warm-up of {len(cold)} trial(s) did not become level, e.g. {cold[0]}",
@@ -70,11 +70,11 @@ def of_results(
                 " down, or stop the other processes",
             )
         )
-    found += [
+    findings += [
         Finding(level=how, text=text, advice=help_) for how, text, help_ in heat.told(samples)
     ]
     if told := speeds.in_words(measured):
-        found.append(
+        findings.append(
             Finding(
                 level="note",
                 text=told,
@@ -85,7 +85,7 @@ def of_results(
         )
     if levels := speeds.own_levels(measured, samples):
         more = "" if len(levels) == 1 else f"; {len(levels) - 1} more trial(s) have levels, too"
-        found.append(
+        findings.append(
             Finding(
                 level="note",
                 text=levels[0] + more,
@@ -93,13 +93,13 @@ def of_results(
                 " beside another model, it would be told which",
             )
         )
-    found += _drift(samples)
-    found += _lone(samples)
-    found += _drowned(measured)
-    found += _saturable(measured)
-    if not found:
-        found.append(Finding(level="good", text="nothing speaks against these numbers"))
-    return found
+    findings += _drift(samples)
+    findings += _lone(samples)
+    findings += _drowned(measured)
+    findings += _saturable(measured)
+    if not findings:
+        findings.append(Finding(level="good", text="nothing speaks against these numbers"))
+    return findings
 
 
 def _drowned(rows: Sequence[Row]) -> list[Finding]:
@@ -216,10 +216,10 @@ def _lone(samples: Mapping[str, Samples]) -> list[Finding]:
 
 def of_machine(facts: Mapping[str, Any]) -> list[Finding]:
     """How ready a target is for measuring, with the commands that would help. Runs none."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
 
     def add(level: Level, text: str, advice: str | None = None) -> None:
-        found.append(Finding(level=level, text=text, advice=advice))
+        findings.append(Finding(level=level, text=text, advice=advice))
 
     governor = facts.get("governor")
     if governor is None:
@@ -248,12 +248,12 @@ def of_machine(facts: Mapping[str, Any]) -> list[Finding]:
             "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo   (Intel), or"
             " echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost",
         )
-    load, cores = facts.get("load_1min"), facts.get("usable_cores") or 1
-    if load is not None and load > 0.3 * cores:
-        add("problem", f"the machine is busy: load {load:g} on {cores} cores",
+    if busy := noise.busy_before(facts):
+        cores = facts.get("usable_cores") or 1
+        add("problem", f"the machine is busy: load {facts['load_1min']:g} on {cores} cores",
             "ps -eo pcpu,comm --sort=-pcpu | head")  # fmt: skip
-    elif load is not None:
-        add("good", f"the machine is idle: load {load:g}")
+    elif busy is not None:
+        add("good", f"the machine is not busy: load {facts['load_1min']:g}")
     groups = facts.get("core_groups") or ()
     if len(groups) > 1:
         cpus = [",".join(map(str, group["cpus"])) for group in groups]
@@ -279,4 +279,4 @@ def of_machine(facts: Mapping[str, Any]) -> list[Finding]:
     hot = {k: v for k, v in (facts.get("temperatures_celsius") or {}).items() if v >= 80}
     for zone, celsius in hot.items():
         add("problem", f"{zone} is at {celsius:.0f} °C: it will throttle", "let it cool down")
-    return found
+    return findings

@@ -187,7 +187,7 @@ def alt_text(panel: Panel) -> str:
 def datum(row: Row, panel: Panel) -> dict[str, Any]:
     """A point for Vega: values in shown units, looks, and the tooltip's texts."""
     quiet = is_quiet(row)
-    found: dict[str, Any] = {
+    point: dict[str, Any] = {
         "x": value_of(row, panel.x.metric.column) / panel.x.factor,
         "y": value_of(row, panel.y.metric.column) / panel.y.factor,
         "model": row["model"],
@@ -207,8 +207,8 @@ def datum(row: Row, panel: Panel) -> dict[str, Any]:
     for key, axis in (("x", panel.x), ("y", panel.y)):
         span = interval_of(row, axis.metric.column)
         if span is not None:
-            found[f"{key}_low"], found[f"{key}_high"] = (v / axis.factor for v in span)
-    return found
+            point[f"{key}_low"], point[f"{key}_high"] = (v / axis.factor for v in span)
+    return point
 
 
 def step_line(points: Sequence[tuple[float, float]], x: Axis, y: Axis) -> list[tuple[float, float]]:

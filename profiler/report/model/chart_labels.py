@@ -110,7 +110,7 @@ def _best(
     points: Sequence[tuple[float, float]],
     rings: Sequence[float],
 ) -> Box | None:
-    found: Box | None = None
+    cheapest: Box | None = None
     lowest = math.inf
     for ring in rings:
         for rank, angle in enumerate(_ANGLES):
@@ -121,13 +121,13 @@ def _best(
                 continue
             cost = 0.7 * ring + rank + _LINE_COST * sum(shared(box, s) > 0 for s in soft)
             cost += _LEADER_COST * sum(_crosses(anchor, box, other) for other in taken)
-            own = math.dist(anchor, nearest(anchor, box))
+            leader = math.dist(anchor, nearest(anchor, box))
             cost += _DOUBT_COST * any(
-                math.dist(p, nearest(p, box)) < own + 3 for p in points if p != anchor
+                math.dist(p, nearest(p, box)) < leader + 3 for p in points if p != anchor
             )
             if cost < lowest:
-                found, lowest = box, cost
-    return found
+                cheapest, lowest = box, cost
+    return cheapest
 
 
 def _candidate(

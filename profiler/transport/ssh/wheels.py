@@ -38,44 +38,45 @@ _ARM_32 = "armv7l"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def processor(found: Mapping[str, Any]) -> str:
+def processor(device: Mapping[str, Any]) -> str:
     """The one that the device's Python is for: a 32-bit system may run on a 64-bit kernel."""
-    return _ARM_32 if "arm-linux" in found["abi"] else str(found["architecture"])
+    return _ARM_32 if "arm-linux" in device["abi"] else str(device["architecture"])
 
 
-def require_wheels(found: Mapping[str, Any]) -> None:
+def require_wheels(device: Mapping[str, Any]) -> None:
     """Raise NoWheels or WrongLibc for a device that the package index has nothing for."""
-    own = (
+    by_hand = (
         "build or get wheels of numpy and onnxruntime for it, put them into a folder and set"
         ' wheels = "FOLDER" in the target file; or set `python` to an environment there that has'
         " them"
     )
-    name, machine = found["libc"][0], processor(found)
-    if "musl" in found["abi"] or name != "glibc":
+    name, machine = device["libc"][0], processor(device)
+    if "musl" in device["abi"] or name != "glibc":
         raise WrongLibc(
             f"the device's C library is {name or 'musl'}; onnxruntime has wheels for glibc only",
             hint="install numpy and onnxruntime there yourself (Alpine: apk add py3-onnxruntime),"
-            f" or use a Debian-like system on it; or {own}",
+            f" or use a Debian-like system on it; or {by_hand}",
         )
     if machine not in PROCESSORS:
-        same = "" if machine == found["architecture"] else " (a 32-bit system on a 64-bit kernel)"
+        mixed = machine != device["architecture"]
+        about = " (a 32-bit system on a 64-bit kernel)" if mixed else ""
         raise NoWheels(
-            f"the device's Python is for {machine}{same}; onnxruntime has wheels for"
+            f"the device's Python is for {machine}{about}; onnxruntime has wheels for"
             f" {' and '.join(PROCESSORS)} only",
-            hint=f"{'install a 64-bit system on it; or ' if same else ''}{own}",
+            hint=f"{'install a 64-bit system on it; or ' if mixed else ''}{by_hand}",
         )
-    if found["implementation"].lower() != "cpython":
+    if device["implementation"].lower() != "cpython":
         raise NoWheels(
-            f"the device's Python is {found['implementation']}; onnxruntime has wheels for CPython"
+            f"the device's Python is {device['implementation']}; onnxruntime has wheels for CPython"
             " only",
             hint="install CPython there and set `python` in the target file to its path",
         )
 
 
-def platforms(found: Mapping[str, Any]) -> list[str]:
+def platforms(device: Mapping[str, Any]) -> list[str]:
     """pip's platform tags of a device, best first, its own builds last."""
-    name, version = found["libc"]
-    machine = processor(found)
+    name, version = device["libc"]
+    machine = processor(device)
     if name != "glibc":
         return [f"musllinux_1_{minor}_{machine}" for minor in (2, 1)] + [f"linux_{machine}"]
     newest = int(version.split(".")[1])
@@ -85,63 +86,65 @@ def platforms(found: Mapping[str, Any]) -> list[str]:
 
 def _download(
     packages: list[str],
-    found: Mapping[str, Any],
+    device: Mapping[str, Any],
     to: Path,
     children: Children,
-    own: Optional[Path],
+    wheelhouse: Optional[Path],
 ) -> str:
     """Run pip; returns what it complained about, or nothing."""
-    version = ".".join(map(str, found["python"][:2]))
+    version = ".".join(map(str, device["python"][:2]))
     command = [
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
         "--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", version,
         "--dest", str(to),
     ]  # fmt: skip
-    for tag in platforms(found):
+    for tag in platforms(device):
         command += ["--platform", tag]
-    if own is not None:
-        command += ["--no-index", "--find-links", str(own)]
+    if wheelhouse is not None:
+        command += ["--no-index", "--find-links", str(wheelhouse)]
     done = children.run([*command, *packages], DOWNLOAD_TIMEOUT_S)
     return "" if done.returncode == 0 else (done.stdout.strip() or f"status {done.returncode}")
 
 
-def wanted(found: Mapping[str, Any]) -> list[dict[str, Optional[str]]]:
+def wanted(device: Mapping[str, Any]) -> list[dict[str, Optional[str]]]:
     """Package -> version (None: any), best first.
 
     The same onnxruntime as on this machine, so that targets differ in the device only; where it
     has no wheel for the device's Python, what is pinned for that; for an older system, any.
     """
-    pinned = {name: version for name, (version, _) in _pinned(found).items()}
-    numpy, own = pinned.get("numpy"), metadata.version("onnxruntime")
-    asked: list[dict[str, Optional[str]]] = [
+    pinned = {name: version for name, (version, _) in _pinned(device).items()}
+    numpy, ours = pinned.get("numpy"), metadata.version("onnxruntime")
+    choices: list[dict[str, Optional[str]]] = [
         {"numpy": numpy, "onnxruntime": version}
-        for version in dict.fromkeys((own, pinned.get("onnxruntime")))
+        for version in dict.fromkeys((ours, pinned.get("onnxruntime")))
     ]
     plain: dict[str, Optional[str]] = {"numpy": None, "onnxruntime": None}
-    return asked if asked[-1] == plain else [*asked, plain]
+    return choices if choices[-1] == plain else [*choices, plain]
 
 
-def _pinned(found: Mapping[str, Any]) -> dict[str, tuple[str, dict[str, str]]]:
-    return PINNED.get(".".join(map(str, found["python"][:2])), {})
+def _pinned(device: Mapping[str, Any]) -> dict[str, tuple[str, dict[str, str]]]:
+    return PINNED.get(".".join(map(str, device["python"][:2])), {})
 
 
 def archive(
-    found: Mapping[str, Any],
+    device: Mapping[str, Any],
     cache: Path,
     children: Optional[Children] = None,
-    own: Optional[Path] = None,
+    wheelhouse: Optional[Path] = None,
 ) -> Path:
     """One zip with everything, for a device as `probe` found it; `children` runs pip.
 
-    `own` is a folder of wheels that stands for the package index. Raises TransportError.
+    `wheelhouse` is a folder of wheels that stands for the package index. Raises TransportError.
     """
     children = children or Children()
-    if own is None:
-        require_wheels(found)
-    choices = wanted(found)
-    here = None if own is None else [(path.name, path.stat().st_size, path.stat().st_mtime_ns)
-                                     for path in sorted(own.glob("*.whl"))]  # fmt: skip
-    key = repr([choices, _pinned(found), found["python"][:2], platforms(found), here])
+    if wheelhouse is None:
+        require_wheels(device)
+    choices = wanted(device)
+    here = None
+    if wheelhouse is not None:
+        files = ((path.name, path.stat()) for path in sorted(wheelhouse.glob("*.whl")))
+        here = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
+    key = repr([choices, _pinned(device), device["python"][:2], platforms(device), here])
     kept = cache / f"{hashlib.sha256(key.encode()).hexdigest()}.zip"
     if kept.is_file():
         return kept
@@ -149,16 +152,16 @@ def archive(
     with tempfile.TemporaryDirectory() as folder:
         for versions in choices:
             packages = [name + (f"=={v}" if v else "") for name, v in versions.items()]
-            trouble = _download(packages, found, Path(folder), children, own)
+            trouble = _download(packages, device, Path(folder), children, wheelhouse)
             if not trouble:
                 break
-        if trouble and own is not None:
-            raise _lacks(own, found)
+        if trouble and wheelhouse is not None:
+            raise _lacks(wheelhouse, device)
         if trouble:
             last = trouble.splitlines()[-1]
             words = (
                 "the device has no numpy and onnxruntime, and pip finds none for it"
-                f" (Python {'.'.join(map(str, found['python']))}, {found['architecture']})"
+                f" (Python {'.'.join(map(str, device['python']))}, {device['architecture']})"
             )
             raise TransportError(
                 f"{words}: {last}",
@@ -167,30 +170,33 @@ def archive(
                 " environment there that has them",
             )
         wheels = sorted(Path(folder).glob("*.whl"))
-        pins = _pinned(found) if own is None else {}  # the user's own files are what they are
+        # The user's own files are what they are.
+        pins = _pinned(device) if wheelhouse is None else {}
         checked = {
-            wheel.name.split("-")[0]: _checked(wheel, pins, processor(found)) for wheel in wheels
+            wheel.name.split("-")[0]: _checked(wheel, pins, processor(device)) for wheel in wheels
         }
         _pack(wheels, checked, kept)
     return kept
 
 
-def _lacks(own: Path, found: Mapping[str, Any]) -> NoWheels:
+def _lacks(wheelhouse: Path, device: Mapping[str, Any]) -> NoWheels:
     """What a folder of wheels does not hold for a device, and how it gets there."""
-    version = ".".join(map(str, found["python"][:2]))
-    there = ", ".join(sorted(path.name for path in own.glob("*.whl"))[:6]) or "no wheel at all"
-    tags = " ".join(f"--platform {tag}" for tag in platforms(found) if "_2_2" in tag or "14" in tag)
+    version = ".".join(map(str, device["python"][:2]))
+    names = sorted(path.name for path in wheelhouse.glob("*.whl"))
+    there = ", ".join(names[:6]) or "no wheel at all"
+    usual = (tag for tag in platforms(device) if "_2_2" in tag or "14" in tag)
+    tags = " ".join(f"--platform {tag}" for tag in usual)
     try:
-        require_wheels(found)
+        require_wheels(device)
         hint = (
             "on a machine with a network: pip download --no-deps --only-binary=:all:"
-            f" --python-version {version} {tags} --dest {own.name} numpy onnxruntime"
+            f" --python-version {version} {tags} --dest {wheelhouse.name} numpy onnxruntime"
         )
     except TransportError:
         hint = "wheels for it must be built; or set `python` to an environment there that has them"
     return NoWheels(
-        f"{own}: no numpy and onnxruntime for the device (Python {version}, {processor(found)});"
-        f" it holds {there}",
+        f"{wheelhouse}: no numpy and onnxruntime for the device (Python {version},"
+        f" {processor(device)}); it holds {there}",
         hint=hint,
     )
 

@@ -76,7 +76,7 @@ def saturates() -> Optional[bool]:
 
 def newest() -> dict[str, Optional[int]]:
     """The newest IR version and opset that the runtime takes; None where it does not tell."""
-    found: dict[str, Optional[int]] = {}
+    limits: dict[str, Optional[int]] = {}
     for name, (model, pattern) in _TOO_NEW.items():
         said = ""
         try:
@@ -90,8 +90,8 @@ def newest() -> dict[str, Optional[int]]:
         except Exception as error:  # onnxruntime raises its own kinds
             said = str(error)
         told = re.search(pattern, said)
-        found[name] = int(told[1]) if told else None
-    return found
+        limits[name] = int(told[1]) if told else None
+    return limits
 
 
 def _imported(name: str) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def tell() -> None:
 
 def ask() -> dict[str, Any]:
     """Keys of the facts: python, providers, and each library; None for what is not installed."""
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "python": platform.python_version(), "providers": [], "numpy": None, "onnxruntime": None,
     }  # fmt: skip
     step, ended = "", ""
@@ -152,11 +152,11 @@ def ask() -> dict[str, Any]:
     for line in said.decode(errors="replace").split("\n"):
         if line.startswith(MARKER):
             message = json.loads(line[len(MARKER) :])
-            found.update(message.get("found", {}))
+            facts.update(message.get("found", {}))
             step = message.get("step", step)
     if ended and step:
         about = f"importing {step} {version(step) or ''}".rstrip()
-        found[f"{step}_error"] = f"{about} ended with {ended}"
+        facts[f"{step}_error"] = f"{about} ended with {ended}"
     # Asked without importing: torch alone would take seconds.
-    found["torch"] = version("torch")
-    return found
+    facts["torch"] = version("torch")
+    return facts

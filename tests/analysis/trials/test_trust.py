@@ -226,6 +226,15 @@ def test_words_for_a_machine() -> None:
     assert {f.level for f in good} == {"good"}
 
 
+@pytest.mark.parametrize(("load", "level"), [(0.9, "good"), (1.1, "problem")])
+def test_a_check_and_a_report_call_the_same_machine_busy(load: float, level: str) -> None:
+    facts = {"load_1min": load, "usable_cores": 2}
+    (finding,) = [f for f in stability.of_machine(facts) if f.text.startswith("the machine is")]
+    assert finding.level == level
+    assert noise.busy_before(facts) is (level == "problem")
+    assert noise.busy_before({"load_1min": None}) is None
+
+
 def test_outputs_drowned_in_noise_are_a_problem_with_the_words_to_type() -> None:
     bad = {**row(99.9, 100.1), "sqnr_db": -1.2, "advice": "try int8-dynamic",
            "recipe": "int8-static"}  # fmt: skip

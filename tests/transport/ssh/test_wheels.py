@@ -174,7 +174,7 @@ def folder(tmp_path: Path, wheels: Callable[..., None], monkeypatch: pytest.Monk
 def test_a_folder_of_wheels_stands_for_the_index(
     tmp_path: Path, folder: Path, other: dict[str, object]
 ) -> None:
-    found = archive({**PI, **other}, tmp_path / "cache", own=folder)
+    found = archive({**PI, **other}, tmp_path / "cache", wheelhouse=folder)
     versions = {name: text.split()[0] for name, text in shipped(found).items()}
     assert versions == {"numpy": "2.1.0", "onnxruntime": "1.20.0"}
     with zipfile.ZipFile(found) as packed:
@@ -186,17 +186,17 @@ def test_what_a_folder_of_wheels_lacks_is_named(tmp_path: Path, folder: Path) ->
     with pytest.raises(
         NoWheels, match=r"aarch64\); it holds numpy-2\.1\.0-py3-none-any\.whl"
     ) as it:
-        archive(PI, tmp_path / "cache", own=folder)
+        archive(PI, tmp_path / "cache", wheelhouse=folder)
     assert "pip download" in (it.value.hint or "")
     assert "manylinux_2_28_aarch64" in (it.value.hint or "")
     with pytest.raises(NoWheels) as it:
-        archive({**PI, "architecture": "riscv64"}, tmp_path / "cache", own=folder)
+        archive({**PI, "architecture": "riscv64"}, tmp_path / "cache", wheelhouse=folder)
     assert "must be built" in (it.value.hint or "")
 
 
 def test_another_folder_gives_another_archive(
     tmp_path: Path, folder: Path, wheels: Callable[..., None]
 ) -> None:
-    first = archive(PI, tmp_path / "cache", own=folder)
+    first = archive(PI, tmp_path / "cache", wheelhouse=folder)
     wheels("numpy", "2.2.0")
-    assert archive(PI, tmp_path / "cache", own=folder) != first
+    assert archive(PI, tmp_path / "cache", wheelhouse=folder) != first
