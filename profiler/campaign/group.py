@@ -68,9 +68,10 @@ class GroupState:
         elapsed_s: float,
     ) -> Optional[str]:
         """Take in a round; returns why the group stops now, or None."""
-        good = [one for one in repetitions if one.status == "ok"]
+        own = [one for one in repetitions if one.trial != self.group.yardstick]
+        good = [one for one in own if one.status == "ok"]
         self._convergence.add((one, timings[one.trial].latencies) for one in good)
-        for repetition in repetitions:
+        for repetition in own:
             if repetition.status == "ok":
                 if repetition.outputs:
                     self._predicted.add(repetition.trial)

@@ -49,6 +49,7 @@ def prepare(study: Study, store: Store, cache: Path, progress: Progress) -> Prep
             "fixed_batch": dict(made.fixed_batch),
             "samples": encode(made.samples),
             "evaluation": encode(made.evaluation),
+            "yardstick": encode(made.yardstick),
         },
     )
     return made
@@ -58,7 +59,7 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
     import numpy as np
 
     from profiler import data
-    from profiler.campaign import own_metric
+    from profiler.campaign import own_metric, yardstick
     from profiler.campaign.fed import Fed
     from profiler.variants import build_all, query_of
     from profiler.variants.rows import query_rows
@@ -138,6 +139,7 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
         fixed_batch=fixed,
         samples={name: counts.names for name, counts in batches.items()},
         evaluation=evaluation,
+        yardstick=yardstick.keep(store) if study.measure.yardstick else None,
     )
 
 

@@ -25,7 +25,7 @@ from profiler.campaign.input_hashes import input_hashes
 from profiler.campaign.prepare import prepare
 from profiler.devices.facts import find_facts, study_targets, unavailable
 from profiler.devices.fleet import Fleet
-from profiler.devices.jobs import make_job
+from profiler.devices.jobs import make_guest, make_job
 from profiler.devices.session import Session, open_session
 from profiler.errors import (
     InputError,
@@ -251,6 +251,7 @@ class Campaign:
             failed_variants=prepared.failed,
             formats={key: Format(a.ir_version, a.opset) for key, a in prepared.artifacts.items()},
             symbolic=prepared.symbolic,
+            yardstick=prepared.yardstick is not None,
         )
         sizes = {key: artifact.bytes for key, artifact in prepared.artifacts.items()}
         plan = make_plan(self.study, tuple(self.targets.values()), known, sizes)
@@ -270,9 +271,11 @@ class Campaign:
         group = state.group
         target = self.targets[group.target]
         jobs = {t.id: make_job(t, target, prepared, self.study) for t in group.trials}
+        guest = make_guest(group.yardstick, jobs.values(), group.reference, prepared)
         files: dict[Path, str] = {}
         if target.backend != "null":
-            files = prepared.files(self.store.folder, jobs.values())
+            beside = [] if guest is None else [guest.job]
+            files = prepared.files(self.store.folder, [*jobs.values(), *beside])
         title = f"{group.target}: {counted(len(group.trials), 'trial')}"
         progress.group(title, state.budget_s, state.spent_s)
         while not state.stopped:
@@ -301,7 +304,7 @@ class Campaign:
                     seed=request.seed,
                     facts=facts,
                     worker=session.facts["worker"],
-                    artifacts={j.trial: j.artifact for j in active},
+                    artifacts={j.trial: j.artifact for j in request.every_job},
                     elapsed_s=elapsed_s,
                     raw=f"raw/{name}",
                     stopped=reason,
@@ -309,7 +312,7 @@ class Campaign:
                 )
             )
             for repetition in repetitions:
-                if repetition.status != "ok":
+                if repetition.status != "ok" and repetition.trial != group.yardstick:
                     progress.note(f"{repetition.trial}: {repetition.reason}")
 
     def _append(self, row: Entry) -> None:
@@ -350,7 +353,8 @@ class Campaign:
         self, state: GroupState, jobs: tuple[Job, ...], prepared: Prepared
     ) -> RoundRequest:
         measure = self.study.measure
-        text = f"{self.study.seed}/{state.group.index}/{state.next_round}"
+        group = state.group
+        text = f"{self.study.seed}/{group.index}/{state.next_round}"
         seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
         wanted = () if prepared.evaluation is None else tuple(state.unpredicted())
         return RoundRequest(
@@ -361,4 +365,5 @@ class Campaign:
             measure_ns=measure.round_time,
             query_timeout_ns=measure.query_timeout,
             predict=wanted,
+            guest=make_guest(group.yardstick, jobs, group.reference, prepared),
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Optional
 
 import profiler
+from profiler.planning.yardstick import choose_host
 from profiler.schema.device.cores import KINDS
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
@@ -14,7 +16,7 @@ from profiler.store.prepared import Prepared
 from profiler.tasks.task import task_of
 from profiler.units import parse_cpus, parse_size
 from profiler.wire.codec import encode
-from profiler.wire.messages import GpuOptions, Job
+from profiler.wire.messages import GpuOptions, Guest, Job
 from profiler.wire.scenarios import known
 
 
@@ -22,6 +24,23 @@ def memory_limit_bytes(trial: Trial, target: Target, study: Study) -> Optional[i
     """The swept limit, else the study's, but never more than the target allows; None: no limit."""
     own = parse_size(trial.memory_limit) if trial.memory_limit else study.measure.memory_limit
     return min(filter(None, (own, target.memory_limit)), default=None)
+
+
+def make_guest(
+    name: str | None, jobs: Collection[Job], reference: str, prepared: Prepared
+) -> Optional[Guest]:
+    """The yardstick called `name` beside `jobs`; None where there is none, or no place for it."""
+    host, made = choose_host(jobs, reference), prepared.yardstick
+    if name is None or host is None or made is None:
+        return None
+    job = Job(
+        trial=name,
+        artifact=made.artifact.sha,
+        artifact_bytes=made.artifact.bytes,
+        inputs=made.inputs,
+        stack=False,
+    )
+    return Guest(job=job, host=host)
 
 
 def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> Job:

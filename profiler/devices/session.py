@@ -238,7 +238,7 @@ class Session:
         """Run one round on the device; events tell how far it is."""
         # Between two progress lines lies at most a load, a warm-up and a block's timeout.
         silence_s = 60 + 21 * (request.query_timeout_ns + request.load_timeout_ns) / 1e9
-        listener = Listener([job.trial for job in request.jobs], replies.longest_s(request))
+        listener = Listener([job.trial for job in request.every_job], replies.longest_s(request))
         reply = self._ask("round", event, timeout_s=silence_s, listener=listener,
                           request=encode(request))  # fmt: skip
         with replies.strict("round"):

@@ -37,6 +37,8 @@ class Known:
     """(model, variant) -> how new its file is"""
     symbolic: Mapping[str, Collection[str]] = field(default_factory=dict)
     """model -> names of its symbolic dimensions"""
+    yardstick: bool = True
+    """whether its file is there: a folder that was begun without one goes on without one"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from profiler.analysis.choice import relative, stopped
+from profiler.analysis.choice import relative, stopped, yardstick
 from profiler.analysis.trials import samples, speeds
 from profiler.results.derived import Derived
 from profiler.schema.device.target import Target
@@ -82,9 +82,17 @@ class Opened:
         return samples.at_same_moment(self.samples.values())
 
     @cached_property
+    def multiples(self) -> yardstick.Multiples:
+        """Trial -> round -> multiple of the yardstick; of those that were measured beside one."""
+        return yardstick.multiples(
+            self.plan.trials, self.samples, self.record.yardsticks, self.typical
+        )
+
+    @cached_property
     def speeds(self) -> speeds.Speeds:
         """The two speeds of a machine, where its trials show two."""
-        return speeds.of_samples(self.samples, self.trials)
+        beside = self.record.yardsticks.values()
+        return speeds.of_samples(self.samples, self.trials, beside)
 
     @cached_property
     def trials(self) -> dict[str, Trial]:

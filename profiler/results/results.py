@@ -11,6 +11,7 @@ from profiler.analysis.choice import across, relative, slo
 from profiler.analysis.choice.across import AcrossRuns
 from profiler.analysis.choice.choose import Choice
 from profiler.analysis.choice.names import find_trial
+from profiler.analysis.choice.yardstick import Multiples
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.analysis.trials.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
@@ -201,9 +202,17 @@ class Results(Opened):
                 for trial, own in self.trials.items()
                 if own.target in common
             },
+            multiples=self._multiples_like(other),
             adaptive=self.adaptive or other.adaptive,
             delta=self.study.measure.equivalence,
         )
+
+    def _multiples_like(self, other: Results) -> tuple[Multiples, Multiples]:
+        """Of either folder, where both were measured beside the same yardstick."""
+        own, theirs = self.prepared.yardstick, other.prepared.yardstick
+        if own is None or theirs is None or own.artifact.sha != theirs.artifact.sha:
+            return {}, {}
+        return self.multiples, other.multiples
 
     def _artifact_of(self, trial: str) -> str | None:
         found = self.trials[trial]

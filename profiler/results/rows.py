@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from profiler.analysis.choice import relative, stopped
+from profiler.analysis.choice import relative, stopped, yardstick
 from profiler.analysis.choice.names import identity
 from profiler.analysis.trials import placement, summary
 from profiler.analysis.trials.rate import Rates
@@ -58,6 +58,9 @@ class TrialRows:
                 opened.speeds.columns(trial.id),
                 self.rates.columns(trial, opened.study.slo.p99),
             )  # fmt: skip
+            if multiples := opened.multiples.get(trial.id):
+                beside = opened.record.yardsticks[trial.target]
+                row.update(yardstick.columns(multiples, beside, adaptive=opened.adaptive))
             row["stopped"] = ended[trial.id]
             row["judged"] = named.get(trial.model) if trial.id in judged.outputs else None
             artifact = opened.prepared.artifacts.get((trial.model, trial.variant))

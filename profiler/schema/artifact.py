@@ -93,3 +93,12 @@ class Artifact:
     ir_version: Optional[int] = None
     opset: Optional[int] = None
     """of the standard operators; None, as for `ir_version`: written before anybody looked"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yardstick:
+    """The small fixed model that is measured beside all trials of a folder."""
+
+    artifact: Artifact
+    inputs: dict[str, str]
+    """input -> sha of its query, an .npy"""

@@ -10,6 +10,7 @@ ratio of two copies of one model scatters from round to round by 5.0 % told from
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -54,6 +55,29 @@ def same_moment(trials: npt.NDArray[Any], logs: Logs) -> Logs:
             break
     moment = np.median(logs - effects[trials])
     return np.asarray(effects + moment)
+
+
+def level_beside(trials: npt.NDArray[Any], logs: Logs, effects: Logs) -> float:
+    """What one more job takes at the moment of ``effects``, which it has no part in.
+
+    ``effects``: of the trials, as ``same_moment`` gives them; ``trials`` and ``logs`` as there,
+    the job's own blocks among them with the number ``effects.size``. A neighbour's log less its
+    trial's effect is what the machine did then; the level is the median of the job's blocks less
+    that, weighted as there: the least absolute deviations with all other effects held. NaN where
+    no block of the job has a neighbour.
+    """
+    first, second, weights = _pairs(trials)
+    guest = effects.size
+    ours = np.where(trials[first] == guest, first, second)
+    theirs = first + second - ours
+    beside = trials[ours] == guest
+    ours, theirs, weights = ours[beside], theirs[beside], weights[beside]
+    if not ours.size:
+        return math.nan
+    differences = logs[ours] - (logs[theirs] - effects[trials[theirs]])
+    order = np.argsort(differences)
+    passed = np.cumsum(weights[order])
+    return float(differences[order][np.searchsorted(passed, passed[-1] / 2)])
 
 
 def _pairs(trials: npt.NDArray[Any]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Logs]:

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from profiler.errors import ResultsError
 from profiler.planning.baselines import called
-from profiler.schema.artifact import Artifact
+from profiler.schema.artifact import Artifact, Yardstick
 from profiler.schema.axes import open_names
 from profiler.schema.record.recorded import Evaluation, Recorded
 from profiler.schema.study.study import BASELINE, Study
@@ -31,6 +31,7 @@ class Prepared:
     samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """model -> open dimensions that count the samples of a query"""
     evaluation: Optional[Evaluation] = None
+    yardstick: Optional[Yardstick] = None
 
     def inputs_of(
         self, model: str, batch: int, shapes: Mapping[str, int]
@@ -62,6 +63,12 @@ class Prepared:
             for (model, _), made in self.artifacts.items()
         }
 
+    @property
+    def every_artifact(self) -> tuple[Artifact, ...]:
+        """Every artifact, the yardstick's too."""
+        beside = () if self.yardstick is None else (self.yardstick.artifact,)
+        return (*self.artifacts.values(), *beside)
+
     def data_of(self, sha: Optional[str]) -> tuple[str, ...]:
         """The external weights of the artifact `sha`."""
         return next((a.data for a in self.artifacts.values() if a.sha == sha), ())
@@ -72,7 +79,7 @@ class Prepared:
         What it names is copied to devices, so it is a regular file within the folder.
         """
         name = f"outputs/{sha}.npy"
-        for artifact in self.artifacts.values():
+        for artifact in self.every_artifact:
             if artifact.sha == sha:
                 name = artifact.path
                 break
@@ -88,7 +95,7 @@ class Prepared:
         """Everything that must be on a device before it can do `jobs`, and a name for a person."""
         found = {}
         for job in jobs:
-            made = next((a for a in self.artifacts.values() if a.sha == job.artifact), None)
+            made = next((a for a in self.every_artifact if a.sha == job.artifact), None)
             model = "the model" if made is None else f"{made.model}/{made.variant}"
             if job.artifact is not None:
                 found[self.file(folder, job.artifact)] = model
@@ -113,6 +120,7 @@ def recall(held: dict[str, Any], where: object) -> Prepared:
         fixed_batch=recorded.fixed_batch,
         samples=samples,
         evaluation=recorded.evaluation,
+        yardstick=recorded.yardstick,
     )
 
 

@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Optional
 
-from profiler.analysis.trials import samples
+from profiler.analysis.trials.samples import Samples, gather
 from profiler.errors import ResultsError
 from profiler.schema.device import replies
-from profiler.schema.record.plan import Plan, Trial
+from profiler.schema.record.plan import Plan, Trial, yardstick_of
 from profiler.schema.record.recorded import KINDS, Entry, Probe, Round, Stressed
 from profiler.schema.study.study import Study
 from profiler.store import reading, timings
@@ -32,8 +32,10 @@ class Record:
 
     rows: list[Entry] = field(default_factory=list)
     """each checked"""
-    samples: dict[str, samples.Samples] = field(default_factory=dict)
+    samples: dict[str, Samples] = field(default_factory=dict)
     """trial -> its repetitions with their latencies"""
+    yardsticks: dict[str, Samples] = field(default_factory=dict)
+    """target -> those of its yardstick"""
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     """target -> what its worker found in the last round"""
     faults: list[str] = field(default_factory=list)
@@ -60,10 +62,13 @@ def read(store: Store, plan: Plan, prepared: Prepared, study_hash: str) -> Recor
             record.faults.append(f"{where}: {error.message.removeprefix(f'{store.folder}/')}")
     if not taken:
         refuse_damaged(record.faults, store.folder)
-    record.samples = samples.gather(
+    record.samples = gather(
         (group, one, None, None) if times is None else (group, one, times.latencies, times.services)
         for group, one, times in taken
     )
+    for target in {group.target for group in plan.groups}:
+        if (beside := record.samples.pop(yardstick_of(target), None)) is not None:
+            record.yardsticks[target] = beside
     return record
 
 
@@ -103,10 +108,11 @@ def wrong_files(folder: Path, prepared: Prepared) -> list[str]:
     All are read in full. No number is derived from them, but explaining and going on need them.
     """
     wanted: dict[str, str] = {}
-    for made in prepared.artifacts.values():
+    for made in prepared.every_artifact:
         wanted[made.path] = made.sha
         wanted |= {str(PurePosixPath(made.path).with_name(sha)): sha for sha in made.data}
-    for queries in prepared.inputs.values():
+    beside = [] if prepared.yardstick is None else [prepared.yardstick.inputs]
+    for queries in (*prepared.inputs.values(), *beside):
         wanted |= {f"outputs/{sha}.npy": sha for sha in queries.values()}
     told = []
     for name, sha in wanted.items():
@@ -143,6 +149,9 @@ def _check_plan(plan: Plan, study: Study, targets: Collection[str]) -> None:
             seen.add(trial.id)
         if group.reference not in seen:
             raise DecodeError(f"{path}.reference", "a trial of the group", group.reference)
+        name = yardstick_of(group.target)
+        if group.yardstick not in (None, name):
+            raise DecodeError(f"{path}.yardstick", f"{show(name)} or nothing", group.yardstick)
     for number, exclusion in enumerate(plan.exclusions):
         _check_numbers(exclusion.trial, f"exclusions[{number}].trial")
 
@@ -178,12 +187,17 @@ class _Reader:
 
     def __init__(self, store: Store, plan: Plan, prepared: Prepared, study_hash: str) -> None:
         self._folder, self._study_hash = store.folder, study_hash
+        made = {key: artifact.sha for key, artifact in prepared.artifacts.items()}
+        own = None if prepared.yardstick is None else prepared.yardstick.artifact.sha
         self._groups = {
-            group.index: (group.target, {t.id: (t.model, t.variant) for t in group.trials})
+            group.index: (
+                group.target,
+                {t.id: made.get((t.model, t.variant)) for t in group.trials}
+                | ({} if group.yardstick is None else {group.yardstick: own}),
+            )
             for group in plan.groups
         }
         self._targets = {trial.id: trial.target for trial in plan.trials}
-        self._artifacts = {key: made.sha for key, made in prepared.artifacts.items()}
         self._lines: dict[tuple[object, ...], int] = {}
         self.facts = cache(store.facts)
 
@@ -236,7 +250,7 @@ class _Reader:
         for trial, sha in row.artifacts.items():
             if trial not in trials:
                 raise DecodeError("artifacts", f"trials of group {row.group}", trial)
-            made = self._artifacts.get(trials[trial])
+            made = trials[trial]
             if sha is not None and sha != made:
                 expected = "no file" if made is None else f"{made} of artifacts.json"
                 raise DecodeError(f"artifacts.{trial}", expected, sha)

@@ -59,7 +59,7 @@ def study(make_study: MakeStudy, tmp_path: Path) -> Callable[[str], Study]:
 
 
 def test_the_good_ones_study_is_whole(study: Callable[[str], Study], tmp_path: Path) -> None:
-    lying = study('one["outputs"] = {"scores": put(np.zeros((40, 2, 2)))}')
+    lying = study('if one["outputs"]: one["outputs"] = {"scores": put(np.zeros((40, 2, 2)))}')
     results = run(lying, tmp_path / "out")
     with pytest.raises(TransportError) as caught:
         measure.refuse_lost(results)

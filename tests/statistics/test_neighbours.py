@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from profiler.statistics.neighbours import same_moment
+from profiler.statistics.neighbours import level_beside, same_moment
 
 SEEDS = range(20)
 
@@ -74,3 +74,25 @@ def test_trials_that_never_ran_side_by_side_are_joined_by_those_between() -> Non
 def test_alone_it_is_the_median_of_its_blocks() -> None:
     logs = np.array([0.0, 1, 4, 9])
     assert same_moment(np.zeros(4, int), logs) == [2.5]
+
+
+def with_guest(rng: np.random.Generator, trials: np.ndarray, number: int) -> np.ndarray:
+    """A guest's blocks put in at random, eight of them."""
+    return np.insert(trials, np.sort(rng.choice(trials.size, 8, replace=False)), number)
+
+
+def test_a_guest_is_told_at_the_moment_of_the_others() -> None:
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        takes = np.log([2.6, 9.0, 0.1])
+        order = with_guest(rng, cycles(rng, 2, 40), 2)
+        logs = takes[order] + two_speeds(rng, order.size)
+        logs += rng.normal(0, 0.002, logs.size) + 2.0 * (rng.random(logs.size) < 0.05)
+        effects = same_moment(order[order < 2], logs[order < 2])
+        level = level_beside(order, logs, effects)
+        assert level - effects[0] == pytest.approx(takes[2] - takes[0], abs=0.004)
+        assert level == pytest.approx(takes[2] + effects[0] - takes[0], abs=0.004)
+
+
+def test_a_guest_without_neighbours_has_no_level() -> None:
+    assert np.isnan(level_beside(np.array([0, 0]), np.array([1.0, 1.0]), np.array([])))

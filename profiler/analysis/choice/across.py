@@ -2,8 +2,9 @@
 
 Nothing was interleaved between the folders, so the machine's drift does not cancel by itself.
 Where both folders measured one common trial in the same rounds, everything is taken relative to
-it first, round by round; the two sets of rounds are then compared as independent samples (Yuen's
-trimmed t over rounds, on the log scale).
+it first, round by round; else, and that trial itself, relative to the yardstick, the small fixed
+model that studies measure beside their trials. The two sets of rounds are then compared as
+independent samples (Yuen's trimmed t over rounds, on the log scale).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from profiler.analysis.choice.yardstick import Multiples
 from profiler.analysis.trials.samples import Samples, at_same_moment, paired
 from profiler.errors import ResultsError
 from profiler.statistics.centre import trimmed_mean
@@ -37,6 +39,9 @@ _GPU_VARIES = ("index", "uuid")
 """Two cards of one kind are as alike as two processors of one kind."""
 
 
+YARDSTICK = "yardstick"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcrossRuns:
     """p50 of a trial in the first folder over that in the second."""
@@ -45,7 +50,7 @@ class AcrossRuns:
     ratio: Estimate
     verdict: Verdict
     relative_to: str | None
-    """the common trial that took the drift out; None: plain, drift and all"""
+    """the common trial that took the drift out, or YARDSTICK; None: plain, drift and all"""
 
 
 def differing_facts(
@@ -128,22 +133,29 @@ def compare_runs(
     second: Mapping[str, Samples],
     *,
     references: Mapping[str, str],
+    multiples: tuple[Multiples, Multiples] = ({}, {}),
     delta: float,
     adaptive: bool,
 ) -> list[AcrossRuns]:
-    """One verdict for each trial that both have, a reference itself plainly.
+    """One verdict for each trial that both have.
 
-    `references`: trial -> the common trial of its own target that takes the drift out. An interval
-    is its trial's own, at 95 %; in at most 5 % of comparisons is any verdict wrong (Bonferroni).
+    `references`: trial -> the common trial of its own target that takes the drift out; it has more
+    blocks than a yardstick. `multiples`: of the yardstick in the first and in the second folder;
+    they take the drift out of a reference itself, and where there is none. Without either a trial
+    is compared plainly. An interval is its trial's own, at 95 %; in at most 5 % of comparisons is
+    any verdict wrong (Bonferroni).
     """
     comparisons: list[tuple[str, str | None, list[list[float]]]] = []
     for trial in (name for name in first if name in second):
         common = references.get(trial)
-        common = None if common == trial else common
-        pair = [_logs(samples, trial, common) for samples in (first, second)]
-        if common is not None and min(map(len, pair)) < MINIMUM_ROUNDS:
-            common = None  # the reference was in another group: no round has both
-            pair = [_logs(samples, trial, None) for samples in (first, second)]
+        pair: list[list[float]] = [[], []]
+        if common is not None and common != trial:
+            pair = [_logs(samples, trial, common) for samples in (first, second)]
+        if min(map(len, pair)) < MINIMUM_ROUNDS:  # or no round has both, in their groups
+            common = YARDSTICK
+            pair = [[math.log(x) for x in one.get(trial, {}).values()] for one in multiples]
+        if min(map(len, pair)) < MINIMUM_ROUNDS:
+            common, pair = None, [_logs(samples, trial, None) for samples in (first, second)]
         if min(map(len, pair)):
             comparisons.append((trial, common, pair))
     confidence = 1 - 0.05 / max(1, len(comparisons))

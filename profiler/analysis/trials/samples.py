@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -110,14 +110,44 @@ def of_round(takens: Mapping[str, Taken]) -> dict[str, float]:
 
     from profiler.statistics.neighbours import same_moment
 
-    names = list(takens)
-    parts = [taken.repetition.blocks for taken in takens.values()]
+    levels = np.exp(same_moment(*_in_order([*takens.values()]))).tolist()
+    return dict(zip(takens, levels, strict=True))
+
+
+def _in_order(takens: Sequence[Taken]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Of all blocks of one round in the order of time: whose it is, and the log of its median."""
+    import numpy as np
+
+    parts = [taken.repetition.blocks for taken in takens]
     positions = np.array([block.position for blocks in parts for block in blocks])
     order = np.argsort(positions, kind="stable")
-    trials = np.repeat(np.arange(len(names)), [len(blocks) for blocks in parts])
-    medians = np.concatenate([taken.block_medians_ns for taken in takens.values()])
-    logs = np.log(medians)
-    return dict(zip(names, np.exp(same_moment(trials[order], logs[order])).tolist(), strict=True))
+    whose = np.repeat(np.arange(len(parts)), [len(blocks) for blocks in parts])
+    medians = np.concatenate([taken.block_medians_ns for taken in takens])
+    return whose[order], np.log(medians)[order]
+
+
+def beside(
+    samples: Iterable[Samples], typical: Mapping[str, Mapping[RoundKey, float]], guest: Samples
+) -> dict[RoundKey, float]:
+    """Round -> what `guest` takes at the moment of the trials in `typical`, in ns.
+
+    `typical` is that of `samples`, see `at_same_moment`: the guest has no part in it.
+    """
+    import numpy as np
+
+    from profiler.statistics.neighbours import level_beside
+
+    rounds: dict[RoundKey, dict[str, Taken]] = {key: {} for key in guest.taken}
+    for one in samples:
+        for key in one.taken.keys() & guest.taken.keys():
+            rounds[key][one.trial] = one.taken[key]
+    levels = {}
+    for key, takens in rounds.items():
+        effects = np.log([typical[trial][key] for trial in takens])
+        logs = level_beside(*_in_order([*takens.values(), guest.taken[key]]), effects)
+        if logs == logs:
+            levels[key] = float(np.exp(logs))
+    return levels
 
 
 def paired(

@@ -52,13 +52,18 @@ class Speeds:
         }
 
 
-def of_samples(samples: Mapping[str, Samples], trials: Mapping[str, Trial]) -> Speeds:
-    """Told group by group, from trials whose queries come one after the other."""
+def of_samples(
+    samples: Mapping[str, Samples], trials: Mapping[str, Trial], beside: Iterable[Samples] = ()
+) -> Speeds:
+    """Told group by group, from trials whose queries come one after the other.
+
+    `beside`: yardsticks, of other targets each. Each is one more witness: a trial alone has one.
+    """
     groups: dict[int, dict[RoundKey, dict[str, Taken]]] = {}
-    for name, one in samples.items():
-        if name in trials and _tells(trials[name]):
-            for key, taken in one.taken.items():
-                groups.setdefault(key[0], {}).setdefault(key, {})[name] = taken
+    told = [one for name, one in samples.items() if name in trials and _tells(trials[name])]
+    for one in (*told, *beside):
+        for key, taken in one.taken.items():
+            groups.setdefault(key[0], {}).setdefault(key, {})[one.trial] = taken
     speeds = Speeds()
     for group, rounds in groups.items():
         _add(speeds, group, rounds)

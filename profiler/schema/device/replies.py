@@ -161,8 +161,8 @@ def missing(result: dict[str, Any], asked: Collection[str]) -> tuple[str, ...]:
 def repetitions(result: dict[str, Any], request: RoundRequest) -> tuple[Repetition, ...]:
     """One repetition of each job, in order."""
     found = decode(Repetitions, result).repetitions
-    same("repetitions", len(request.jobs), len(found))
-    for position, (job, one) in enumerate(zip(request.jobs, found, strict=True)):
+    same("repetitions", len(request.every_job), len(found))
+    for position, (job, one) in enumerate(zip(request.every_job, found, strict=True)):
         try:
             _answers(job, one, request)
             sound(one)
@@ -286,7 +286,7 @@ def longest_s(request: RoundRequest) -> float:
     """What a round can take at most, if every query takes as long as it may: hours, but an end."""
     again_ns = request.load_timeout_ns + request.max_warmup_ns + request.query_timeout_ns
     total_ns = 0.0
-    for job in request.jobs:
+    for job in request.every_job:
         scenario = known(job.scenario)
         starts = job.starts if scenario.fresh else 1
         blocks = 2 * max(MOST_BLOCKS, request.min_blocks)

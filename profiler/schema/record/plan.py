@@ -63,6 +63,13 @@ class Group:
     trials: tuple[Trial, ...]
     reference: str
     """id of the trial that every group of this target carries"""
+    yardstick: Optional[str] = None
+    """id of the small fixed model that is measured beside the trials, in the process of one"""
+
+
+def yardstick_of(target: str) -> str:
+    """The id of a target's yardstick. No trial has such a one: theirs name a model's variant."""
+    return f"yardstick@{target}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

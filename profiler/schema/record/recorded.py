@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal, Optional, Union
 
-from profiler.schema.artifact import Artifact
+from profiler.schema.artifact import Artifact, Yardstick
 from profiler.schema.study.tasks import TASKS
 from profiler.wire.codec import DecodeError
 from profiler.wire.messages import Repetition, Status
@@ -107,12 +107,16 @@ class Recorded:
     evaluation: Optional[Evaluation]
     samples: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """model -> dimensions that count samples; missing in folders written before"""
+    yardstick: Optional[Yardstick] = None
 
     def __post_init__(self) -> None:
         # Whatever becomes part of a path is a hash, or a file below artifacts/.
         blobs: dict[str, str] = {}
-        for number, artifact in enumerate(self.artifacts):
-            key = f"artifacts[{number}]"
+        made = {f"artifacts[{number}]": one for number, one in enumerate(self.artifacts)}
+        if self.yardstick is not None:
+            made["yardstick.artifact"] = self.yardstick.artifact
+            blobs |= {f"yardstick.inputs.{n}": sha for n, sha in self.yardstick.inputs.items()}
+        for key, artifact in made.items():
             parts = PurePosixPath(artifact.path).parts
             if len(parts) < 2 or parts[0] != "artifacts" or ".." in parts:
                 raise DecodeError(f"{key}.path", "a file below artifacts/", artifact.path)

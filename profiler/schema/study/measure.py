@@ -59,6 +59,8 @@ class MeasureSpec:
     """accuracy loss that would still be acceptable; named before the run"""
     equivalence: float = field(default=0.01, metadata=_PART)
     """latency difference too small to matter"""
+    yardstick: bool = True
+    """measure a small fixed model beside the trials, so that runs of one machine compare"""
 
     def __post_init__(self) -> None:
         check(self)

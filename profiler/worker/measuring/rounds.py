@@ -31,7 +31,8 @@ from profiler.wire.scenarios import known
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.instruments import cpus, page_cache
 from profiler.worker.instruments.thermal import Thermometer
-from profiler.worker.measuring.child import NO_SPACE, Child, RunnerFailed
+from profiler.worker.measuring import guest as guests
+from profiler.worker.measuring.child import GUEST, HOST, NO_SPACE, Child, RunnerFailed
 from profiler.worker.measuring.drivers import Blocks, make_driver
 
 _IMPORT_TIMEOUT_NS = 120_000_000_000
@@ -41,13 +42,17 @@ SAY_EVERY_NS = 250_000_000
 class Slot:
     """One job's state in the round."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, host: Optional[Slot] = None) -> None:
         self.job = job
+        self.host = host
+        """of a guest: whose process it is in"""
         self.child: Optional[Child] = None
         self.facts: dict[str, Any] = {}
         self.fresh = known(job.scenario).fresh
         """whether each block is a process of its own"""
         self.planned: Blocks
+        self.typical_ns = 1
+        """of a guest: a query of it in the warm-up"""
         self.repeated = 0
         """disturbed blocks that were measured once more"""
         self.services = array("q")
@@ -55,6 +60,12 @@ class Slot:
         self.starts: list[Start] = []
         self.latencies = array("q")
         self.failed: Optional[RunnerFailed] = None
+
+    def ask(self, operation: str, timeout_ns: int, **arguments: Any) -> dict[str, Any]:
+        """Send this job's runner a command and wait for its answer."""
+        assert self.child is not None
+        seat = HOST if self.host is None else GUEST
+        return self.child.ask(operation, timeout_ns, seat, **arguments)
 
     def plan(self, request: RoundRequest, typical_ns: int) -> None:
         """Which blocks this job gets, by its scenario's driver."""
@@ -104,12 +115,18 @@ class Round:
     ) -> None:
         self.request, self.home, self.out, self.say = request, home, out, say
         self.order = random.Random(request.seed)
-        self.slots = [Slot(job) for job in request.jobs]
+        self.own = [Slot(job) for job in request.jobs]
+        self.guest: Optional[Slot] = None
+        if request.guest is not None:
+            name = request.guest.host
+            host = next(slot for slot in self.own if slot.job.trial == name)
+            self.guest = Slot(request.guest.job, host)
+        self.slots = self.own if self.guest is None else [*self.own, self.guest]
         self.heat = Thermometer()
         self.said: dict[str, Any] = {}
 
     def run(self) -> tuple[Repetition, ...]:
-        """All repetitions of the round, in the order of the request."""
+        """All repetitions of the round, in the order of the request's `every_job`."""
         try:
             self._share_cpu()
             self._start()
@@ -117,7 +134,7 @@ class Round:
             for slot in self._alive():
                 self._try(slot, self._finish)
         finally:
-            for slot in self.slots:
+            for slot in self.own:
                 if slot.child is not None:
                     slot.child.close()
         return tuple(self._record(slot) for slot in self.slots)
@@ -132,12 +149,16 @@ class Round:
             if failed.reason == NO_SPACE:  # the round is to be done again, not the trial blamed
                 raise
             slot.failed = failed
+            if slot.host is not None:  # a guest has no process to end
+                return
             if slot.child is not None:
                 slot.child.kill()
+            if self.guest is not None and self.guest.host is slot:
+                self.guest.failed = RunnerFailed("host failed", f"{slot.job.trial}: {failed}")
 
     def _share_cpu(self) -> None:
         """Runners of one thread that may use any CPU are kept on one, the same for all."""
-        solo = [slot for slot in self.slots if cpus.solo(slot.job)]
+        solo = [slot for slot in self.own if cpus.solo(slot.job)]
         cpu = cpus.draw_now(self.request.seed) if solo else None
         if cpu is not None:
             for slot in solo:
@@ -145,7 +166,7 @@ class Round:
 
     def _start(self) -> None:
         """Processes import side by side; sessions load one at a time, so load times are clean."""
-        resident = [slot for slot in self.slots if not slot.fresh]
+        resident = [slot for slot in self.own if not slot.fresh]
         for slot in resident:
             self._spawn(slot)
         for slot in resident:
@@ -158,6 +179,8 @@ class Round:
         for done, slot in enumerate(starting):
             self.say({"stage": "load", "trial": slot.job.trial, "done": done, "of": len(starting)})
             self._try(slot, self._come_up)
+        if self.guest is not None and self.guest.failed is None:
+            self._try(self.guest, self._move_in)
 
     def _spawn(self, slot: Slot) -> None:
         name = f"runner-{self.slots.index(slot)}"
@@ -177,12 +200,24 @@ class Round:
         least_ns, most_ns = request.warmup_ns, request.max_warmup_ns
         slot.plan(request, self._load(slot, least_ns, most_ns, request.block_ns))
 
+    def _move_in(self, guest: Slot) -> None:
+        """Load the guest beside its warm host, whose memory is told without it."""
+        host = guest.host
+        assert host is not None
+        guest.child, guest.job = host.child, replace(guest.job, affinity=host.job.affinity)
+        host.ask("make_room", _IMPORT_TIMEOUT_NS)
+        try:
+            job, out = encode(guest.job), str(self.out.folder)
+            guest.ask("job", _IMPORT_TIMEOUT_NS, job=job, out=out)
+            guest.typical_ns = self._load(guest, 0, guests.WARM_NS, guests.SHORTEST_NS)
+        finally:
+            host.ask("room_taken", _IMPORT_TIMEOUT_NS)
+
     def _load(self, slot: Slot, least_ns: int, most_ns: int, block_ns: int) -> int:
         """Load and warm up; returns the typical time of a query."""
-        assert slot.child is not None
         request = self.request
-        slot.facts = slot.child.ask("load", request.load_timeout_ns)
-        warm = slot.child.ask(
+        slot.facts = slot.ask("load", request.load_timeout_ns)
+        warm = slot.ask(
             "warm",
             request.max_warmup_ns + request.query_timeout_ns,
             least_ns=least_ns,
@@ -198,6 +233,9 @@ class Round:
         for slot in self._alive():
             if slot.fresh:
                 slot.plan(self.request, typical_ns=1)
+        if self.guest is not None and self.guest.failed is None:
+            others = [slot.planned for slot in self.own if slot.failed is None]
+            self.guest.planned = guests.plan(self.request, self.guest.typical_ns, others)
         turns = in_cycles({slot: slot.planned.count for slot in self._alive()}, self.order)
         said_ns = 0
         for position, slot in enumerate(turns):  # it grows as disturbed blocks are repeated
@@ -221,15 +259,15 @@ class Round:
         self._spawn(slot)
         self._assign(slot)
         self._await_ready(slot)
-        assert slot.child is not None
         self._set_cache(slot.job)
         request = self.request
         self._load(slot, 0, request.warmup_ns, request.block_ns // 4)
         reply = self._ask_block(slot, position)
-        slot.facts.update(slot.child.ask("finish", _IMPORT_TIMEOUT_NS))
+        slot.facts.update(slot.ask("finish", _IMPORT_TIMEOUT_NS))
         if not slot.blocks:
             self._predict(slot)
         slot.take(decode(Block, reply["block"]), reply)
+        assert slot.child is not None
         slot.child.close()
         slot.child = None
 
@@ -258,10 +296,9 @@ class Round:
         slot.take(replace(block, disturbed=disturbance.of_block(block)), reply)
 
     def _ask_block(self, slot: Slot, position: int) -> dict[str, Any]:
-        assert slot.child is not None
         planned = slot.planned
         expected_ns = int((planned.lead + planned.queries) * planned.period_ns)
-        return slot.child.ask(
+        return slot.ask(
             "block",
             self.request.query_timeout_ns + 10 * expected_ns,
             position=position,
@@ -273,14 +310,13 @@ class Round:
     def _finish(self, slot: Slot) -> None:
         if slot.child is None:  # cold starts have told all
             return
-        slot.facts.update(slot.child.ask("finish", _IMPORT_TIMEOUT_NS))
+        slot.facts.update(slot.ask("finish", _IMPORT_TIMEOUT_NS))
         self._predict(slot)
 
     def _predict(self, slot: Slot) -> None:
-        assert slot.child is not None
         if slot.job.trial in self.request.predict:
             self.say({"stage": "predict", "trial": slot.job.trial, "done": 0, "of": 1})
-            slot.facts.update(slot.child.ask("predict", 20 * self.request.query_timeout_ns))
+            slot.facts.update(slot.ask("predict", 20 * self.request.query_timeout_ns))
 
     def _record(self, slot: Slot) -> Repetition:
         if slot.failed is not None:
@@ -292,7 +328,7 @@ class Round:
                 detail=slot.failed.detail,
             )
         facts = dict(slot.facts)
-        placement = facts.pop("placement")
+        placement, memory = facts.pop("placement"), decode(Memory, facts.pop("memory"))
         return Repetition(
             trial=slot.job.trial,
             round=self.request.round,
@@ -301,7 +337,7 @@ class Round:
             services=self.out.add(_little_endian(slot.services)) if slot.services else None,
             blocks=tuple(slot.blocks),
             starts=tuple(slot.starts),
-            memory=decode(Memory, facts.pop("memory")),
+            memory=memory if slot.host is None else Memory(),  # the process is its host's
             energy=decode(Energy, facts.pop("energy")),
             providers=tuple(facts.pop("providers")),
             affinity=slot.job.affinity,

@@ -1,4 +1,5 @@
-"""The supervisor's child: holds one session and measures. One process, one trial, one round.
+"""The supervisor's child: holds one session and measures. One process, one trial, one round; and
+in one process of a round a guest, see `guest.py`.
 
 It answers commands and otherwise blocks on a read, so that a paused runner burns no CPU.
 """
@@ -31,6 +32,7 @@ from profiler.worker.instruments.energy import CARD_UPDATE_NS, Account
 from profiler.worker.isolated import private
 from profiler.worker.measuring.child import NO_SPACE
 from profiler.worker.measuring.drivers import make_driver
+from profiler.worker.measuring.guest import Room
 
 LEVEL = 0.02
 """Warm-up ends when the last two blocks are not faster by more than this than the two before."""
@@ -53,6 +55,7 @@ class Runner:
         self.memory: dict[str, Optional[int]] = {}
         self.gpu = None if job.gpu is None else nvml.gpu(job.gpu.select)
         self.energy = Account() if job.gpu is None else Account.of_card(self.gpu)
+        self.room: Optional[Room] = None
 
     def _rows(self, inputs: Optional[dict[str, str]] = None) -> dict[str, Any]:
         """The rows of the job, or others (input name -> sha)."""
@@ -137,6 +140,17 @@ class Runner:
         self.next_query += lead
         return self.driver.block(self, position, count).told()
 
+    def make_room(self) -> dict[str, Any]:
+        """A guest is about to come into this process."""
+        self.room = Room()
+        return {}
+
+    def room_taken(self) -> dict[str, Any]:
+        """The guest is loaded and warm."""
+        assert self.room is not None
+        self.room.taken()
+        return {}
+
     def trace(self, warmup: int, queries: int, least: int, most_ns: int) -> dict[str, Any]:
         """Instead of load, warm and blocks: profiled and plain queries, in turns.
 
@@ -216,8 +230,11 @@ class Runner:
 
     def finish(self) -> dict[str, Any]:
         """Memory figures of the whole life of this process, and the energy of its blocks."""
-        self.memory["peak_bytes"] = counters.peak_bytes()
-        self.memory["pss_bytes"] = counters.proportional_bytes()
+        peak_bytes, pss_bytes = counters.peak_bytes(), counters.proportional_bytes()
+        if self.room is not None:
+            peak_bytes = self.room.peak(peak_bytes)
+            pss_bytes = self.room.without_guest(pss_bytes)
+        self.memory.update(peak_bytes=peak_bytes, pss_bytes=pss_bytes)
         if self.job.gpu is not None and self.driver.one_by_one:
             self.energy.window(self._some_queries)
         return {
@@ -253,11 +270,12 @@ def main(home: Path) -> None:
     """Serve commands until the supervisor says goodbye or goes away."""
     end_with_parent()
     channel = Channel.take_over_stdio()
-    runner: Optional[Runner] = None
+    runners: dict[str, Runner] = {}
     try:
         while True:
             message = channel.receive()
             operation, arguments = message["op"], message.get("args", {})
+            seat = message["seat"]
             if operation == "exit":
                 # All is told. Taking the session and the interpreter down would take 0.02 s
                 # of every trial in every round, 0.1 s on a busy machine.
@@ -266,14 +284,14 @@ def main(home: Path) -> None:
                 if operation == "job":
                     out = BlobFolder(Path(arguments["out"]))
                     job = decode(Job, arguments["job"])
-                    runner = Runner(job, BlobFolder(home / "blobs"), out)
+                    runners[seat] = Runner(job, BlobFolder(home / "blobs"), out)
                     make(job.backend)  # the import is not load time
                     gc.collect()
                     gc.freeze()
                     gc.disable()
                     reply: dict[str, Any] = {}
                 else:
-                    reply = getattr(runner, operation)(**arguments)
+                    reply = getattr(runners[seat], operation)(**arguments)
                 channel.send({"ok": True, **reply})
             except (Exception, MemoryError) as error:
                 channel.send(failure(error))

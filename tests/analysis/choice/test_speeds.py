@@ -121,6 +121,12 @@ def test_no_speeds_where_none_can_be_told(without: Callable[[], Any]) -> None:
     assert speeds.of_samples(*without()) == speeds.Speeds()
 
 
+def test_a_trial_alone_has_a_witness_in_the_yardstick() -> None:
+    found = measured(SLOWED)
+    told = speeds.of_samples({"int8": found["int8"]}, TRIALS, [found["copy"]])
+    assert told.levels["int8"].slowed_ns == pytest.approx(179e3 * 1.5, rel=0.01)
+
+
 def test_a_trial_that_slow_moments_hardly_slow_has_no_levels() -> None:
     """One was told to take 0 % longer when slowed."""
     told = speeds.of_samples(measured({"base": 1.33, "copy": 1.33, "int8": 1.03}), TRIALS)

@@ -54,6 +54,27 @@ def test_the_reference_takes_the_drift_out() -> None:
     assert by_trial["ref"].relative_to is None
 
 
+def test_the_yardstick_takes_the_drift_out_of_a_reference() -> None:
+    first, second = run_of(0.95, 1.0, 1), run_of(1.0, 1.3, 2)
+
+    def in_yardsticks(run: dict[str, Samples]) -> dict[str, dict[tuple[int, int], float]]:
+        levels = run.pop("ref").p50_by_round()
+        return {"a": {key: ns / levels[key] for key, ns in run["a"].p50_by_round().items()}}
+
+    both = in_yardsticks(first), in_yardsticks(second)
+    for references in ({"a": "a"}, {}):
+        (one,) = across.compare_runs(
+            first, second, references=references, multiples=both, delta=0.01, adaptive=False
+        )
+        assert (one.relative_to, one.verdict) == ("yardstick", "faster")
+        assert one.ratio.value == pytest.approx(0.95, rel=0.005)
+    few = ({"a": dict([*both[0]["a"].items()][:3])}, both[1])
+    (one,) = across.compare_runs(
+        first, second, references={}, multiples=few, delta=0.01, adaptive=False
+    )
+    assert one.relative_to is None, "too few rounds held one"
+
+
 def test_without_shared_rounds_it_is_plain() -> None:
     first = run_of(1.0, 1.0, 1)
     first["ref"].taken = {(9, n): t for (_, n), t in first["ref"].taken.items()}
