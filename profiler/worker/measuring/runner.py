@@ -30,7 +30,7 @@ from profiler.worker.blobs import BlobFolder
 from profiler.worker.instruments import counters, nvml
 from profiler.worker.instruments.energy import CARD_UPDATE_NS, Account
 from profiler.worker.isolated import private
-from profiler.worker.measuring.child import NO_SPACE
+from profiler.worker.measuring.child import HOST, NO_SPACE
 from profiler.worker.measuring.drivers import make_driver
 from profiler.worker.measuring.guest import Room
 
@@ -282,9 +282,12 @@ def main(home: Path) -> None:
                 os._exit(0)
             try:
                 if operation == "job":
-                    out = BlobFolder(Path(arguments["out"]))
-                    job = decode(Job, arguments["job"])
-                    runners[seat] = Runner(job, BlobFolder(home / "blobs"), out)
+                    job, host = decode(Job, arguments["job"]), runners.get(HOST)
+                    if host is None:
+                        blobs = BlobFolder(home / "blobs")
+                        runners[seat] = Runner(job, blobs, BlobFolder(Path(arguments["out"])))
+                    else:  # making a folder anew would bring back what a cleaner took
+                        runners[seat] = Runner(job, host.blobs, host.out)
                     make(job.backend)  # the import is not load time
                     gc.collect()
                     gc.freeze()
