@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from profiler.analysis.trials.converge import Convergence
+from profiler.analysis.trials.converge import Convergence, OpenLimits
+from profiler.planning import rounds as length
 from profiler.progress import Progress
 from profiler.schema.device.replies import waiting
-from profiler.schema.record.plan import Group
+from profiler.schema.record.plan import Group, Trial
 from profiler.schema.record.recorded import Entry, Round
 from profiler.schema.study.study import Study
 from profiler.store import timings as raw
@@ -19,6 +20,9 @@ from profiler.wire.messages import Repetition
 STABLE = ("error", "not available")
 """Reasons which trying again can't mend."""
 FAILURES_ALLOWED = 2
+MOST_OPEN = 6
+"""Trials of a round that is about open limits: the fastest come first, since one of them will be
+chosen. On a busy machine all limits are open, and rounds of all would decide none."""
 
 
 def rounds_of(rows: Sequence[Entry], target: str) -> defaultdict[int, list[Round]]:
@@ -46,12 +50,49 @@ class GroupState:
         self._predicted: set[str] = set()
         self._convergence = Convergence(group, study.measure.precision)
         self._widest: Optional[float] = None
+        self._limits = OpenLimits(study.slo)
+        self._open: list[str] = []
+        self._pace = 1.0
+        """what the last round took, over what was reckoned"""
         for row in rounds:
             self.add(row.repetitions, raw.read(folder, row.raw), row.elapsed_s)
 
-    def active(self) -> list[str]:
-        """Trials of the next round, in the plan's order."""
+    def alive(self) -> list[str]:
+        """Trials that may still be measured, in the plan's order."""
         return [t.id for t in self.group.trials if not self._given_up(t.id)]
+
+    def active(self) -> list[str]:
+        """Trials of the next round, in the plan's order: all of them, until each has its least
+        number of rounds; then a few whose limits are open, with the reference, if there are any.
+        """
+        alive = self.alive()
+        if not self._open:
+            return alive
+        return [t for t in alive if t in self._open or t == self.group.reference]
+
+    @property
+    def about_limits(self) -> bool:
+        """Whether the next round is for trials whose limits are open."""
+        return bool(self._open)
+
+    def round_time_ns(self) -> int:
+        """How long the next round measures each trial: what fits, while all are measured."""
+        if self._open:
+            return self.measure.round_time
+        seconds = length.round_time_s(
+            self._trials(self.active()),
+            self.measure,
+            left_s=(self.budget_s - self.spent_s) / self._pace,
+            rounds=max(1, max(length.WANTED, self.measure.min_rounds) - self.next_round),
+        )
+        return min(self.measure.round_time, int(seconds * 1e9))
+
+    def _trials(self, names: Collection[str]) -> list[Trial]:
+        return [trial for trial in self.group.trials if trial.id in names]
+
+    def _next_s(self) -> float:
+        """Seconds that the next round will take."""
+        return self._pace * length.seconds(self._trials(self.active()), self.round_time_ns() / 1e9)
 
     def _given_up(self, trial: str) -> bool:
         reasons = self._failures.get(trial, [])
@@ -68,9 +109,12 @@ class GroupState:
         elapsed_s: float,
     ) -> Optional[str]:
         """Take in a round; returns why the group stops now, or None."""
+        reckoned_s = self._next_s() / self._pace
         own = [one for one in repetitions if one.trial != self.group.yardstick]
         good = [one for one in own if one.status == "ok"]
         self._convergence.add((one, timings[one.trial].latencies) for one in good)
+        for one in good:
+            self._limits.add(one.trial, timings[one.trial].latencies)
         for repetition in own:
             if repetition.status == "ok":
                 if repetition.outputs:
@@ -79,22 +123,24 @@ class GroupState:
                 self._failures.setdefault(repetition.trial, []).append(repetition.reason or "")
         self.next_round = repetitions[0].round + 1
         self.spent_s += elapsed_s
+        self._pace = elapsed_s / reckoned_s if reckoned_s else 1.0
         # Once a round, not for every event: the host shares its cores with what it times.
         self._widest = self._convergence.widest()
         self.stopped = self._stop()
         return self.stopped
 
     def _stop(self) -> Optional[str]:
-        if not self.active():
+        alive = self.alive()
+        if not alive:
             return "every trial failed"
         if self.next_round < self.measure.min_rounds:
             return None
-        if self._convergence.reached(self.active()):
+        self._open = self._convergence.fastest(self._limits.undecided(alive))[:MOST_OPEN]
+        if not self._open and self._convergence.reached(alive):
             return "precision"
         if self.next_round >= self.measure.max_rounds:
             return "rounds"
-        each_s = self.spent_s / self.next_round
-        return "budget" if self.spent_s + each_s > self.budget_s else None
+        return "budget" if self.spent_s + self._next_s() > self.budget_s else None
 
     def tell(self, progress: Progress, event: dict[str, Any]) -> None:
         """Translate a worker's event into a share of the group's budget."""
@@ -106,14 +152,13 @@ class GroupState:
         weights = {"load": (0.0, 0.35), "measure": (0.35, 0.6), "predict": (0.95, 0.05)}
         start, span = weights[event["stage"]]
         in_round = start + span * event["done"] / max(1, event["of"])
-        if self.next_round:
-            each_s = self.spent_s / self.next_round
-            most = max(self.measure.min_rounds, min(self.measure.max_rounds,
-                       int(self.budget_s // max(each_s, 1e-9))))  # fmt: skip
-            left_s = max(0.0, (most - self.next_round - in_round) * each_s)
-        else:
-            most, left_s = self.measure.min_rounds, self.budget_s
-        done = min(1.0, (self.next_round + in_round) / most)
+        each_s = self._next_s()
+        least = max(1, self.measure.min_rounds - self.next_round)
+        fit = int((self.budget_s - self.spent_s) // max(each_s, 1e-9))
+        left = max(least, min(self.measure.max_rounds - self.next_round, fit)) - in_round
+        left_s = left * each_s if self.next_round else self.budget_s
+        done = self.spent_s + in_round * each_s
+        done = min(1.0, done / max(done + left * each_s, 1e-9))
         half = self._widest
         width = f", ±{half * 100:.1f} %" if half is not None else ""
         cooling = ", waiting until it is cooler" if "cooling" in event else ""

@@ -281,6 +281,7 @@ class Campaign:
         while not state.stopped:
             active = tuple(jobs[t] for t in state.active())
             request = self._request(state, active, prepared)
+            open_limits = state.about_limits
             repetitions, timings, elapsed_s = session.steady(
                 partial(self._round, session, files, request, awaited,
                         lambda e: state.tell(progress, e)),
@@ -308,6 +309,7 @@ class Campaign:
                     elapsed_s=elapsed_s,
                     raw=f"raw/{name}",
                     stopped=reason,
+                    open_limits=open_limits,
                     repetitions=repetitions,
                 )
             )
@@ -362,7 +364,7 @@ class Campaign:
             round=state.next_round,
             seed=seed,
             block_ns=measure.block_time,
-            measure_ns=measure.round_time,
+            measure_ns=state.round_time_ns(),
             query_timeout_ns=measure.query_timeout,
             predict=wanted,
             guest=make_guest(group.yardstick, jobs, group.reference, prepared),

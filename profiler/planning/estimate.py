@@ -4,32 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from profiler.planning import rounds
 from profiler.schema.device.target import Target
-from profiler.schema.record.plan import Group, Trial
+from profiler.schema.record.plan import Group
 from profiler.schema.study.measure import MeasureSpec
-from profiler.wire.messages import MIN_SEGMENTS, SEGMENT_NS, SEGMENT_QUERIES
-from profiler.wire.scenarios import known
-
-_START_S = 0.35
-"""Start of a runner, load of a small model and least warm-up (measured on a 2-core x86 VM)."""
-
-
-def round_s(group: Group, measure: MeasureSpec) -> float:
-    """Seconds of one round of a group."""
-    return sum(_START_S + _measuring_s(trial, measure) for trial in group.trials)
-
-
-def _measuring_s(trial: Trial, measure: MeasureSpec) -> float:
-    scenario = known(trial.scenario)
-    if scenario.fresh:
-        return trial.starts * _START_S
-    least = 1.25 * measure.round_time / 1e9
-    if scenario.open_loop:
-        segment_s = SEGMENT_NS / 1e9
-        if trial.rate is not None:
-            segment_s = max(segment_s, SEGMENT_QUERIES / trial.rate)
-        return max(least, MIN_SEGMENTS * segment_s)
-    return least
 
 
 def estimate(
@@ -39,8 +17,11 @@ def estimate(
     least = most = 0.0
     dollars: float | None = None
     for group in groups:
-        each = round_s(group, measure)
-        shortest = measure.min_rounds * each
+        first_s = rounds.round_time_s(
+            group.trials, measure, left_s=measure.budget / 1e9, rounds=rounds.WANTED
+        )
+        shortest = measure.min_rounds * rounds.seconds(group.trials, first_s)
+        each = rounds.seconds(group.trials, measure.round_time / 1e9)
         longest = min(max(shortest, measure.budget / 1e9 + each), measure.max_rounds * each)
         least, most = least + shortest, most + longest
         cost = targets[group.target].cost

@@ -57,6 +57,18 @@ class Opened:
         return any(row.stopped == "precision" for row in self.rounds)
 
     @cached_property
+    def followed(self) -> set[str]:
+        """Trials that were measured on because a limit on their latency was open."""
+        references = {group.index: group.reference for group in self.plan.groups}
+        return {
+            one.trial
+            for row in self.rounds
+            if row.open_limits
+            for one in row.repetitions
+            if one.trial != references.get(row.group)
+        }
+
+    @cached_property
     def lost(self) -> dict[str, Lost]:
         """Target -> its row with reason and hint, where the last we know is that it failed."""
         last = {row.target: row for row in self.record.rows}

@@ -52,7 +52,11 @@ class TrialRows:
         for trial in opened.trials.values():
             taken = opened.samples.get(trial.id)
             row = row_of(
-                identity(trial), summary.summarise(trial, taken, adaptive=opened.adaptive),
+                identity(trial),
+                summary.summarise(
+                    trial, taken, adaptive=opened.adaptive,
+                    followed=opened.study.slo if trial.id in opened.followed else None,
+                ),
                 ratios.get(trial.id, {}), judged.columns.get(trial.id, {}),
                 errors.get(trial.id, {}), judged.stress.columns(trial.id),
                 opened.speeds.columns(trial.id),

@@ -118,7 +118,7 @@ def test_a_model_that_fits_nowhere_still_gets_its_own_group() -> None:
 
 
 def test_the_estimate_follows_budget_and_price() -> None:
-    quick = make_plan(study(measure={"budget": "10s"}), (CPU,), Known(facts=facts()))
+    quick = make_plan(study(measure={"budget": "20s"}), (CPU,), Known(facts=facts()))
     slow = make_plan(study(measure={"budget": "100s"}), (CPU,), Known(facts=facts()))
     assert quick.least_s == slow.least_s
     assert quick.most_s < slow.most_s

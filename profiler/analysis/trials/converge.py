@@ -1,16 +1,24 @@
-"""Whether a group's intervals are narrow enough to stop."""
+"""Whether a group's intervals are narrow enough, and whose limits more rounds may decide."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from statistics import median
 from typing import TYPE_CHECKING
 
 from profiler.analysis.trials.samples import RoundKey, Taken, of_round, paired
+from profiler.analysis.trials.summary import QUANTILES
 from profiler.schema.record.plan import Group
+from profiler.schema.study.measure import Slo
 from profiler.wire.messages import Repetition
 
 if TYPE_CHECKING:
     from profiler.analysis.trials.samples import Latencies
+
+
+SURE = 0.99
+"""Confidence at which a limit counts as decided. It is asked after every round, so it is more than
+the 95 % at which the results tell it: `scripts/simulate_limits` prints what that makes of them."""
 
 
 class Convergence:
@@ -58,8 +66,52 @@ class Convergence:
         known = [width for width in self.half_widths(self._p50) if width is not None]
         return max(known, default=None)
 
+    def fastest(self, trials: Iterable[str]) -> list[str]:
+        """These trials, those with the lowest p50 first."""
+        return sorted(trials, key=lambda trial: median(self._p50[trial].values()))
+
     def reached(self, trials: Iterable[str]) -> bool:
         """Whether every interval of these trials is within the wanted precision."""
         from profiler.statistics.ratio import should_stop
 
         return should_stop(self.half_widths(trials), self._precision)
+
+
+class OpenLimits:
+    """Follows the limits on p50, p90 and p99, trial by trial."""
+
+    def __init__(self, slo: Slo) -> None:
+        limits = {quantile: getattr(slo, name) for name, quantile in QUANTILES.items()}
+        self._limits = {quantile: ns for quantile, ns in limits.items() if ns is not None}
+        self._latencies: dict[str, list[Latencies]] = {}
+        """of trials that are not decided: one array of ns a round"""
+        self._decided: set[str] = set()
+
+    def __bool__(self) -> bool:
+        """Whether there is any such limit."""
+        return bool(self._limits)
+
+    def add(self, trial: str, latencies: Latencies) -> None:
+        """Take in the latencies (ns) of one more round of a trial."""
+        if self._limits and trial not in self._decided:
+            self._latencies.setdefault(trial, []).append(latencies)
+
+    def undecided(self, trials: Iterable[str]) -> list[str]:
+        """Those of which some limit may be kept or not, and none is broken; in their order."""
+        return [trial for trial in trials if trial in self._latencies and self._open(trial)]
+
+    def _open(self, trial: str) -> bool:
+        from profiler.statistics.intervals import quantile_intervals
+
+        found = quantile_intervals(
+            self._latencies[trial], list(self._limits), confidence=SURE, adaptive=True
+        )
+        broken = kept = 0
+        for estimate, limit in zip(found, self._limits.values(), strict=True):
+            broken += estimate.low is not None and estimate.low > limit
+            kept += estimate.high is not None and estimate.high <= limit
+        if not broken and kept < len(found):
+            return True
+        self._decided.add(trial)
+        del self._latencies[trial]
+        return False

@@ -9,16 +9,23 @@ from profiler.analysis.trials import gpu, known_failures, noise, placement, star
 from profiler.analysis.trials.samples import Samples, Taken
 from profiler.schema.columns import Row, part_of
 from profiler.schema.record.plan import Trial
+from profiler.schema.study.measure import Slo
 from profiler.wire.scenarios import known
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
-def summarise(trial: Trial, samples: Samples | None, *, adaptive: bool) -> Row:
-    """Columns of the table that need nothing but this trial's own rounds; missing is None."""
+def summarise(
+    trial: Trial, samples: Samples | None, *, adaptive: bool, followed: Slo | None = None
+) -> Row:
+    """Columns of the table that need nothing but this trial's own rounds; missing is None.
+
+    `followed`: limits that were open when the trial was measured on, which its percentiles with a
+    limit pay for as for an early stop (`scripts/simulate_limits`).
+    """
     if samples is None or not samples.taken:
         return _failed(samples, trial.provider)
-    from profiler.statistics.intervals import quantile_intervals
+    from profiler.statistics.intervals import quantile_interval, quantile_intervals
 
     taken = list(samples.taken.values())
     latencies = [t.latencies for t in taken]
@@ -29,6 +36,9 @@ def summarise(trial: Trial, samples: Samples | None, *, adaptive: bool) -> Row:
         "queries": sum(len(values) for values in latencies),
     }
     estimates = quantile_intervals(latencies, list(QUANTILES.values()), adaptive=adaptive)
+    for place, (name, quantile) in enumerate(QUANTILES.items()):
+        if not adaptive and getattr(followed, name, None) is not None:
+            estimates[place] = quantile_interval(latencies, quantile, adaptive=True)
     for name, estimate in zip(QUANTILES, estimates, strict=True):
         row[f"{name}_ns"] = estimate.value
         row[f"{name}_low_ns"], row[f"{name}_high_ns"] = estimate.low, estimate.high

@@ -164,6 +164,8 @@ class Round:
     raw: str
     stopped: Optional[str]
     """what ended the group with this round"""
+    open_limits: bool = False
+    """it was measured because limits of these trials, the reference aside, were open"""
     repetitions: tuple[Repetition, ...]
 
     def __post_init__(self) -> None:

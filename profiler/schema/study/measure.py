@@ -49,7 +49,8 @@ class MeasureSpec:
     min_rounds: int = field(default=4, metadata=numbers(4, 100_000))
     max_rounds: int = field(default=200, metadata=numbers(4, 100_000))
     round_time: int = field(default=500_000_000, metadata=_TIME)
-    """measuring time of each trial in each round"""
+    """measuring time of each trial in each round; less, down to four tenths, where else fewer than
+    eight rounds would fit the budget"""
     block_time: int = field(default=BLOCK_TIME, metadata=_TIME)
     """of which it is measured in one go, before another trial's turn; a shorter round_time counts
     for the default"""
