@@ -59,13 +59,13 @@ class Opened:
     @cached_property
     def followed(self) -> set[str]:
         """Trials that were measured on because a limit on their latency was open."""
-        references = {group.index: group.reference for group in self.plan.groups}
+        aside = {group.index: (group.reference, group.yardstick) for group in self.plan.groups}
         return {
             one.trial
             for row in self.rounds
             if row.open_limits
             for one in row.repetitions
-            if one.trial != references.get(row.group)
+            if one.trial not in aside[row.group]
         }
 
     @cached_property
