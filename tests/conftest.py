@@ -84,6 +84,30 @@ def asked_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def warm_soon() -> Iterator[None]:
+    """Runs warm each process up for as long as queries become faster, and not 0.1 s at least: a
+    model of these tests is level at once. test_warming holds the rule itself.
+    """
+    from profiler.wire.messages import RoundRequest
+
+    with pytest.MonkeyPatch.context() as patch:
+        plain = RoundRequest.__init__
+        short = functools.partialmethod(plain, warmup_ns=5_000_000)
+        patch.setattr(RoundRequest, "__init__", short)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def again_soon() -> Iterator[None]:
+    """What can't be reached is tried again after moments, and given up soon."""
+    import profiler.devices.session
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profiler.devices.session, "BACKOFF_S", (0.01, 0.02))
+        yield
+
+
 Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -123,6 +147,17 @@ def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
         return decode(kind, {**plain, "measure": {**plain["measure"], **brief}})
 
     monkeypatch.setattr(model_study, "decode", brief)
+
+
+@pytest.fixture
+def one_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs in this process end after a round: for tests of what is measured, not how often."""
+    from profiler.campaign.group import GroupState
+
+    def stop(group: GroupState) -> str:
+        return "rounds" if group.active() else "every trial failed"
+
+    monkeypatch.setattr(GroupState, "_stop", stop)
 
 
 @pytest.fixture
@@ -216,7 +251,10 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def measured(
-    shared_folder: Path, make_study: Callable[..., Path], tmp_path: Path
+    shared_folder: Path,
+    make_study: Callable[..., Path],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> Callable[..., Path]:
     """measured(as make_study) -> a copy of the study's results folder, which is measured once.
 
@@ -229,6 +267,7 @@ def measured(
         study = make_study(text, **more)
         beside = sorted(path for path in tmp_path.iterdir() if path.is_file())
         known = b"".join(path.name.encode() + path.read_bytes() for path in beside)
+        known += b"one round" if "one_round" in request.fixturenames else b""
         name = hashlib.sha256(known).hexdigest()[:16]
         folder = shared_folder / name
         with (shared_folder / f"{name}.lock").open("w") as lock:

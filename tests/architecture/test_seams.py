@@ -87,6 +87,7 @@ def toy_recipe() -> ModuleType:
     return module
 
 
+@pytest.mark.usefixtures("one_round")
 def test_a_recipe_and_a_perturbation(
     monkeypatch: pytest.MonkeyPatch, make_study: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -153,6 +154,7 @@ def toy_task() -> ModuleType:
     return module
 
 
+@pytest.mark.usefixtures("one_round")
 def test_a_task(
     monkeypatch: pytest.MonkeyPatch, make_study: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -226,6 +228,7 @@ class Bursts:
 """
 
 
+@pytest.mark.usefixtures("one_round")
 def test_a_scenario(
     monkeypatch: pytest.MonkeyPatch, make_study: Callable[..., Path], tmp_path: Path
 ) -> None:

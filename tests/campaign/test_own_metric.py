@@ -10,6 +10,8 @@ from profiler.commands import look
 from profiler.errors import ProfilerError, ResultsError
 from profiler.results.results import load
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 ROW = "def score(outputs, labels):\n    return outputs.argmax(axis=1) == labels\n"
 WHOLE = "def score(outputs, labels):\n    return float((outputs.argmax(axis=1) == labels).mean())\n"
 

@@ -41,7 +41,7 @@ def test_a_bare_model_in_one_command(
     installed: Run, program: Run, make_model, tmp_path: Path
 ) -> None:
     make_model()
-    done = installed("run", "model.onnx", "--budget", "2s", "--threads", "1", "-o", "out")
+    done = installed("run", "model.onnx", "--budget", "1s", "--threads", "1", "-o", "out")
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
     for name in ("frontier.png", "frontier.svg", "report.html", "table.csv", "table.md"):

@@ -8,6 +8,8 @@ from profiler.schema.study.data import DataSpec
 from profiler.schema.study.images import ImageSpec
 from profiler.wire.codec import DecodeError, decode
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 Image = pytest.importorskip(
     "PIL.Image", reason="needs Pillow: pip install 'hardware-profiler[images]'"
 )

@@ -33,11 +33,6 @@ class Notes(Silent):
         self.notes.append(text)
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiler.devices.session, "BACKOFF_S", (0.01, 0.02))
-
-
 @pytest.fixture
 def device(tmp_path: Path) -> None:
     """A target called `device`, behind the stub ssh."""
@@ -127,6 +122,7 @@ def test_nobody_there_is_an_error(make_study: MakeStudy, tmp_path: Path, stub: S
 
 
 @pytest.mark.usefixtures("device")
+@pytest.mark.usefixtures("one_round")
 def test_auto_does_without_a_device_that_never_answers(
     make_study: MakeStudy, tmp_path: Path, stub: Stub
 ) -> None:
@@ -143,6 +139,7 @@ def test_auto_does_without_a_device_that_never_answers(
     assert "Connection refused" in there["reason"].iloc[0]
 
 
+@pytest.mark.usefixtures("one_round")
 def test_times_of_an_emulated_device_are_no_rivals(make_study: MakeStudy, tmp_path: Path) -> None:
     (tmp_path / "targets").mkdir()
     (tmp_path / "targets" / "toy.toml").write_text("emulated = true\n")
@@ -264,6 +261,7 @@ def test_a_warm_device_is_not_sent_the_worker_again_unless_it_is_damaged(tmp_pat
     assert blob.read_bytes() == whole
 
 
+@pytest.mark.usefixtures("one_round")
 def test_what_is_sent_is_called_by_its_model_and_variant(
     make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

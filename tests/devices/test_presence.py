@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import profiler.devices.session
 from profiler import run
 from profiler.devices.session import Session
 from profiler.errors import TransientError, TransportError
@@ -33,11 +32,6 @@ min_rounds = 4
 max_rounds = 4
 """
 MakeStudy = Callable[..., Path]
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiler.devices.session, "BACKOFF_S", (0.01, 0.02))
 
 
 class Cleaner(Silent):

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import typer
 
-import profiler.devices.session
 from profiler import Study, run
 from profiler.cli import app
 from profiler.errors import TransportError
@@ -56,6 +55,7 @@ def told(folder: Path) -> str:
     return said.getvalue() + "".join(p.read_bytes().decode(errors="replace") for p in files)
 
 
+@pytest.mark.usefixtures("one_round")
 def test_a_lost_target_is_told_by_its_name(
     make_study: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,7 +65,6 @@ def test_a_lost_target_is_told_by_its_name(
     (tmp_path / "bin" / "ssh").write_text(SSH)
     (tmp_path / "bin" / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
-    monkeypatch.setattr(profiler.devices.session, "BACKOFF_S", (0.01, 0.02))
     measure = '[measure]\nbudget = "5s"\nround_time = "10ms"\nmin_rounds = 4\nmax_rounds = 4\n'
     study = Study.read(make_study(measure, targets='["board", "local-cpu"]'))
     progress = Notes()

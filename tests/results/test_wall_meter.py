@@ -44,6 +44,7 @@ def test_no_file() -> None:
         read(Path("nowhere.csv"), TRIALS)
 
 
+@pytest.mark.usefixtures("one_round")
 def test_declared_power_and_a_meter_reach_the_report(
     make_study: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ def demo(load_script):
     return load_script("demo_bad_variant")
 
 
+@pytest.mark.usefixtures("one_round")
 def test_the_bad_variant_is_worse_named_and_not_recommended(demo, tmp_path, capsys):
     results = run(demo.write(tmp_path, "1s"), tmp_path / "out")
     rows = {row["variant"]: row for row in results.rows}
@@ -34,6 +35,7 @@ def test_the_bad_variant_is_worse_named_and_not_recommended(demo, tmp_path, caps
     assert f"class {demo.RUINED}: " in shown
 
 
+@pytest.mark.usefixtures("one_round")
 def test_too_few_rows_say_how_many_it_takes(demo, tmp_path, capsys):
     results = run(demo.write(tmp_path, "1s", evaluation_rows=100), tmp_path / "out")
     rows = {row["variant"]: row for row in results.rows}

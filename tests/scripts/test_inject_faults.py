@@ -7,6 +7,7 @@ import pytest
 
 @pytest.mark.timeout(290)
 def test_faults_change_nothing_but_time(rehearse: Callable[..., str]) -> None:
-    told = rehearse("inject_faults", "--faults", "8", "--rounds", "8", "--seed", "6")
-    assert "8 faults in" in told
+    # One of each: vanishes while it connects, cut in staging and in results, killed in both.
+    told = rehearse("inject_faults", "--faults", "5", "--rounds", "5", "--seed", "6")
+    assert "5 faults in" in told
     assert ": 0 differ" in told

@@ -15,6 +15,8 @@ from profiler.schema.study.study import Study
 from profiler.sources import load_baseline
 from profiler.wire.hashes import sha_of
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 
 @pytest.fixture
 def split_model(make_model):

@@ -9,6 +9,8 @@ from profiler import Study, run
 from profiler.errors import ProfilerError
 from profiler.transport import environment
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 INSTALL = "pip install 'onnxruntime-gpu[cuda,cudnn]==1.31.1' numpy nvidia-ml-py"
 
 

@@ -11,6 +11,8 @@ from profiler.campaign.run import run
 from profiler.commands import look
 from profiler.errors import InputError, StudyError
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 
 def rewrite(tmp_path, path, data):
     text = path.read_text()

@@ -7,6 +7,8 @@ from profiler.campaign.run import run
 from profiler.commands import look
 from profiler.errors import ProfilerError
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 THREE = 'detections = ["boxes", "scores", "classes"]'
 
 

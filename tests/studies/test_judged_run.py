@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 X = np.random.default_rng(0).standard_normal((48, 16)).astype(np.float32)
 
 

@@ -7,6 +7,8 @@ from profiler.campaign.run import run
 from profiler.commands import look
 from profiler.errors import ProfilerError
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 
 @pytest.fixture
 def cut(tmp_path, task_study):

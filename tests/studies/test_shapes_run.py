@@ -89,6 +89,7 @@ def test_a_misspelt_dimension_is_no_size_of_one(sentences, program, tmp_path):
     assert "--batch" in refused("run", sentences, "--shape", "batch=8", "-o", out, "-q")
 
 
+@pytest.mark.usefixtures("one_round")
 def test_a_study_of_two_models_sweeps_the_one_that_can(sentences, make_model, tmp_path):
     make_model("rows.onnx")
     study = tmp_path / "study.toml"

@@ -20,6 +20,8 @@ from profiler.results.results import Results
 from profiler.schema.study.study import Study
 from profiler.wire.cases import CASES
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 STRESS = """
 [stress]
 perturbations = ["missing", "shifted"]

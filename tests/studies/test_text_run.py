@@ -18,6 +18,8 @@ from profiler.schema.study.study import Study
 from profiler.store.blobs import read_array
 from profiler.stress.text import perturb_text
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 tokenizers = pytest.importorskip(
     "tokenizers", reason="needs tokenizers: pip install 'hardware-profiler[text]'"
 )

@@ -8,6 +8,8 @@ from profiler.commands import look
 from profiler.errors import ProfilerError
 from profiler.results.results import load
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 TAGS = '["O", "B-PER", "I-PER"]'
 
 

@@ -10,6 +10,8 @@ from profiler.planning import Known, make_plan
 from profiler.schema.device.target import Target
 from profiler.wire.codec import DecodeError, decode
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 SOURCE = """
 import torch
 

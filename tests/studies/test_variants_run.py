@@ -11,6 +11,8 @@ from profiler.campaign.run import run
 from profiler.commands import look
 from profiler.report.tables.render import FORMATS, render
 
+pytestmark = pytest.mark.usefixtures("one_round")
+
 
 def test_auto_is_resolved_on_the_target_and_a_variant_that_fails_is_a_row(make_study, tmp_path):
     path = make_study('variants = ["fp32", "auto", "bf16", "fp16"]')
