@@ -130,11 +130,19 @@ def table(
     results: Folder,
     json: Json = False,
     form: Annotated[str, typer.Option("--format", help="text, markdown, csv or json.")] = "text",
+    yardstick: Annotated[
+        bool,
+        typer.Option(
+            "--yardstick",
+            help="Also latencies as multiples of a small fixed model's, which compare over months;"
+            " csv and json always have them.",
+        ),
+    ] = False,
 ) -> None:
     """Print the table of a results folder."""
     from profiler.commands import look
 
-    look.table(_load(results), "json" if json else form)
+    look.table(_load(results), "json" if json else form, yardstick=yardstick)
 
 
 @app.command()

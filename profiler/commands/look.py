@@ -96,8 +96,8 @@ def plan(what: Path, *, json: bool) -> None:
             out.print(text, markup=False)
 
 
-def table(results: Results, form: str) -> None:
-    """Print the table as text, markdown, csv or json."""
+def table(results: Results, form: str, *, yardstick: bool = False) -> None:
+    """Print the table as text, markdown, csv or json; as text, with the `yardstick`'s if asked."""
     from profiler.report.tables.render import FORMATS, render, summary
 
     if form not in FORMATS:
@@ -107,13 +107,20 @@ def table(results: Results, form: str) -> None:
         )
 
     def draw(out: Screen) -> None:
-        out.print(summary(results.table(), width=min(out.width, 120)))
+        if yardstick and not any(results.multiples.values()):
+            raise InputError(
+                f"{results.folder}: nothing was measured beside the yardstick",
+                hint="measure with [measure] yardstick = true, on a target whose processor ONNX"
+                " Runtime computes on; cold starts alone and limited memory leave it no place",
+            )
+        shown = summary(results.table(), width=min(out.width, 120), yardstick=yardstick)
+        out.print(shown)
         if results.faults:
             left = counted(len(results.faults), "fault")
             out.print(f"\n{left} in the folder: what can't be read is left out (profiler check)")
 
     if form == "text":
-        _print_kept(results, "table", {}, draw)
+        _print_kept(results, "table", {"yardstick": yardstick}, draw)
     else:
         made = results.derived.kept("table", {"form": form}, lambda: render(results.table(), form))
         (_write_json if form == "json" else sys.stdout.write)(made)

@@ -79,6 +79,22 @@ def test_it_is_recorded_beside_the_trials_and_is_none(measured: Callable[..., Pa
     assert table["yardstick_ns"].between(1e4, 1e8).all()
 
 
+def test_it_is_shown_where_it_is_asked_for(
+    measured: Callable[..., Path], program: Callable[..., Any]
+) -> None:
+    out = measured(PAIR)
+    assert "yardstick" not in program("table", "theirs").stdout
+    assert "yardstick" not in program("choose", "theirs").stdout
+    told = program("table", "theirs", "--yardstick").stdout
+    assert "In yardsticks: local-cpu, single_stream" in told
+    assert "model  variant       × yardstick" in told
+    assert "int8-dynamic" in told.partition("In yardsticks")[2]
+    strip(out)
+    told = program("table", "theirs", "--yardstick")
+    assert told.returncode == 2
+    assert "theirs: nothing was measured beside the yardstick" in told.stderr
+
+
 def test_it_can_be_switched_off(make_study: Callable[..., Path], tmp_path: Path) -> None:
     results = run(Study.read(make_study(OFF)), tmp_path / "out")
     assert {one["trial"] for row in rounds(results.folder) for one in row["repetitions"]} == {

@@ -20,6 +20,7 @@ from profiler.report.tables.sheets import (
     start_sheet,
 )
 from profiler.report.tables.throughput import throughput_sheets
+from profiler.report.tables.yardstick import yardstick_sheets
 from profiler.schema.columns import Row, value_of
 from profiler.wire.scenarios import known
 
@@ -51,16 +52,17 @@ def aligned(texts: Sequence[str]) -> list[str]:
     ]
 
 
-def summary(frame: pd.DataFrame, *, width: int = WIDTH) -> RenderableType:
+def summary(frame: pd.DataFrame, *, width: int = WIDTH, yardstick: bool = False) -> RenderableType:
     """Everything for a terminal: tables of each target and scenario, hardware, not measured.
 
-    `width` is the number of character cells that may be used.
+    `width` is the number of character cells that may be used. `yardstick`: with what trials take
+    as multiples of it.
     """
     from rich.console import Group as Stack
 
     rows = records(frame)
     parts: list[Any] = []
-    for sheet in main_sheets(rows):
+    for sheet in [*main_sheets(rows), *(yardstick_sheets(rows) if yardstick else ())]:
         parts += [*_blocks(sheet, width), ""]
     if len({row["target"] for row in rows}) > 1:
         for sheet in hardware_sheets(rows):
