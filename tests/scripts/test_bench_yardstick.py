@@ -32,4 +32,5 @@ def test_what_moves_and_what_it_costs(
     assert own.split()[-3:] == ["90", "us", "0.00%"]
     told = bench.share_text(runs, [one_run(1e6, 10.0, 9.0, 1.99, 2.01)])
     assert "2.030 s with it and 2.000 s without: +1.5% ±0.6%" in told
+    assert "2.020 and 1.990 s: +1.5%" in told
     assert "queries alone 1.0%" in told
