@@ -177,19 +177,29 @@ def print_paths(results: Results, paths: Mapping[str, Path]) -> None:
     out.print(f"results: {results.folder}", markup=False, soft_wrap=True)
 
 
-def print_choice(results: Results) -> None:
-    """The recommendation under the study's SLO."""
-    from profiler.report.brief import choice_text, confirmation_text, warnings
+MOST_WARNINGS = 4
+
+
+def print_answer(results: Results) -> None:
+    """The recommendation under the study's SLO, what it was chosen from, and what to know of it."""
+    from profiler.report.brief import choice_text, confirmation_text
+    from profiler.report.tables.render import answer
+    from profiler.report.warnings import warnings
 
     out = console()
-    out.print()
     chosen = results.choose()
+    out.print()
     out.print(f"[bold]choice[/bold]  {escaped(choice_text(chosen))}")
     if confirmed := confirmation_text(results, chosen):
         out.print(escaped(confirmed))
-    for text in warnings(results):
-        out.print(f"[yellow]warning[/yellow] {escaped(text)}")
     out.print()
+    out.print(answer(results.table(), width=min(out.width, 120)))
+    told = warnings(results)
+    for text in told[:MOST_WARNINGS]:
+        out.print(f"[yellow]warning[/yellow] {escaped(text)}")
+    if len(told) > MOST_WARNINGS:
+        out.print(f"{counted(len(told) - MOST_WARNINGS, 'warning')} more in the report")
+    out.print(f"every trial: profiler table {results.folder}", markup=False, soft_wrap=True)
 
 
 def escaped(text: str) -> str:
@@ -203,6 +213,7 @@ def choose(
 ) -> None:
     """Print the choice, and why each other trial is not it."""
     from profiler.report.brief import choice_text
+    from profiler.report.reasons import grouped
     from profiler.schema.study.metrics import METRICS
 
     if objective is not None and objective not in METRICS:
@@ -218,8 +229,8 @@ def choose(
         for text in choice.warnings:
             out.print(f"[yellow]warning[/yellow] {escaped(text)}")
         for title, trials in (("undecided", choice.undecided), ("not chosen", choice.rejected)):
-            for trial, why in trials:
-                out.print(f"{title}: {trial}: {why}", markup=False)
+            for line in grouped(trials):
+                out.print(f"{title}: {line}", markup=False)
 
     if json:
         made = results.derived.kept(

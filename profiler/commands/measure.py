@@ -82,8 +82,7 @@ def run(study: Study, folder: Path, *, quiet: bool, json: bool) -> None:
     if json:
         look.table(results, "json")
     else:
-        look.table(results, "text")
-        look.print_choice(results)
+        look.print_answer(results)
         look.print_paths(results, paths)
     refuse_lost(results)
     refuse_failed(results)

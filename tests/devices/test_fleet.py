@@ -149,7 +149,7 @@ def test_times_of_an_emulated_device_are_no_rivals(make_study: MakeStudy, tmp_pa
     assert table.loc["toy", "frontier"], "on the frontier of the emulated"
     assert table.loc["local-cpu", "frontier"]
     assert table["chosen"].to_dict() == {"toy": False, "local-cpu": True}
-    from profiler.report.brief import warnings
+    from profiler.report.warnings import warnings
 
     assert any("toy is emulated" in text for text in warnings(results))
 

@@ -64,7 +64,7 @@ def test_a_study_there_predicts_what_it_predicts_here(
         assert (here.argmax(axis=1) == there.argmax(axis=1)).mean() >= 0.95
     assert results.choose().trial is not None
     assert "@local-cpu" in str(results.choose().trial), "emulated times win nothing"
-    from profiler.report.brief import warnings
+    from profiler.report.warnings import warnings
 
     assert any("emulated" in text for text in warnings(results))
     transport = connect(read_target(device))

@@ -102,5 +102,5 @@ def test_the_choice_is_confirmed_on_rows_it_did_not_see(make_study, tmp_path, ca
     numbers = set(results.confirmation.numbers)
     assert len(numbers) == 15
     assert not numbers & set(results.accuracy.numbers)
-    look.print_choice(results)
+    look.print_answer(results)
     assert "On 15 confirmation rows, unseen by the choice" in capsys.readouterr().out

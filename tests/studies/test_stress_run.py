@@ -15,7 +15,7 @@ from profiler.commands import look
 from profiler.commands.measure import refuse_lost
 from profiler.devices import fleet
 from profiler.errors import InputError, Interrupted, StudyError, TransportError
-from profiler.report.brief import warnings
+from profiler.report.warnings import warnings
 from profiler.results.results import Results
 from profiler.schema.study.study import Study
 from profiler.wire.cases import CASES

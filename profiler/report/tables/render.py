@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from profiler.errors import InputError
 from profiler.report.model.cells import MARKS, Line, Sheet, number_parts
 from profiler.report.model.records import Group, csv_cell, groups, records
+from profiler.report.tables.answer import frontier_sheet, hardware_sheet
 from profiler.report.tables.hardware import hardware_sheets
 from profiler.report.tables.missing import missing_sheet
 from profiler.report.tables.sheets import (
@@ -73,6 +74,13 @@ def summary(frame: pd.DataFrame, *, width: int = WIDTH, yardstick: bool = False)
     elif parts:
         parts.pop()
     return Stack(*parts)
+
+
+def answer(frame: pd.DataFrame, *, width: int = WIDTH) -> RenderableType:
+    """What a run ends with: the frontier's rows, and the hardware where there are several."""
+    rows = records(frame)
+    sheets = [frontier_sheet(rows), hardware_sheet(rows)]
+    return stacked([sheet for sheet in sheets if sheet is not None], width=width)
 
 
 def stacked(sheets: Sequence[Sheet], *, width: int = WIDTH) -> RenderableType:

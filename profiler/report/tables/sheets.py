@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from profiler.analysis.trials.speeds import in_words
 from profiler.report.model.cells import (
     ENERGIES,
-    MARKS,
     MISSING,
     QUALITIES,
     SIZES,
@@ -22,131 +21,33 @@ from profiler.report.model.cells import (
     figure,
     figure_whole,
     percent_text,
-    ratio_text,
-    signed,
     standing,
 )
 from profiler.report.model.records import (
     Group,
-    group_name,
     judged_legend,
     measured,
-    setting_name,
-    threads_name,
+)
+from profiler.report.tables.parts import (
+    DOES_NOT_FIT,
+    accuracy_cell,
+    baseline_name,
+    drop_cell,
+    half_width_cell,
+    has,
+    identity_columns,
+    out_of_memory,
+    p50_cell,
+    p99_cell,
+    points_digits,
+    ratio_cells,
+    standings,
+    throughput_cell,
+    title_of,
+    values_of,
 )
 from profiler.schema.columns import COLUMNS, Row, half_width_of, interval_of, value_of
 from profiler.wire.scenarios import known
-
-DOES_NOT_FIT: Final = "does not fit"
-
-
-def _values(rows: Sequence[Row], *columns: str) -> list[float]:
-    return [at for row in rows for c in columns if (at := value_of(row, c)) is not None]
-
-
-def _has(rows: Sequence[Row], column: str) -> bool:
-    return bool(_values(measured(rows), column))
-
-
-def baseline_name(rows: Sequence[Row]) -> str:
-    """'fp32', or 'baseline' when models have differently named ones."""
-    names = {row["variant"] for row in rows if row["is_baseline"]}
-    return str(names.pop()) if len(names) == 1 else "baseline"
-
-
-def identity_columns(rows: Sequence[Row]) -> tuple[list[Column], Callable[[Row], list[str]]]:
-    """The columns that name a row. Threads and other settings only when they vary."""
-    vary = len({row["threads"] for row in rows}) > 1
-    set_apart = len({setting_name(row) for row in rows}) > 1
-    columns = [Column(title="model", number=False), Column(title="variant", number=False)]
-    if vary:
-        columns.append(Column(title="thr"))
-    if set_apart:
-        columns.append(Column(title="setting", number=False))
-
-    def cells(row: Row) -> list[str]:
-        named = [row["model"] or MISSING, row["variant"] or MISSING]
-        if vary:
-            named.append(threads_name(row).removeprefix("t") or MISSING)
-        if set_apart:
-            named.append(setting_name(row) or MISSING)
-        return named
-
-    return columns, cells
-
-
-def _title(what: str, group: Group, among: Sequence[Group]) -> str:
-    threads = {row["threads"] for row in group.rows}
-    only = next(iter(threads)) if len(threads) == 1 else None
-    tail = "" if only is None else f", {only} thread{'s' if only != 1 else ''}"
-    return f"{what}: {group_name(group, among)}{tail}"
-
-
-def out_of_memory(row: Row) -> bool:
-    """Whether it failed because the model did not fit, which is a result."""
-    return row["status"] == "failed" and str(row["reason"]).startswith("out of memory")
-
-
-def _standings(lines: Sequence[Line]) -> list[str]:
-    words = {"chosen": "chosen", "frontier": "frontier", "failed": "failed", "excluded": "excluded"}
-    present = {line.standing for line in lines}
-    legend = [f"{MARKS[key]} {words[key]}" for key in words if key in present]
-    return [*legend, "dim: dominated"] if "dominated" in present else legend
-
-
-def _p50_cell(row: Row, unit: float, notes: Notes) -> str:
-    value = row["p50_ns"]
-    if value is None:
-        return MISSING
-    tilde = "" if interval_of(row, "p50_ns") else "~"
-    return tilde + figure(value / unit) + _marks(row, notes)
-
-
-def _marks(row: Row, notes: Notes) -> str:
-    """Footnotes of what a latency owes to: noise, a partial provider, an unsuited recipe."""
-    return "".join(notes.mark(value_of(row, key)) for key in ("noise", "placed_note", "advice"))
-
-
-def _p99_cell(row: Row, unit: float, notes: Notes) -> str:
-    value = row["p99_ns"]
-    if value is None:
-        return MISSING + notes.mark(row["p99_note"])
-    return ("" if interval_of(row, "p99_ns") else "~") + figure(value / unit)
-
-
-def _half_width(row: Row) -> str:
-    half = half_width_of(row, "p50_ns")
-    if half is None:
-        return MISSING
-    return f"{half * 100:.1f}" if half < 0.0995 else f"{half * 100:.0f}"
-
-
-def _throughput(row: Row) -> str:
-    value = row["throughput"]
-    if value is None:
-        return MISSING
-    return ("" if interval_of(row, "throughput") else "~") + figure(value)
-
-
-def _ratio_cells(row: Row, notes: Notes) -> tuple[str, str]:
-    if row["is_baseline"]:
-        return "1", "baseline"
-    if row["ratio"] is None:
-        return MISSING, MISSING
-    mark = VERDICTS.get(row["verdict"] or "", " ")
-    needed = row["rounds_needed"]
-    hint = ""
-    if row["verdict"] == "undecided" and needed is not None:
-        hint = notes.mark(f"about {math.ceil(needed)} rounds would decide")
-    if not interval_of(row, "ratio"):
-        return f"~{ratio_text(row['ratio'])}", MISSING
-    span = f"{ratio_text(row['ratio_low'])}–{ratio_text(row['ratio_high'])}"
-    if slowed := interval_of(row, "ratio_slowed"):
-        low, high = map(ratio_text, slowed)
-        hint += notes.mark(
-            f"at full speed; {ratio_text(row['ratio_slowed'])} ({low}–{high}) when slowed"
-        )
-    return f"{mark} {ratio_text(row['ratio'])}", span + hint
 
 
 def _why_none(rows: Sequence[Row]) -> str:
@@ -170,11 +71,11 @@ def _why_none(rows: Sequence[Row]) -> str:
 def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """p50 with its interval, p99 or throughput by the scenario, and p50 against the baseline."""
     rows, notes = group.rows, Notes()
-    unit, unit_name = common_unit(_values(measured(rows), "p50_ns"))
+    unit, unit_name = common_unit(values_of(measured(rows), "p50_ns"))
     columns, identity = identity_columns(rows)
     by_throughput = known(group.scenario).headline == "throughput"
     base = baseline_name(rows)
-    compared = _has(rows, "ratio")
+    compared = has(rows, "ratio")
     columns += [
         Column(title=f"p50 {unit_name}"),
         Column(title="± %"),
@@ -189,12 +90,12 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
             word = DOES_NOT_FIT if out_of_memory(row) else rank
             cells = [*identity(row), word] + [""] * (4 if compared else 2)
         else:
-            third = _throughput(row) if by_throughput else _p99_cell(row, unit, notes)
-            cells = [*identity(row), _p50_cell(row, unit, notes), _half_width(row), third]
+            third = throughput_cell(row) if by_throughput else p99_cell(row, unit, notes)
+            cells = [*identity(row), p50_cell(row, unit, notes), half_width_cell(row), third]
             if compared:
-                cells += _ratio_cells(row, notes)
+                cells += ratio_cells(row, notes)
         lines.append(Line(standing=rank, cells=tuple(cells)))
-    legend = _standings(lines)
+    legend = standings(lines)
     verdicts = {r["verdict"] for r in measured(rows) if interval_of(r, "ratio")}
     ratio_words = [f"{VERDICTS[v]} {v}" for v in VERDICTS if v in verdicts]
     if any(cell.startswith("~") for line in lines for cell in line.cells):
@@ -204,7 +105,7 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         ratio_words.append(told)
     ratio_words += [f"stopped: {why}" for why in ended]
     return Sheet(
-        title=_title("Latency", group, among),
+        title=title_of("Latency", group, among),
         columns=tuple(columns),
         lines=tuple(lines),
         legend=(*legend, *ratio_words),
@@ -214,40 +115,6 @@ def latency_sheet(group: Group, among: Sequence[Group]) -> Sheet:
 
 def _scaled(key: str, unit: float) -> Callable[[Row], str]:
     return lambda row: MISSING if (at := value_of(row, key)) is None else figure(at / unit)
-
-
-def _points_digits(rows: Sequence[Row]) -> int:
-    """Decimals of percentages: one when the accuracy interval is wider than 0.4 points."""
-    widths = [ends[1] - ends[0] for r in measured(rows) if (ends := interval_of(r, "accuracy"))]
-    return 2 if widths and max(widths) < 0.004 else 1
-
-
-def _accuracy_cell(row: Row, digits: int) -> str:
-    value = row["accuracy"]
-    if value is None:
-        return MISSING
-    ends = interval_of(row, "accuracy")
-    if ends is None:
-        return f"~{value * 100:.{digits}f}"
-    half = (ends[1] - ends[0]) / 2
-    return f"{value * 100:.{digits}f} ±{half * 100:.{digits}f}"
-
-
-def _drop_cell(row: Row, digits: int, notes: Notes) -> str:
-    if row["is_baseline"]:
-        return "baseline"
-    if row["drop"] is None:
-        return MISSING
-    ends = interval_of(row, "drop")
-    if ends is None:
-        return f"~{signed(row['drop'] * 100, digits)}"
-    mark = QUALITIES.get(row["quality"] or "", " ")
-    low, high = (signed(end * 100, digits) for end in ends)
-    hint, needed = "", row["quality_n_needed"]
-    if row["quality"] == "undecided" and needed is not None:
-        hint = notes.mark(f"undecided, needs n = {math.ceil(needed)} labelled rows")
-    hint += notes.mark(row["damaged"])
-    return f"{mark} {signed(row['drop'] * 100, digits)} [{low}, {high}]{hint}"
 
 
 def _agreement(row: Row) -> str:
@@ -274,7 +141,7 @@ def _energy(unit: float) -> Callable[[Row], str]:
 
 def _energy_legend(rows: Sequence[Row]) -> list[str]:
     """'energy measured: RAPL, …', each once; the mark of an estimate with its source."""
-    if not _has(rows, "energy_j_per_query"):
+    if not has(rows, "energy_j_per_query"):
         return []
     found = dict.fromkeys((row["energy_label"], row["energy_note"]) for row in rows)
     return [
@@ -291,7 +158,7 @@ def _dollars(row: Row, notes: Notes) -> str:
 def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     """Accuracy, its loss against the baseline, memory, file size, cost and the SLO verdict."""
     rows, notes = measured(group.rows), Notes()
-    digits = _points_digits(rows)
+    digits = points_digits(rows)
     columns, identity = identity_columns(group.rows)
     makers: list[Callable[[Row], str]] = []
 
@@ -299,22 +166,22 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         columns.append(column)
         makers.append(maker)
 
-    if _has(rows, "accuracy"):
-        add(Column(title="accuracy %"), lambda row: _accuracy_cell(row, digits))
-    if _has(rows, "drop"):
-        add(Column(title="loss, points"), lambda row: _drop_cell(row, digits, notes))
-    elif _has(rows, "agreement"):
+    if has(rows, "accuracy"):
+        add(Column(title="accuracy %"), lambda row: accuracy_cell(row, digits))
+    if has(rows, "drop"):
+        add(Column(title="loss, points"), lambda row: drop_cell(row, digits, notes))
+    elif has(rows, "agreement"):
         add(Column(title="agreement %"), _agreement)
     for title, key, drop in (("memory", "memory_peak_bytes", 0), ("file", "file_bytes", 2)):
-        if _has(rows, key):
-            unit, unit_name = common_unit(_values(rows, key), SIZES)
+        if has(rows, key):
+            unit, unit_name = common_unit(values_of(rows, key), SIZES)
             add(Column(title=f"{title} {unit_name}", drop=drop), _scaled(key, unit))
-    if _has(rows, "output_error"):
+    if has(rows, "output_error"):
         add(Column(title="off %", drop=1), _off_cell)
-    if _has(rows, "usd_per_million"):
+    if has(rows, "usd_per_million"):
         add(Column(title="$/M"), lambda row: _dollars(row, notes))
-    if _has(rows, "energy_j_per_query"):
-        unit, unit_name = common_unit(_values(rows, "energy_j_per_query"), ENERGIES)
+    if has(rows, "energy_j_per_query"):
+        unit, unit_name = common_unit(values_of(rows, "energy_j_per_query"), ENERGIES)
         add(Column(title=f"energy {unit_name}", drop=1), _energy(unit))
     if any(row["slo"] for row in rows):
         add(Column(title="SLO", number=False), lambda row: row["slo"] or MISSING)
@@ -322,22 +189,22 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         Line(standing=standing(row), cells=(*identity(row), *(make(row) for make in makers)))
         for row in rows
     )
-    legend = _standings(lines)
+    legend = standings(lines)
     seen = {row["quality"] for row in rows if interval_of(row, "drop")}
     legend += [f"{QUALITIES[q]} {q}" for q in QUALITIES if q in seen]
     if any(cell.startswith("~") for line in lines for cell in line.cells):
         legend.append("~ no interval")
     legend += judged_legend(rows)
-    if _has(rows, "output_error"):
+    if has(rows, "output_error"):
         legend.append("off: outputs against the first target's, relative RMS")
-    if _has(rows, "usd_per_million"):
+    if has(rows, "usd_per_million"):
         prices = dict.fromkeys(p for row in rows if isinstance(p := row["price"], str))
         declared = f", at {' and '.join(prices)}, declared" if prices else ""
         legend.append(f"$/M: US dollars per million samples{declared}")
     legend += _energy_legend(rows)
-    what = "Accuracy and cost" if _has(rows, "accuracy") else "Memory and cost"
+    what = "Accuracy and cost" if has(rows, "accuracy") else "Memory and cost"
     return Sheet(
-        title=_title(what, group, among),
+        title=title_of(what, group, among),
         columns=tuple(columns),
         lines=lines,
         legend=tuple(legend),
@@ -370,7 +237,7 @@ def start_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         (Column(title="load"), spanned("load_ns")),
         (Column(title="first query"), spanned("first_query_ns")),
     ]
-    if _has(group.rows, "steady_ns"):
+    if has(group.rows, "steady_ns"):
         fields += [
             (Column(title="steady"), spanned("steady_ns")),
             (Column(title="n"), plain("processes", figure_whole)),
@@ -383,7 +250,7 @@ def start_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     for title in ("imports", "loaded", "peak"):
         column = Column(title=title, drop=1 if title == "peak" else 3)
         fields.append((column, plain(f"memory_{title}_bytes")))
-    if _has(group.rows, "placed"):
+    if has(group.rows, "placed"):
         fields.append((Column(title="placed %", drop=2), plain("placed", _placed)))
     columns += [column for column, _ in fields]
     lines = tuple(
@@ -391,8 +258,8 @@ def start_sheet(group: Group, among: Sequence[Group]) -> Sheet:
         for row in measured(group.rows)
     )
     return Sheet(
-        title=_title("Start and memory", group, among),
+        title=title_of("Start and memory", group, among),
         columns=tuple(columns),
         lines=lines,
-        legend=tuple(_standings(lines)),
+        legend=tuple(standings(lines)),
     )

@@ -16,7 +16,7 @@ from profiler.report.model.cells import (
     standing,
 )
 from profiler.report.model.records import measured, setting_name, threads_name
-from profiler.report.tables.sheets import DOES_NOT_FIT, out_of_memory
+from profiler.report.tables.parts import DOES_NOT_FIT, out_of_memory
 from profiler.schema.columns import Row, half_width_of, value_of
 from profiler.wire.scenarios import known
 
