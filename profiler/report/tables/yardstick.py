@@ -15,7 +15,7 @@ from profiler.report.model.cells import (
     standing,
 )
 from profiler.report.model.records import group_name, groups, measured
-from profiler.report.tables.sheets import identity_columns
+from profiler.report.tables.parts import identity_columns
 from profiler.schema.columns import Row, interval_of
 
 
