@@ -41,6 +41,10 @@ Folder = Annotated[Path, typer.Argument(help="A results folder.", metavar="RESUL
 Output = Annotated[
     Optional[Path], typer.Option("--output", "-o", help="Results folder.", metavar="FOLDER")
 ]
+Price = Annotated[
+    Optional[list[str]], typer.Option(help="TARGET=0.20USD/h; may be given several times.")
+]
+Spot = Annotated[bool, typer.Option("--spot", help="Rented machines at their spot price.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Target = Annotated[Optional[list[str]], typer.Option(help="Target; may be given several times.")]
 
@@ -138,11 +142,14 @@ def table(
             " csv and json always have them.",
         ),
     ] = False,
+    price: Price = None,
+    spot: Spot = False,
 ) -> None:
     """Print the table of a results folder."""
     from profiler.commands import look
 
-    look.table(_load(results), "json" if json else form, yardstick=yardstick)
+    found = _load(results, prices=price, spot=spot)
+    look.table(found, "json" if json else form, yardstick=yardstick)
 
 
 @app.command()
@@ -153,12 +160,14 @@ def report(
         Optional[Path],
         typer.Option(help="CSV of trial, energy_j_per_query from your meter.", metavar="FILE"),
     ] = None,
+    price: Price = None,
+    spot: Spot = False,
     json: Json = False,
 ) -> None:
     """Write the frontier (PNG, SVG), the HTML page and the tables of a results folder."""
     from profiler.commands import look
 
-    look.report(_load(results, wall_meter), output or results, json=json)
+    look.report(_load(results, wall_meter, price, spot), output or results, json=json)
 
 
 @app.command()
@@ -170,20 +179,40 @@ def choose(
     max_drop: Annotated[Optional[str], typer.Option(help="Accuracy loss allowed, 1pp.")] = None,
     min_accuracy: Annotated[Optional[str], typer.Option(help="Accuracy asked, 95%.")] = None,
     memory: Annotated[Optional[str], typer.Option(help="Limit, e.g. 200MB.")] = None,
+    size: Annotated[Optional[str], typer.Option(help="Limit on the file, e.g. 20MB.")] = None,
+    energy: Annotated[Optional[str], typer.Option(help="Limit a query, e.g. 5mJ.")] = None,
+    cost: Annotated[Optional[str], typer.Option(help="Limit, e.g. '5 USD/million'.")] = None,
+    target: Target = None,
+    load: Annotated[
+        Optional[str], typer.Option(help="Serve 500/s: machines, and cost a month.")
+    ] = None,
+    budget: Annotated[
+        Optional[str], typer.Option(help="With --load: at most '300 USD/month'.")
+    ] = None,
+    price: Price = None,
+    spot: Spot = False,
     objective: Annotated[
-        Optional[str], typer.Option(help="What to be best in: p50, throughput, size, ...")
+        Optional[str], typer.Option(help="What to be best in: p50, throughput, cost, size, ...")
     ] = None,
     json: Json = False,
 ) -> None:
     """Recommend one variant under limits (default: the study's SLO), with the reason."""
-    from profiler.commands import look
+    from profiler.commands import choose as command
 
     given = {
-        "p50": p50, "p90": p90, "p99": p99, "max_drop": max_drop,
-        "min_accuracy": min_accuracy, "memory": memory,
+        "p50": p50, "p90": p90, "p99": p99, "max_drop": max_drop, "min_accuracy": min_accuracy,
+        "memory": memory, "size": size, "energy": energy, "cost": cost,
     }  # fmt: skip
     limits = {key: value for key, value in given.items() if value is not None}
-    look.choose(_load(results), limits, objective, json=json)
+    if load is None and budget is not None:
+        raise InputError("--budget goes with --load", hint="add e.g. --load 500/s")
+    if load is not None and objective is not None:
+        raise InputError("--objective: with --load it is the cost", hint="leave one of them out")
+    found, targets = _load(results, prices=price, spot=spot), target or []
+    if load is None:
+        command.choose(found, limits, objective, targets, json=json)
+    else:
+        command.fleet(found, limits, load, budget, targets, json=json)
 
 
 @app.command()
@@ -296,10 +325,15 @@ def stress(results: Folder, json: Json = False) -> None:
     look.stress(_load(results), json=json)
 
 
-def _load(folder: Path, wall_meter: Optional[Path] = None) -> Results:
+def _load(
+    folder: Path,
+    wall_meter: Optional[Path] = None,
+    prices: Optional[list[str]] = None,
+    spot: bool = False,
+) -> Results:
     from profiler.results.results import Results
 
-    found = Results.load(folder, wall_meter=wall_meter)
+    found = Results.load(folder, wall_meter=wall_meter, prices=prices or [], spot=spot)
     for text in _first(found.faults):
         print(f"warning: {_shown(f'{folder}: left out: {text}')}", file=sys.stderr)  # noqa: T201
     return found

@@ -74,6 +74,38 @@ def parse_fraction(text: str) -> float:
     raise ValueError(f"expected a share such as '1pp', '1%' or '0.01', got {text!r}")
 
 
+_ENERGIES = {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6, "µJ": 1e-6}
+_PRICE = re.compile(r"\s*([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([A-Z]{3})\s*/\s*([a-z]{1,9})\s*")
+
+
+def parse_energy(text: str) -> float:
+    """'5mJ' -> 0.005 J. Raises ValueError with the accepted units."""
+    number, unit = _split(text, "J, mJ, uJ")
+    if unit not in _ENERGIES:
+        raise ValueError(f"expected an energy such as '5mJ', got {text!r}")
+    return number * _ENERGIES[unit]
+
+
+def parse_price(text: str, per: str) -> tuple[float, str]:
+    """'0.20 USD/h' with per='h' -> (0.2, 'USD'). Raises ValueError, which shows one."""
+    found = _PRICE.fullmatch(text)
+    if found is None or found[3] != per:
+        raise ValueError(f"expected a price such as '0.20 USD/{per}', got {text[:80]!r}")
+    return float(found[1]), found[2]
+
+
+def parse_rate(text: str) -> float:
+    """'500/s' -> 500.0 a second; '30k/s' and '1.2M/s', too. Raises ValueError, which shows one."""
+    found = re.fullmatch(r"\s*([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([kM]?)\s*/\s*(s|min|h)\s*", text)
+    if found is None or float(found[1]) == 0:
+        raise ValueError(f"expected a load such as '500/s', got {text[:80]!r}")
+    return (
+        float(found[1])
+        * {"": 1, "k": 1e3, "M": 1e6}[found[2]]
+        / {"s": 1, "min": 60, "h": 3600}[found[3]]
+    )
+
+
 def _three_digits(value: float) -> str:
     """Three significant digits without an exponent."""
     if value == 0:
@@ -107,6 +139,18 @@ def format_size(value_bytes: Optional[float]) -> str:
     if value_bytes is None or _missing(value_bytes):
         return "–"
     return _scaled(value_bytes, ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")))
+
+
+def format_energy(value_j: Optional[float]) -> str:
+    """Joules as '12.3 mJ'."""
+    if value_j is None or _missing(value_j):
+        return "–"
+    return _scaled(value_j, ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ")))
+
+
+def format_money(value: Optional[float], currency: Optional[str]) -> str:
+    """An amount as '12.3 USD'."""
+    return "–" if value is None or _missing(value) else f"{_three_digits(value)} {currency}"
 
 
 def format_rate(value: Optional[float]) -> str:

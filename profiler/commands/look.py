@@ -120,13 +120,13 @@ def table(results: Results, form: str, *, yardstick: bool = False) -> None:
             out.print(f"\n{left} in the folder: what can't be read is left out (profiler check)")
 
     if form == "text":
-        _print_kept(results, "table", {"yardstick": yardstick}, draw)
+        print_kept(results, "table", {"yardstick": yardstick}, draw)
     else:
         made = results.derived.kept("table", {"form": form}, lambda: render(results.table(), form))
         (_write_json if form == "json" else sys.stdout.write)(made)
 
 
-def _print_kept(
+def print_kept(
     results: Results, name: str, question: Mapping[str, Any], draw: Callable[[Screen], None]
 ) -> None:
     """What is drawn on a screen like ours, or was drawn there before of the same folder."""
@@ -206,39 +206,6 @@ def escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-def choose(
-    results: Results, limits: Mapping[str, str], objective: str | None, *, json: bool
-) -> None:
-    """Print the choice, and why each other trial is not it."""
-    from profiler.report.brief import choice_text
-    from profiler.report.reasons import grouped
-    from profiler.schema.study.metrics import METRICS
-
-    if objective is not None and objective not in METRICS:
-        raise InputError(
-            f"--objective: expected one of {', '.join(METRICS)}, got {objective!r}",
-            hint=nearest(objective, METRICS),
-        )
-    question = {**limits, "objective": objective}
-
-    def draw(out: Screen) -> None:
-        choice = results.choose(objective=objective, **limits)
-        out.print(f"[bold]choice[/bold]  {escaped(choice_text(choice))}")
-        for text in choice.warnings:
-            out.print(f"[yellow]warning[/yellow] {escaped(text)}")
-        for title, trials in (("undecided", choice.undecided), ("not chosen", choice.rejected)):
-            for line in grouped(trials):
-                out.print(f"{title}: {line}", markup=False)
-
-    if json:
-        made = results.derived.kept(
-            "choice", question, lambda: encode(results.choose(objective=objective, **limits))
-        )
-        print_json(made)
-    else:
-        _print_kept(results, "choose", question, draw)
 
 
 def stress(results: Results, *, json: bool) -> None:

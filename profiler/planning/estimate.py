@@ -26,5 +26,5 @@ def estimate(
         least, most = least + shortest, most + longest
         cost = targets[group.target].cost
         if cost is not None:
-            dollars = (dollars or 0.0) + longest / 3600 * cost.usd_per_hour
+            dollars = (dollars or 0.0) + longest / 3600 * cost.hourly()
     return least, most, dollars

@@ -19,16 +19,19 @@ class Chooser:
 
     def __init__(self, opened: Opened, judged: Judged, rows: TrialRows) -> None:
         self._opened, self._judged, self._rows = opened, judged, rows
-        self._choices: dict[tuple[Slo, str | None], Choice] = {}
+        self._choices: dict[tuple[Slo, str | None, tuple[str, ...]], Choice] = {}
 
-    def choose(self, limits: Slo, objective: str | None = None) -> Choice:
-        """One recommendation under these limits."""
-        key = (limits, objective)
+    def choose(
+        self, limits: Slo, objective: str | None = None, targets: tuple[str, ...] = ()
+    ) -> Choice:
+        """One recommendation under these limits; `targets`: among the trials on these alone."""
+        key = (limits, objective, targets)
         if key not in self._choices:
-            self._choices[key] = self._choose(limits, objective)
+            self._choices[key] = self._choose(*key)
         return self._choices[key]
 
-    def _choose(self, limits: Slo, objective: str | None) -> Choice:
+    def rivals(self, limits: Slo, targets: tuple[str, ...] = ()) -> list[Row]:
+        """The rows among which is chosen."""
         opened = self._opened
         # Latencies under different loads don't compare: the first scenario and shape decide.
         kind = opened.study.scenarios[0].kind
@@ -38,6 +41,10 @@ class Chooser:
         real = [row for row in rows if not opened.targets[row["target"]].emulated]
         if real:
             rows = real
+        return [row for row in rows if not targets or row["target"] in targets]
+
+    def _choose(self, limits: Slo, objective: str | None, targets: tuple[str, ...]) -> Choice:
+        opened, rows = self._opened, self.rivals(limits, targets)
         available = usable_objectives(rows, (objective or opened.study.objectives[0],))
         separated = relative.separated(
             opened.trials,

@@ -41,12 +41,14 @@ class Derived:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._key = _state(folder)
+        self.assumed: dict[str, Any] = {}
+        """what is assumed of the folder that it does not say, such as a price"""
 
     def kept(self, name: str, asked: Mapping[str, Any], make: Callable[[], Any]) -> Any:
         """make(), JSON-ready, or what it gave before for the same folder and the same `asked`."""
         if self._key is None:
             return make()
-        words = json.dumps(dict(asked), sort_keys=True, default=str).encode()
+        words = json.dumps({**asked, **self.assumed}, sort_keys=True, default=str).encode()
         stem = f"{self._key}-{name}-{hashlib.sha256(words).hexdigest()[:_ASKED]}"
         where = f"{DERIVED}/{stem}.json"
         try:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from profiler.analysis.choice import across, relative, slo
+from profiler.analysis.choice import across, fleet, relative, slo
 from profiler.analysis.choice.across import AcrossRuns
 from profiler.analysis.choice.choose import Choice
+from profiler.analysis.choice.fleet import Fleet
 from profiler.analysis.choice.names import find_trial
 from profiler.analysis.choice.yardstick import Multiples
 from profiler.analysis.quality.accuracy import Accuracy
 from profiler.analysis.trials.reproducibility import Point, card
 from profiler.errors import InputError, ResultsError
+from profiler.results import prices as given
 from profiler.results import wall_meter as meter
 from profiler.results.choice import Chooser
 from profiler.results.judged import Judged
@@ -28,6 +31,8 @@ from profiler.store.blobs import read_array
 from profiler.store.folder import Store
 from profiler.tasks.task import task_of
 from profiler.tasks.verdicts import majority_share
+from profiler.units import parse_price, parse_rate
+from profiler.wire.codec import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,20 +43,41 @@ if TYPE_CHECKING:
 class Results(Opened):
     """What a study measured. Use `load` or `run`."""
 
-    def __init__(self, store: Store, *, wall_meter: Optional[Path] = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        wall_meter: Optional[Path] = None,
+        prices: Sequence[str] = (),
+        spot: bool = False,
+    ) -> None:
         """`wall_meter`: a CSV file with what the user's own meter said, see `wall_meter.read`.
+        `prices`: such as 'local-cpu=0.20USD/h', over what targets declare. `spot`: rented machines
+        at their spot price, where they have one.
 
-        Raises ResultsError, and InputError for that file.
+        Raises ResultsError, and InputError for that file and a price.
         """
         super().__init__(store)
+        self.spot = spot
+        for name, cost in given.read(prices, self.targets).items():
+            self.targets[name] = replace(self.targets[name], cost=cost)
+        if prices or spot:
+            self.derived.assumed = {"prices": sorted(prices), "spot": spot}
         self.joules = {} if wall_meter is None else meter.read(wall_meter, self.trials)
         """trial -> joules a query from the user's own meter"""
         self._judged = Judged(self)
 
     @classmethod
-    def load(cls, folder: str | Path, *, wall_meter: Optional[Path] = None) -> Results:
-        """Read a results folder. Raises ResultsError, and InputError for the meter's file."""
-        return cls(Store.read(Path(folder)), wall_meter=wall_meter)
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        wall_meter: Optional[Path] = None,
+        prices: Sequence[str] = (),
+        spot: bool = False,
+    ) -> Results:
+        """Read a results folder, with what `__init__` takes. Raises ResultsError and InputError."""
+        return cls(Store.read(Path(folder)), wall_meter=wall_meter, prices=prices, spot=spot)
 
     @cached_property
     def faults(self) -> tuple[str, ...]:
@@ -62,7 +88,8 @@ class Results(Opened):
 
     @cached_property
     def _chooser(self) -> Chooser:
-        return Chooser(self, self._judged, TrialRows(self, self._judged, self.joules))
+        rows = TrialRows(self, self._judged, self.joules, spot=self.spot)
+        return Chooser(self, self._judged, rows)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -219,11 +246,47 @@ class Results(Opened):
         artifact = self.prepared.artifacts.get((found.model, found.variant))
         return artifact.sha if artifact else None
 
-    def choose(self, *, objective: str | None = None, **limits: str | int | float) -> Choice:
-        """One recommendation under limits such as p99="5ms", max_drop="1pp" (default: the SLO)."""
+    def choose(
+        self,
+        *,
+        objective: str | None = None,
+        targets: Sequence[str] = (),
+        **limits: str | int | float,
+    ) -> Choice:
+        """One recommendation under limits such as p99="5ms", max_drop="1pp" (default: the SLO),
+        among the trials on `targets` (default: on all)."""
+        return self._chooser.choose(self._limits(limits), objective, self._known(targets))
+
+    def fleet(
+        self,
+        load: str,
+        *,
+        budget: str | None = None,
+        targets: Sequence[str] = (),
+        **limits: str | int | float,
+    ) -> Fleet:
+        """Machines of which kind, with which variant, serve a load such as '500/s', and what they
+        cost a month; limits and targets as of `choose`. Raises InputError."""
+        wanted, among = self._limits(limits), self._known(targets)
+        try:
+            rate = parse_rate(load)
+            amount = None if budget is None else parse_price(budget, "month")
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        rows = self._chooser.rivals(wanted, among)
+        costs = {name: target.cost for name, target in self.targets.items() if target.cost}
+        return fleet.plan(rows, wanted, costs, rate, budget=amount, spot=self.spot)
+
+    def _limits(self, given: Mapping[str, str | int | float]) -> Slo:
         own = self.study.own_metric
-        wanted = slo.parse_limits(limits, own_metric=own) if limits else self.study.slo
-        return self._chooser.choose(wanted, objective)
+        return slo.parse_limits(given, own_metric=own) if given else self.study.slo
+
+    def _known(self, targets: Sequence[str]) -> tuple[str, ...]:
+        for name in targets:
+            if name not in self.targets:
+                hint = nearest(name, self.targets) or f"targets: {', '.join(self.targets)}"
+                raise InputError(f"no target is called {name!r}", hint=hint)
+        return tuple(targets)
 
 
 load = Results.load

@@ -20,14 +20,17 @@ from profiler.schema.study.measure import Slo
 class TrialRows:
     """One row for each trial, without what rests on other trials' rows: frontier and choice."""
 
-    def __init__(self, opened: Opened, judged: Judged, wall_meter: Mapping[str, float]) -> None:
-        """wall_meter: trial -> joules a query from the user's own meter"""
+    def __init__(
+        self, opened: Opened, judged: Judged, wall_meter: Mapping[str, float], *, spot: bool
+    ) -> None:
+        """wall_meter: trial -> joules a query from the user's own meter; spot: see `Rates`"""
         self._opened, self._judged = opened, judged
         self.rates = Rates(
             samples=opened.samples,
             targets=opened.targets,
             wall_meter=wall_meter,
             adaptive=opened.adaptive,
+            spot=spot,
         )
 
     def at(self, limits: Slo) -> list[Row]:

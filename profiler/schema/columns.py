@@ -9,9 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, TypedDict, cast, get_args
 
-from profiler.units import format_duration, format_percent, format_rate, format_size
+from profiler.units import (
+    format_duration,
+    format_energy,
+    format_percent,
+    format_rate,
+    format_size,
+)
 
-Kind = Literal["duration", "size", "share", "points", "rate", "money", "number", "text", "flag"]
+Kind = Literal[
+    "duration", "size", "share", "points", "rate", "money", "energy", "number", "text", "flag"
+]
 
 
 def _plain(value: float | None) -> str:
@@ -24,7 +32,8 @@ _KINDS: Final[Mapping[Kind, tuple[str, Callable[[Any], str]]]] = {
     "share": ("of 1", format_percent),
     "points": ("of 1", format_percent),
     "rate": ("/s", format_rate),
-    "money": ("US$", _plain),
+    "money": ("of its currency", _plain),
+    "energy": ("J", format_energy),
     "number": ("", _plain),
     "text": ("", str),
     "flag": ("", str),
@@ -134,6 +143,16 @@ class Row(TypedDict, total=False):
     throughput_low: Annotated[Number, _RATE_LOW]
     throughput_high: Annotated[Number, _RATE_HIGH]
     throughput_note: Annotated[Text, _text("why it is the rate that was driven")]
+    capacity: Annotated[
+        Number,
+        _is(
+            "samples a second that one process serves within the limit on p99, at random times",
+            "rate",
+        ),
+    ]
+    capacity_low: Annotated[Number, _RATE_LOW]
+    capacity_high: Annotated[Number, _RATE_HIGH]
+    capacity_note: Annotated[Text, _text("why there is none, or that no limit was set")]
     load_ns: Annotated[Number, _ns("loading the model, once a process")]
     load_low_ns: Annotated[Number, _NS_LOW]
     load_high_ns: Annotated[Number, _NS_HIGH]
@@ -206,9 +225,15 @@ class Row(TypedDict, total=False):
     stress_drop_low: Annotated[Number, _POINTS_LOW]
     stress_drop_high: Annotated[Number, _POINTS_HIGH]
     stress_broken: Annotated[Text, _text("where it breaks under stress")]
-    usd_per_million: Annotated[Number, _is("US dollars per million samples", "money")]
+    cost_per_million: Annotated[
+        Number, _is("a million samples at that capacity, machine and electricity", "money")
+    ]
+    cost_per_million_low: Annotated[Number, _is(_LOW, "money")]
+    cost_per_million_high: Annotated[Number, _is(_HIGH, "money")]
+    cost_note: Annotated[Text, _text("why there is none, or what is not in it")]
+    currency: Annotated[Text, _text("currency of its price")]
     price: Annotated[Text, _text("the declared price that rests on")]
-    energy_j_per_query: Annotated[Number, _number("energy of a query", "J")]
+    energy_j_per_query: Annotated[Number, _is("energy of a query", "energy")]
     energy_label: Annotated[Text, _text("measured, estimated or unavailable")]
     energy_note: Annotated[Text, _text("where the energy comes from, or why there is none")]
     noise: Annotated[Text, _text("what disturbed the trial as a whole")]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
-from profiler.units import parse_duration, parse_fraction, parse_size
+from profiler.units import parse_duration, parse_energy, parse_fraction, parse_size
 from profiler.wire.codec import DecodeError
 
 Number = Union[int, float]
@@ -68,6 +68,12 @@ def sizes(least: str, most: str) -> dict[str, Any]:
     """Metadata of a size, written as text and kept as bytes."""
     found = _quantity(parse_size, "a size such as '512MB'", least, most)
     return {**found, "write": "{}B".format, "text_only": True}
+
+
+def energies(least: str, most: str) -> dict[str, Any]:
+    """Metadata of an energy, written as text and kept as joules."""
+    found = _quantity(parse_energy, "an energy such as '5mJ'", least, most)
+    return {**found, "write": "{:.9f}J".format, "text_only": True}
 
 
 def shares(least: str, most: str) -> dict[str, Any]:

@@ -30,6 +30,9 @@ class Scenario:
     fresh: bool = False
     """each timed query is the first of a fresh process: as many a round as `starts` says, and what
     they are about is the start"""
+    replayed: bool = False
+    """its latencies are service times of one process: what comes at random times is replayed
+    through it, for the rate that keeps a limit"""
     compares_batches: bool = False
     """batch sizes are what is compared: a model of another, fixed size is left out. Elsewhere one
     query of it is as many samples as its file says"""
@@ -40,8 +43,8 @@ class Scenario:
 
 
 _KNOWN = (
-    Scenario(SINGLE_STREAM, keys=("gap",), shares_cpu=True),
-    Scenario("multi_stream", keys=("batch",), batch=(8,), shares_cpu=True),
+    Scenario(SINGLE_STREAM, keys=("gap",), shares_cpu=True, replayed=True),
+    Scenario("multi_stream", keys=("batch",), batch=(8,), shares_cpu=True, replayed=True),
     Scenario(
         OFFLINE,
         driver=f"{_DRIVERS}:Offline",

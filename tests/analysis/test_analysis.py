@@ -11,11 +11,9 @@ from profiler.analysis.choice.frontier import mark_frontier, usable_objectives
 from profiler.analysis.choice.names import find_trial
 from profiler.analysis.trials import summary
 from profiler.analysis.trials.converge import Convergence
-from profiler.analysis.trials.cost import columns, usd_per_million
 from profiler.analysis.trials.samples import Samples, at_same_moment, gather
 from profiler.errors import InputError
 from profiler.schema.columns import Row, row_of
-from profiler.schema.device.target import Cost, Target
 from profiler.schema.record.plan import Group, Trial
 from profiler.schema.study.measure import Slo
 from profiler.wire.messages import Block, Memory, Repetition
@@ -289,12 +287,3 @@ def test_the_frontier_is_what_comparing_every_pair_gives() -> None:
             ]
             best = min(better, key=points.__getitem__, default=None)
             assert marks[name] == {"frontier": best is None, "dominated_by": best}
-
-
-def test_cost_needs_a_price_and_a_rate() -> None:
-    priced = Target(name="t", cost=Cost(usd_per_hour=3.6, as_of="2026-11-01"))
-    assert usd_per_million(1000.0, priced) == pytest.approx(1.0)
-    assert usd_per_million(1000.0, Target(name="t")) is None
-    assert usd_per_million(None, priced) is None
-    assert columns(1000.0, priced)["price"] == "$3.6/h of 2026-11-01"
-    assert columns(1000.0, Target(name="t")) == {"usd_per_million": None, "price": None}

@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 
 from profiler.campaign.run import run
 from profiler.campaign.stress import Visit
+from profiler.commands import choose as choose_command
 from profiler.commands import look
 from profiler.commands.measure import refuse_lost
 from profiler.devices import fleet
@@ -161,11 +162,11 @@ def test_the_choice_says_when_it_breaks_under_stress(broken, capsys):
     alone = [r for r in rows.measured if r["trial"] == trial]
     rows.__dict__["measured"] = alone  # whatever wins: this one alone is left
     assert results.choose().trial == trial
-    look.choose(results, {}, None, json=False)
+    choose_command.choose(results, {}, None, json=False)
     assert "warning under stress: scaled from severity 5" in " ".join(
         capsys.readouterr().out.split()
     )
-    look.choose(results, {}, None, json=True)
+    choose_command.choose(results, {}, None, json=True)
     assert "scaled" in json.loads(capsys.readouterr().out)["warnings"][0]
 
 

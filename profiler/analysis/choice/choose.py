@@ -146,7 +146,7 @@ def _economy(row: Row, objective: str) -> tuple[float, ...]:
     steps = round(memory / 5e6) if memory != missing else missing
     accuracy = known("accuracy")
     return (
-        known("usd_per_million"),
+        known("cost_per_million"),
         float(row["threads"]),
         steps,
         known("file_bytes"),

@@ -11,7 +11,14 @@ from profiler.errors import InputError
 from profiler.schema.columns import Row
 from profiler.schema.study.measure import Slo
 from profiler.schema.study.metrics import METRICS, Metric
-from profiler.units import format_duration, format_percent, format_size
+from profiler.units import (
+    format_duration,
+    format_energy,
+    format_money,
+    format_percent,
+    format_size,
+    parse_price,
+)
 from profiler.wire.codec import DecodeError, decode
 
 Outcome = Literal["met", "missed", "undecided"]
@@ -43,15 +50,22 @@ def parse_limits(given: Mapping[str, Any], *, own_metric: bool = False) -> Slo:
 
 def limits(slo: Slo) -> dict[str, float]:
     """The limits that are set, by their names in the study."""
-    names = [field.name for field in fields(slo)]
-    return {name: found for name in names if (found := getattr(slo, name)) is not None}
+    return {
+        field.name: parse_price(set_to, "million")[0] if isinstance(set_to, str) else set_to
+        for field in fields(slo)
+        if (set_to := getattr(slo, field.name)) is not None
+    }
 
 
-def _text(metric: Metric, number: float | None) -> str:
+def _text(metric: Metric, number: float | None, currency: str | None = None) -> str:
     if metric.entry.kind == "duration":
         return format_duration(number)
     if metric.entry.kind == "size":
         return format_size(number)
+    if metric.entry.kind == "energy":
+        return format_energy(number)
+    if metric.entry.kind == "money":
+        return format_money(number, currency)
     if metric.entry.kind == "points" and number is not None:
         return f"{number * 100:.1f} pp"
     return format_percent(number)
@@ -63,37 +77,53 @@ def check(row: Row, slo: Slo) -> list[Check]:
     Met: the whole interval keeps the limit; missed: none of it does; otherwise undecided.
     max_drop holds against the most accurate baseline of the study (`gap`), on the same rows.
     """
-    return [_check(row, name, number) for name, number in limits(slo).items()]
+    return [_check(row, name, number, slo) for name, number in limits(slo).items()]
 
 
-def _check(row: Row, limit: str, number: float) -> Check:
+def _check(row: Row, limit: str, number: float, slo: Slo) -> Check:
+    if slo.cost is not None and limit == "cost" and (why := _other_currency(row, slo.cost)):
+        return Check(limit=limit, outcome="undecided", reason=why)
     metric = next(known for known in METRICS.values() if known.limit == limit)
     measured, (low, high) = value(row, metric.name), bounds(row, metric.name)
     name = limit.removeprefix("max_").removeprefix("min_")
+
+    def told(outcome: Outcome, reason: str) -> Check:
+        return Check(limit=limit, outcome=outcome, reason=reason)
+
+    def text(number: float | None) -> str:
+        return _text(metric, number, row.get("currency"))
+
     if measured is None:
-        return Check(limit=limit, outcome="undecided", reason=f"{name} was not measured")
-    bound = _text(metric, number)
+        return told("undecided", _missing(row, limit) or f"{name} was not measured")
+    bound = text(number)
     if low is None or high is None:
-        return Check(
-            limit=limit,
-            outcome="undecided",
-            reason=f"{name} {_text(metric, measured)} has no interval to hold against {bound}",
-        )
+        why = f"{name} {text(measured)} has no interval to hold against {bound}"
+        return told("undecided", why)
     best, worst = (low, high) if metric.lower_is_better else (high, low)
 
     def keeps(end: float) -> bool:
         return end <= number if metric.lower_is_better else end >= number
 
     if keeps(worst):
-        return Check(limit=limit, outcome="met", reason=f"{name} {_text(metric, measured)}")
-    span = f"{_text(metric, low)} to {_text(metric, high)}"
+        return told("met", f"{name} {text(measured)}")
+    span = text(low) if low == high else f"{text(low)} to {text(high)}"
     if not keeps(best):
-        return Check(
-            limit=limit, outcome="missed", reason=f"{name} {span} breaks the limit of {bound}"
-        )
-    return Check(
-        limit=limit, outcome="undecided", reason=f"{name} {span} spans the limit of {bound}"
-    )
+        return told("missed", f"{name} {span} breaks the limit of {bound}")
+    return told("undecided", f"{name} {span} spans the limit of {bound}")
+
+
+def _missing(row: Row, limit: str) -> str | None:
+    """Why there is no value to hold against the limit, where the row says so."""
+    if limit == "cost":
+        return row.get("cost_note") or f"no price: --price {row.get('target')}=0.20USD/h"
+    return row.get("energy_note") if limit == "energy" else None
+
+
+def _other_currency(row: Row, limit: str) -> str | None:
+    asked, known = parse_price(limit, "million")[1], row.get("currency")
+    if known in (None, asked):
+        return None
+    return f"cost is in {known}, its limit in {asked}: no rate of exchange is assumed"
 
 
 def overall(checks: list[Check]) -> Outcome | None:

@@ -32,23 +32,28 @@ class Rates:
     wall_meter: Mapping[str, float]
     """trial -> joules a query from the user's own meter"""
     adaptive: bool
+    spot: bool = False
+    """rented machines at their spot price, where one is declared"""
 
     def columns(self, trial: Trial, p99_ns: int | None) -> Row:
         """Columns of one trial whose goodput, if it has one, keeps p99 at `p99_ns`."""
         taken, target = self.samples.get(trial.id), self.targets[trial.target]
         found = throughput(trial, taken, adaptive=self.adaptive, slo_p99_ns=p99_ns)
         rate, joules = found.get("throughput"), self.wall_meter.get(trial.id)
+        used = energy.columns(trial, taken, target.declares.watts, rate, joules)
+        serves = capacity(trial, taken, found, adaptive=self.adaptive, slo_p99_ns=p99_ns)
+        each = used.get("energy_j_per_query")
+        j_per_sample = None if each is None else each / trial.batch
         return {
-            **found,
-            **energy.columns(trial, taken, target.declares.watts, rate, joules),
-            **cost.columns(rate, target),
-        }
+            **found, **serves, **used,
+            **cost.columns(target.cost, serves, j_per_sample, spot=self.spot),
+        }  # fmt: skip
 
-    def at(self, p99_ns: int, rows: Sequence[Row], trials: Mapping[str, Trial]) -> list[Row]:
-        """The rows, each goodput at this limit instead of the one it was made for."""
+    def at(self, p99_ns: int | None, rows: Sequence[Row], trials: Mapping[str, Trial]) -> list[Row]:
+        """The rows, each goodput and capacity at this limit instead of the one it was made for."""
         return [
             {**row, **self.columns(trials[row["trial"]], p99_ns)}
-            if row["status"] == "ok" and _seeks(trials[row["trial"]])
+            if row["status"] == "ok" and _by_limit(trials[row["trial"]])
             else row
             for row in rows
         ]
@@ -57,6 +62,41 @@ class Rates:
 def _seeks(trial: Trial) -> bool:
     """Whether no rate was asked, and the highest is looked for; its study has a limit on p99."""
     return known(trial.scenario).open_loop and trial.rate is None
+
+
+def _by_limit(trial: Trial) -> bool:
+    """Whether what it serves depends on the limit on p99."""
+    return known(trial.scenario).replayed or _seeks(trial)
+
+
+def capacity(
+    trial: Trial, samples: Samples | None, found: Row, *, adaptive: bool, slo_p99_ns: int | None
+) -> Row:
+    """Samples a second that one process serves when queries come at random times, with p99 within
+    the limit: what a machine is paid for. `found` has the throughput.
+
+    Without a limit, and where batches wait to be full, it is the throughput; a trial that was
+    driven at a rate of its own serves that rate.
+    """
+    if samples is None or not samples.taken:
+        return {}
+    scenario, plain = known(trial.scenario), found.get("throughput_note") is None
+    if scenario.fresh:
+        return {"capacity_note": "cold starts serve nothing"}
+    if scenario.replayed and slo_p99_ns is not None:
+        taken = list(samples.taken.values())
+        rate = goodput(trial, taken, slo_p99_ns, adaptive=adaptive)
+        if rate is None:
+            limit = format_duration(slo_p99_ns)
+            return {"capacity_note": f"in some round no rate keeps p99 ≤ {limit}"}
+        return {"capacity": rate.value, "capacity_low": rate.low, "capacity_high": rate.high}
+    if not plain:
+        return {"capacity_note": found.get("throughput_note")}
+    note = None if scenario.open_loop or slo_p99_ns else "no limit on p99: always busy"
+    return {
+        "capacity": found.get("throughput"), "capacity_low": found.get("throughput_low"),
+        "capacity_high": found.get("throughput_high"), "capacity_note": note,
+    }  # fmt: skip
 
 
 def throughput(
@@ -96,14 +136,15 @@ def goodput(
 
     rates = [
         highest_rate(
-            one.services.tolist(),
+            services.tolist(),
             trial.concurrency,
             slo_p99_ns,
-            arrivals=ARRIVALS if trial.concurrency == 1 else ARRIVALS // 5,
+            arrivals=ARRIVALS if _seeks(trial) and trial.concurrency == 1 else ARRIVALS // 5,
             seed=number,
         )
         for number, one in enumerate(taken)
-        if one.services is not None
+        if (services := one.latencies if known(trial.scenario).replayed else one.services)
+        is not None
     ]
     if not rates or min(rates) <= 0:
         return None

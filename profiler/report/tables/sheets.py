@@ -151,8 +151,10 @@ def _energy_legend(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _dollars(row: Row, notes: Notes) -> str:
-    return figure(row["usd_per_million"]) + notes.mark(row["throughput_note"])
+def _cost_cell(row: Row, notes: Notes) -> str:
+    half = half_width_of(row, "cost_per_million")
+    width = "" if half is None else f" ±{figure(100 * half, 2)} %"
+    return figure(row["cost_per_million"]) + width + notes.mark(row["cost_note"])
 
 
 def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
@@ -178,8 +180,9 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
             add(Column(title=f"{title} {unit_name}", drop=drop), _scaled(key, unit))
     if has(rows, "output_error"):
         add(Column(title="off %", drop=1), _off_cell)
-    if has(rows, "usd_per_million"):
-        add(Column(title="$/M"), lambda row: _dollars(row, notes))
+    if has(rows, "cost_per_million"):
+        currencies = dict.fromkeys(str(row["currency"]) for row in rows if row["currency"])
+        add(Column(title=f"{'/'.join(currencies)}/M"), lambda row: _cost_cell(row, notes))
     if has(rows, "energy_j_per_query"):
         unit, unit_name = common_unit(values_of(rows, "energy_j_per_query"), ENERGIES)
         add(Column(title=f"energy {unit_name}", drop=1), _energy(unit))
@@ -197,10 +200,10 @@ def quality_sheet(group: Group, among: Sequence[Group]) -> Sheet:
     legend += judged_legend(rows)
     if has(rows, "output_error"):
         legend.append("off: outputs against the first target's, relative RMS")
-    if has(rows, "usd_per_million"):
+    if has(rows, "cost_per_million"):
         prices = dict.fromkeys(p for row in rows if isinstance(p := row["price"], str))
         declared = f", at {' and '.join(prices)}, declared" if prices else ""
-        legend.append(f"$/M: US dollars per million samples{declared}")
+        legend.append(f"/M: cost of a million samples at the capacity{declared}")
     legend += _energy_legend(rows)
     what = "Accuracy and cost" if has(rows, "accuracy") else "Memory and cost"
     return Sheet(

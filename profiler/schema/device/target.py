@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Optional
 
+from profiler.schema.device.cost import Cost
 from profiler.schema.device.runtime import Runtime
 from profiler.schema.device.ssh import SshSpec
 from profiler.schema.limits import MAY_BE_EMPTY, MEMORY, PROSE, check, numbers
@@ -15,7 +16,6 @@ from profiler.wire.providers import CPU, PROVIDERS, known
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _GPU = re.compile(r"[0-9]{1,3}|(GPU|MIG)-[0-9a-fA-F-]{8,64}")
-_DATE = re.compile(r"20\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -27,23 +27,6 @@ def check_name(name: str) -> None:
 
 Provider = str
 TORCH = ("torch-eager", "torch-compile")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What an hour on this target costs, and when that price was read."""
-
-    usd_per_hour: float = field(metadata=numbers(0, 1_000_000))
-    as_of: str
-    """the day (or month, or year) of the price: 2026-06-17, 2026-06 or 2026"""
-    source: Optional[str] = field(default=None, metadata=PROSE)
-    """who said so; a price is never measured"""
-
-    def __post_init__(self) -> None:
-        check(self)
-        if not _DATE.fullmatch(self.as_of):
-            raise DecodeError("as_of", 'a date such as "2026-06-17", or its month or year',
-                              self.as_of)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

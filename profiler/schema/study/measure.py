@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional
 
-from profiler.schema.limits import MEMORY, check, durations, numbers, shares
+from profiler.schema.limits import MEMORY, check, durations, energies, numbers, shares, sizes
+from profiler.units import parse_price
 from profiler.wire.codec import DecodeError
 
 _LIMIT = durations("1ns", "1440min")
 _TIME = durations("1us", "1440min")
 _SHARE = shares("0", "1000000000")
 _PART = shares("0.0001%", "99.9%")
+_FILE = sizes("1B", "1000000GB")
+_ENERGY = energies("1uJ", "1000000J")
 BLOCK_TIME = 10_000_000
 
 
@@ -26,9 +29,20 @@ class Slo:
     """largest accuracy loss against the most accurate baseline of the study, e.g. '1pp'"""
     min_accuracy: Optional[float] = field(default=None, metadata=_SHARE)
     memory: Optional[int] = field(default=None, metadata=MEMORY)
+    size: Optional[int] = field(default=None, metadata=_FILE)
+    """of the model's file with its weights"""
+    energy: Optional[float] = field(default=None, metadata=_ENERGY)
+    """joules a query"""
+    cost: Optional[str] = None
+    """of a million samples, e.g. '5 USD/million'"""
 
     def __post_init__(self) -> None:
         check(self)
+        if self.cost is not None:
+            try:
+                parse_price(self.cost, "million")
+            except ValueError as error:
+                raise DecodeError("cost", str(error).removeprefix("expected "), self.cost) from None
 
     def check_shares(self) -> None:
         """Raise DecodeError for an accuracy above 1. A metric of the user's own has any range."""

@@ -48,9 +48,14 @@ METRICS = {
                title="throughput"),
         Metric(name="drop", column="drop"),
         Metric(name="gap", column="gap", limit="max_drop"),
+        Metric(name="capacity", column="capacity", lower_is_better=False, objective=True,
+               title="capacity"),
         Metric(name="memory", column="memory_peak_bytes", objective=True, title="peak memory",
                limit="memory"),
-        Metric(name="size", column="file_bytes", objective=True, title="file size"),
-        Metric(name="cost", column="usd_per_million", objective=True, title="cost"),
+        Metric(name="size", column="file_bytes", objective=True, title="file size", limit="size"),
+        Metric(name="energy", column="energy_j_per_query", objective=True, title="energy",
+               limit="energy"),
+        Metric(name="cost", column="cost_per_million", objective=True, title="cost",
+               limit="cost"),
     )
 }  # fmt: skip

@@ -34,7 +34,7 @@ def test_a_variant_called_worse_is_never_recommended() -> None:
 
 
 def test_of_ties_the_cheaper_wins_though_it_takes_more_threads() -> None:
-    rows = [row("dear", usd_per_million=2.0), row("cheap", usd_per_million=1.0, threads=4)]
+    rows = [row("dear", cost_per_million=2.0), row("cheap", cost_per_million=1.0, threads=4)]
     assert choose(rows, Slo(), "p50", separated=never).trial == "cheap"
 
 

@@ -30,9 +30,10 @@ MS = 1_000_000
 
 
 def server(**more: Any) -> Trial:
+    made = {"scenario": "server", **more}
     return Trial(
         id="a", model="m", variant="fp32", recipe="fp32", target="t", provider="p", threads=1,
-        scenario="server", batch=1, baseline="a", **more,
+        batch=1, baseline="a", **made,
     )  # fmt: skip
 
 
@@ -71,25 +72,48 @@ def test_a_rate_that_was_asked_needs_no_note() -> None:
 
 
 def test_rows_at_another_limit_pay_for_its_rate() -> None:
-    target = Target(name="t", cost=Cost(usd_per_hour=3.6, as_of="2025-01"))
+    target = Target(name="t", cost=Cost(per_hour=3.6, as_of="2025-01"))
     rates = Rates(samples={"a": taken()}, targets={"t": target}, wall_meter={}, adaptive=False)
     trials = {"a": server()}
     rows = [{"trial": "a", "status": "ok", **rates.columns(trials["a"], 2 * MS)}]
     (loose,) = rates.at(20 * MS, rows, trials)
     assert loose["throughput"] > 1.5 * rows[0]["throughput"]
-    assert loose["usd_per_million"] == pytest.approx(1000 / loose["throughput"])
+    assert loose["cost_per_million"] == pytest.approx(1000 / loose["throughput"])
     excluded = [{"trial": "unknown", "status": "excluded"}]
     assert rates.at(20 * MS, excluded, trials) == excluded
 
 
-def test_a_price_for_the_driven_rate_has_a_footnote() -> None:
+def test_what_has_no_price_says_why_in_a_footnote() -> None:
     import pandas as pd
 
-    row = {"target": "t", "scenario": "server", "batch": 1, "status": "ok", "model": "m",
-           "variant": "fp32", "usd_per_million": 10.0, "throughput_note": DRIVEN}  # fmt: skip
-    (group,) = groups(records(pd.DataFrame([row])))
+    same = {"target": "t", "scenario": "server", "batch": 1, "status": "ok", "model": "m",
+            "variant": "fp32", "currency": "USD"}  # fmt: skip
+    rows = [{**same, "cost_per_million": 10.0}, {**same, "cost_note": DRIVEN}]
+    (group,) = groups(records(pd.DataFrame(rows)))
     sheet = quality_sheet(group, [group])
     assert [note.split(" ", 1)[1] for note in sheet.notes] == [DRIVEN]
+
+
+def test_a_closed_loop_serves_less_at_random_times_than_it_does_in_a_row() -> None:
+    """Queries of 1 ms: 1,000 a second in a row; with p99 within 5 ms about what M/D/1 says."""
+    target = Target(name="t", cost=Cost(per_hour=3.6, as_of="2025-01"))
+    stream = server(scenario="single_stream")
+    block = Block(position=0, queries=200, wall_ns=200 * MS, cpu_ns=1)
+    rounds = [
+        Repetition(trial="a", round=n, status="ok", blocks=(block,), providers=("p",))
+        for n in range(4)
+    ]
+    latencies = [np.full(200, MS + 1000 * n, dtype=np.int64) for n in range(4)]
+    measured = gather((0, r, found, None) for r, found in zip(rounds, latencies, strict=True))
+    rates = Rates(samples=measured, targets={"t": target}, wall_meter={}, adaptive=False)
+    row = rates.columns(stream, 5 * MS)
+    assert row["throughput"] > row["capacity"]
+    assert row["capacity"] == pytest.approx(560, rel=0.1)
+    assert row["cost_per_million"] == pytest.approx(1000 / row["capacity"])
+    assert rates.columns(stream, MS // 2)["cost_note"] == "in some round no rate keeps p99 ≤ 500 µs"
+    busy = rates.columns(stream, None)
+    assert busy["capacity"] == busy["throughput"]
+    assert busy["capacity_note"] == "no limit on p99: always busy"
 
 
 def recorded() -> Chooser:
@@ -103,7 +127,7 @@ def recorded() -> Chooser:
         samples={"a": taken()}, typical=at_same_moment([taken()]),
     )  # fmt: skip
     judged: Any = SimpleNamespace(stress=Stress())
-    rows = TrialRows(opened, judged, {})
+    rows = TrialRows(opened, judged, {}, spot=False)
     rates = rows.rates.columns(server(), study.slo.p99)
     summary = summarise(server(), taken(), adaptive=False)
     rows.__dict__["measured"] = [row_of(identity(server()), summary, rates)]

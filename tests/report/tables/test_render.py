@@ -148,12 +148,13 @@ def test_without_labels_there_is_no_accuracy_column(unlabelled):
 
 
 def test_a_column_with_no_known_value_is_left_out(frame):
-    assert "$/M" not in render(frame, "text")
-    priced = render(frame.assign(usd_per_million=0.0123), "text")
-    assert "$/M" in priced
+    assert "USD/M" not in render(frame, "text")
+    priced = render(frame.assign(cost_per_million=0.0123, currency="USD"), "text")
+    assert "USD/M" in priced
     assert max(map(cell_len, priced.splitlines())) <= 80
-    dated = render(frame.assign(usd_per_million=0.0123, price="$0.1/h of 2026-06-17"), "text")
-    assert "at $0.1/h of 2026-06-17, declared" in " ".join(dated.split())
+    price = "0.1 USD/h of 2026-06-17"
+    dated = render(frame.assign(cost_per_million=0.0123, currency="USD", price=price), "text")
+    assert f"at {price}, declared" in " ".join(dated.split())
 
 
 def test_offline_shows_throughput_in_place_of_a_tail(frame):
