@@ -12,26 +12,24 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from profiler.wire import providers, scenarios
+from profiler.wire import scenarios
 from profiler.wire.affinity import usable_cpus
 from profiler.wire.messages import Job
 from profiler.worker.instruments.counters import busy_ticks
 from profiler.worker.instruments.facts import core_groups
+from profiler.worker.instruments.pools import on_cpu
 
 WATCH_S = 0.05
 
 
 def solo(job: Job) -> bool:
     """Whether this job's runner works with one thread, on a CPU nobody chose for it."""
-    device = job.device or job.provider_options.get("device_type", "CPU")
     return (
         job.threads == 1
         and job.concurrency == 1
         and not job.affinity
         and scenarios.known(job.scenario).shares_cpu
-        and providers.known(job.provider).on_cpu
-        and device == "CPU"
-        and job.gpu is None
+        and on_cpu(job)
     )
 
 

@@ -61,6 +61,7 @@ class Child:
                 stderr=log,
                 env=environment,
             )
+        self._stopped = False
         self._limit: Optional[Limit] = None
         if limit_bytes is not None:
             self._limit = Limit(limit_bytes, f"profiler-{os.getpid()}-{name}")
@@ -77,6 +78,14 @@ class Child:
             os.write(self._stdin.fileno(), pack(message))
         except BrokenPipeError:
             raise self._ended() from None
+        if self._stopped:
+            self._stopped = False
+            self._process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """No thread of it runs until the next command."""
+        self._stopped = True
+        self._process.send_signal(signal.SIGSTOP)
 
     def answer(self, timeout_ns: int) -> dict[str, Any]:
         """The answer to the last command. Raises RunnerFailed with the reason."""

@@ -31,6 +31,7 @@ from profiler.wire.messages import (
 from profiler.wire.queueing import WARM_SHARE, highest_rate, poisson_arrivals
 from profiler.wire.scenarios import SCENARIOS
 from profiler.worker.instruments import counters
+from profiler.worker.instruments.pools import stopped_between
 from profiler.worker.measuring.lanes import side_by_side
 from profiler.worker.measuring.openloop import serve
 
@@ -153,10 +154,11 @@ def begin(runner: Loaded) -> counters.Reading:
 
 
 def end(runner: Loaded, queries: int) -> counters.Reading:
-    """Read them again just after it; then wait until the thread pool is quiet."""
+    """Read them again just after it; then wait until the thread pool is quiet, if need be."""
     after = counters.read()
     runner.energy.stop(queries)
-    counters.settle()
+    if not stopped_between(runner.job):
+        counters.settle()
     return after
 
 

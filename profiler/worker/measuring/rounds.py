@@ -30,6 +30,7 @@ from profiler.wire.messages import (
 from profiler.wire.scenarios import known
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.instruments import cpus, page_cache
+from profiler.worker.instruments.pools import stopped_between
 from profiler.worker.instruments.thermal import Thermometer
 from profiler.worker.measuring import guest as guests
 from profiler.worker.measuring.child import GUEST, HOST, NO_SPACE, Child, RunnerFailed
@@ -37,6 +38,8 @@ from profiler.worker.measuring.drivers import Blocks, make_driver
 
 _IMPORT_TIMEOUT_NS = 120_000_000_000
 SAY_EVERY_NS = 250_000_000
+WORKING = ("load", "warm", "block")
+"""commands that leave a pool of threads spinning"""
 
 
 class Slot:
@@ -50,6 +53,8 @@ class Slot:
         self.facts: dict[str, Any] = {}
         self.fresh = known(job.scenario).fresh
         """whether each block is a process of its own"""
+        self.stops = stopped_between(job if host is None else host.job)
+        """whether its process is stopped when it has answered"""
         self.planned: Blocks
         self.typical_ns = 1
         """of a guest: a query of it in the warm-up"""
@@ -65,7 +70,10 @@ class Slot:
         """Send this job's runner a command and wait for its answer."""
         assert self.child is not None
         seat = HOST if self.host is None else GUEST
-        return self.child.ask(operation, timeout_ns, seat, **arguments)
+        reply = self.child.ask(operation, timeout_ns, seat, **arguments)
+        if self.stops and operation in WORKING:
+            self.child.stop()
+        return reply
 
     def plan(self, request: RoundRequest, typical_ns: int) -> None:
         """Which blocks this job gets, by its scenario's driver."""

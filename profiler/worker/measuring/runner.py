@@ -29,6 +29,7 @@ from profiler.worker.backends import Backend, issue, make
 from profiler.worker.blobs import BlobFolder
 from profiler.worker.instruments import counters, nvml
 from profiler.worker.instruments.energy import CARD_UPDATE_NS, Account
+from profiler.worker.instruments.pools import stopped_between
 from profiler.worker.isolated import private
 from profiler.worker.measuring.child import HOST, NO_SPACE
 from profiler.worker.measuring.drivers import make_driver
@@ -123,7 +124,8 @@ class Runner:
             if spent >= most_ns or (level and spent >= least_ns):
                 break
             count = max(1, min(10_000, int(block_ns // max(1.0, medians[-1]))))
-        counters.settle()
+        if not stopped_between(self.job):
+            counters.settle()
         typical_ns = max(1, int(median(medians[-LEVEL_BLOCKS:])))
         self.started = replace(self.started, steady_ns=typical_ns)
         return {

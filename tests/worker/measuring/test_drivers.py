@@ -77,6 +77,7 @@ def test_a_block_holds_its_queries_and_what_the_gpu_said_after_it(job: dict[str,
         return GpuReading(celsius=50)
 
     runner: Any = SimpleNamespace(
+        job=Job(trial="t"),
         next_query=1,
         block_seed=0,
         backend=SimpleNamespace(timed=timed, asker=lambda: told.append),
@@ -126,7 +127,9 @@ class Refuses:
 
 def loaded(backend: Any) -> Any:
     account = SimpleNamespace(start=lambda: None, stop=lambda queries: None)
-    return SimpleNamespace(backend=backend, energy=account, gpu=None, block_seed=1, next_query=0)
+    return SimpleNamespace(
+        job=Job(trial="t"), backend=backend, energy=account, gpu=None, block_seed=1, next_query=0
+    )
 
 
 @pytest.mark.parametrize(
