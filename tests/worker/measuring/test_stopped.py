@@ -46,7 +46,7 @@ def test_their_threads_do_not_spin_in_others_blocks(
 
     found = session.round(RoundRequest(jobs=(pooled("a"), pooled("b")), **QUICK), look)
     assert [one.status for one in found] == ["ok", "ok"]
-    assert {len(states) for states in seen} == {2}
+    assert max(len(states) for states in seen) == 2
     assert any(psutil.STATUS_STOPPED in states for states in seen), "one of them may be at work"
     assert all(len(one.blocks) >= 5 for one in found)
 
