@@ -137,7 +137,7 @@ def honest(latencies: bytes, outputs: dict[str, bytes]) -> Callable[[str, dict[s
             return {"repetitions": [
                 _repetition(job["trial"], request["round"], sha_of(latencies),
                             names if job["trial"] in request["predict"] else {})
-                for job in (*request["jobs"], *_guest(request))
+                for job in (*request["jobs"], *_yardstick(request))
             ]}  # fmt: skip
         if operation == "predict":
             return {"status": "ok", "reason": None, "detail": None, "outputs": names}
@@ -169,8 +169,8 @@ def _repetition(trial: str, number: int, sha: str, outputs: dict[str, str]) -> d
     }  # fmt: skip
 
 
-def _guest(request: dict[str, Any]) -> list[Any]:
-    return [] if request["guest"] is None else [request["guest"]["job"]]
+def _yardstick(request: dict[str, Any]) -> list[Any]:
+    return [] if request["yardstick"] is None else [request["yardstick"]]
 
 
 def events(operation: str, args: dict[str, Any]) -> list[Any]:

@@ -25,7 +25,7 @@ from profiler.campaign.input_hashes import input_hashes
 from profiler.campaign.prepare import prepare
 from profiler.devices.facts import find_facts, study_targets, unavailable
 from profiler.devices.fleet import Fleet
-from profiler.devices.jobs import make_guest, make_job
+from profiler.devices.jobs import make_job, make_yardstick
 from profiler.devices.session import Session, open_session
 from profiler.errors import (
     InputError,
@@ -36,6 +36,7 @@ from profiler.errors import (
 from profiler.places import cache_folder
 from profiler.planning import Known, go_on, make_plan, recipes
 from profiler.planning.loadable import Format
+from profiler.planning.yardstick import due
 from profiler.progress import Progress, Silent
 from profiler.results.results import Results
 from profiler.schema.device.target import Target
@@ -271,10 +272,10 @@ class Campaign:
         group = state.group
         target = self.targets[group.target]
         jobs = {t.id: make_job(t, target, prepared, self.study) for t in group.trials}
-        guest = make_guest(group.yardstick, jobs.values(), group.reference, prepared)
+        yardstick = make_yardstick(group.yardstick, jobs.values(), prepared)
         files: dict[Path, str] = {}
         if target.backend != "null":
-            beside = [] if guest is None else [guest.job]
+            beside = [] if yardstick is None else [yardstick]
             files = prepared.files(self.store.folder, [*jobs.values(), *beside])
         title = f"{group.target}: {counted(len(group.trials), 'trial')}"
         progress.group(title, state.budget_s, state.spent_s)
@@ -367,5 +368,7 @@ class Campaign:
             measure_ns=state.round_time_ns(),
             query_timeout_ns=measure.query_timeout,
             predict=wanted,
-            guest=make_guest(group.yardstick, jobs, group.reference, prepared),
+            yardstick=make_yardstick(group.yardstick, jobs, prepared)
+            if due(state.next_round, len(jobs))
+            else None,
         )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Optional
 
 import profiler
-from profiler.planning.yardstick import choose_host
 from profiler.schema.device.cores import KINDS
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
@@ -16,7 +15,7 @@ from profiler.store.prepared import Prepared
 from profiler.tasks.task import task_of
 from profiler.units import parse_cpus, parse_size
 from profiler.wire.codec import encode
-from profiler.wire.messages import GpuOptions, Guest, Job
+from profiler.wire.messages import GpuOptions, Job
 from profiler.wire.scenarios import known
 
 
@@ -26,21 +25,23 @@ def memory_limit_bytes(trial: Trial, target: Target, study: Study) -> Optional[i
     return min(filter(None, (own, target.memory_limit)), default=None)
 
 
-def make_guest(
-    name: str | None, jobs: Collection[Job], reference: str, prepared: Prepared
-) -> Optional[Guest]:
-    """The yardstick called `name` beside `jobs`; None where there is none, or no place for it."""
-    host, made = choose_host(jobs, reference), prepared.yardstick
-    if name is None or host is None or made is None:
+def make_yardstick(name: str | None, jobs: Collection[Job], prepared: Prepared) -> Optional[Job]:
+    """The yardstick called `name` beside `jobs`; None where there is none, or it tells nothing.
+
+    It is bound to the CPUs of a job of one thread that the user bound to some.
+    """
+    made = prepared.yardstick
+    if name is None or made is None or all(known(job.scenario).fresh for job in jobs):
         return None
-    job = Job(
+    solo = [job for job in jobs if job.threads == 1]
+    return Job(
         trial=name,
         artifact=made.artifact.sha,
         artifact_bytes=made.artifact.bytes,
         inputs=made.inputs,
         stack=False,
+        affinity=solo[0].affinity if solo else (),
     )
-    return Guest(job=job, host=host)
 
 
 def make_job(trial: Trial, target: Target, prepared: Prepared, study: Study) -> Job:

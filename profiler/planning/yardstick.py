@@ -1,36 +1,23 @@
-"""Which processes can hold the yardstick: a small ONNX model that runs on one thread of the CPU."""
+"""Beside which trials the yardstick is measured, and in which rounds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from profiler.schema.device.target import Target
-from profiler.wire import providers, scenarios
-from profiler.wire.messages import Job
+from profiler.wire import providers
+
+FIRST = 4
+MANY = 6
+"""Beside so many trials its process is a small part of a round."""
 
 
 def fits(target: Target) -> bool:
     """Whether a yardstick tells of the target: of a GPU it would tell how fast its host is."""
-    return target.backend == "onnxruntime" and providers.known(target.provider).on_cpu
+    device = target.device or target.provider_options.get("device_type", "CPU")
+    on_cpu = providers.known(target.provider).on_cpu and device == "CPU"
+    return target.backend == "onnxruntime" and on_cpu
 
 
-def choose_host(jobs: Iterable[Job], reference: str) -> str | None:
-    """The trial in whose process the yardstick lives; None where it can't live in any.
-
-    The group's reference, if it keeps to one thread; else another that does; else any. Cold starts
-    leave no process, and in a process of limited memory it would take a part of that.
-    """
-    hosts = [job for job in jobs if _can(job)]
-    hosts.sort(key=lambda job: (job.threads > 1 or job.concurrency > 1, job.trial != reference))
-    return hosts[0].trial if hosts else None
-
-
-def _can(job: Job) -> bool:
-    device = job.device or job.provider_options.get("device_type", "CPU")
-    return (
-        job.backend == "onnxruntime"
-        and providers.known(job.provider).on_cpu
-        and device == "CPU"
-        and not scenarios.known(job.scenario).fresh
-        and job.memory_limit_bytes is None
-    )
+def due(round_number: int, trials: int) -> bool:
+    """Whether it is measured in this round: beside few trials in the first four, which an interval
+    takes, and then in every fourth, so that it takes some 3 % of the time."""
+    return trials >= MANY or round_number < FIRST or round_number % FIRST == 0

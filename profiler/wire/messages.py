@@ -135,15 +135,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Guest:
-    """A small job without a process of its own: it is measured in that of another one."""
-
-    job: Job
-    host: str
-    """trial of the round in whose process it lives, on whose CPU, and whose failure is its own"""
-
-
-@dataclass(frozen=True)
 class RoundRequest:
     """One fresh process per job, all resident, measured in blocks in turns, seeded."""
 
@@ -162,12 +153,13 @@ class RoundRequest:
     query_timeout_ns: int = 60_000_000_000
     predict: tuple[str, ...] = ()
     """trials whose predictions on all rows are wanted, after the timing, by the timed session"""
-    guest: Optional[Guest] = None
+    yardstick: Optional[Job] = None
+    """a small job that is measured seldom, beside the others"""
 
     @property
     def every_job(self) -> tuple[Job, ...]:
-        """Those that a repetition is wanted of, in the order of the answer: the guest is last."""
-        return self.jobs if self.guest is None else (*self.jobs, self.guest.job)
+        """Those that a repetition is wanted of, in the order of the answer: the yardstick last."""
+        return self.jobs if self.yardstick is None else (*self.jobs, self.yardstick)
 
 
 @dataclass(frozen=True)

@@ -160,14 +160,14 @@ def test_a_folder_that_was_begun_without_one_goes_on_without(
 
 
 def test_a_round_without_one_counts_for_everything_else(measured: Callable[..., Path]) -> None:
-    """Its host failed, or it did: nobody is told, nothing is missing but its own columns."""
+    """It failed: nobody is told, nothing is missing but its own columns."""
     out = measured()
     told = load(out).table()
     change_raw(out, lambda found: found.pop(NAME) and None)
     rows = rounds(out)
     for row in rows:
         *_, one = row["repetitions"]
-        one.update(status="failed", reason="host failed", detail="", latencies=None, blocks=[])
+        one.update(status="failed", reason="error", detail="", latencies=None, blocks=[])
     write_rounds(out, rows)
     results = load(out)
     assert results.faults == ()

@@ -1,13 +1,18 @@
-"""Beside what the yardstick is planned, and in whose process it lives."""
+"""Beside what the yardstick is planned, and in which rounds."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from profiler.campaign.yardstick import keep
+from profiler.devices.jobs import make_yardstick
 from profiler.planning import Known, make_plan
-from profiler.planning.yardstick import choose_host, fits
+from profiler.planning.yardstick import due, fits
 from profiler.schema.device.target import Target
 from profiler.schema.study.study import Study
+from profiler.store.folder import Store
+from profiler.store.prepared import Prepared
 from profiler.wire.codec import DecodeError, decode
 from profiler.wire.messages import Job
 
@@ -41,6 +46,7 @@ def test_it_is_planned_unless_switched_off_or_not_made() -> None:
         ({}, True),
         ({"provider": "OpenVINOExecutionProvider"}, True),
         ({"provider": "CUDAExecutionProvider"}, False),
+        ({"provider": "OpenVINOExecutionProvider", "plugin": "p", "device": "GPU"}, False),
         ({"backend": "null"}, False),
         ({"backend": "torch", "provider": "torch-eager"}, False),
     ],
@@ -51,24 +57,29 @@ def test_it_tells_of_processors_that_onnxruntime_computes_on(
     assert fits(Target(name="t", **target)) == told
 
 
-def job(trial: str, **more: Any) -> Job:
-    return Job(trial=trial, **more)
+def test_beside_few_trials_it_is_measured_in_some_rounds() -> None:
+    assert [number for number in range(13) if due(number, 3)] == [0, 1, 2, 3, 4, 8, 12]
+    assert all(due(number, 6) for number in range(13))
 
 
 @pytest.mark.parametrize(
-    ("jobs", "host"),
+    ("jobs", "affinity"),
     [
-        ([job("a"), job("ref")], "ref"),
-        ([job("two", threads=2), job("a"), job("ref", threads=2)], "a"),
-        ([job("two", threads=2), job("lanes", concurrency=2)], "two"),
-        ([job("lanes", concurrency=2), job("ref", threads=2)], "ref"),
-        ([job("cold", scenario="cold_start"), job("a", scenario="server")], "a"),
-        ([job("ref", memory_limit_bytes=10**9), job("a")], "a"),
-        ([job("ref", memory_limit_bytes=10**9)], None),
-        ([job("ref", provider="OpenVINOExecutionProvider", device="GPU")], None),
-        ([job("ref", backend="torch"), job("null", backend="null")], None),
-        ([], None),
+        ([{"threads": 2, "affinity": (0, 1)}, {"affinity": (1,)}], (1,)),
+        ([{"threads": 2, "affinity": (0, 1)}], ()),
+        ([{"scenario": "cold_start"}, {}], ()),
+        ([{"scenario": "cold_start"}], None),
     ],
 )
-def test_its_host_keeps_to_one_thread_where_one_does(jobs: list[Job], host: str | None) -> None:
-    assert choose_host(jobs, "ref") == host
+def test_it_is_bound_where_one_thread_is(
+    jobs: list[dict[str, Any]], affinity: tuple[int, ...] | None, tmp_path: Path
+) -> None:
+    store = Store.open(tmp_path / "out", {"study_hash": "s"})
+    prepared = Prepared(artifacts={}, failed={}, inputs={}, yardstick=keep(store))
+    made = make_yardstick("y", [Job(trial=f"{n}", **job) for n, job in enumerate(jobs)], prepared)
+    store.close()
+    assert (None if made is None else made.affinity) == affinity
+    assert make_yardstick(None, [Job(trial="a")], prepared) is None
+    assert (
+        make_yardstick("y", [Job(trial="a")], Prepared(artifacts={}, failed={}, inputs={})) is None
+    )

@@ -19,8 +19,6 @@ from profiler.worker.isolated import private, python
 
 NO_SPACE = "no space"
 """Reason of a failure that is the device's, not the trial's: its disk is full."""
-HOST, GUEST = "host", "guest"
-"""seats of a process: its own job, and a small one that lives beside it"""
 CRASHES = (signal.SIGILL, signal.SIGSEGV, signal.SIGBUS)
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
@@ -71,11 +69,10 @@ class Child:
         self._stdin = self._process.stdin
         self._reader = LineReader(self._process.stdout.fileno())
 
-    def send(self, operation: str, seat: str = HOST, **arguments: Any) -> None:
-        """Send a command without waiting for the answer; to the process's own job, or its guest."""
-        message = {"op": operation, "seat": seat, "args": arguments}
+    def send(self, operation: str, **arguments: Any) -> None:
+        """Send a command without waiting for the answer."""
         try:
-            os.write(self._stdin.fileno(), pack(message))
+            os.write(self._stdin.fileno(), pack({"op": operation, "args": arguments}))
         except BrokenPipeError:
             raise self._ended() from None
         if self._stopped:
@@ -103,11 +100,9 @@ class Child:
             raise RunnerFailed(reply["reason"], reply["detail"])
         return reply
 
-    def ask(
-        self, operation: str, timeout_ns: int, seat: str = HOST, **arguments: Any
-    ) -> dict[str, Any]:
+    def ask(self, operation: str, timeout_ns: int, **arguments: Any) -> dict[str, Any]:
         """Send a command and wait for its answer."""
-        self.send(operation, seat, **arguments)
+        self.send(operation, **arguments)
         return self.answer(timeout_ns)
 
     def _ended(self) -> RunnerFailed:

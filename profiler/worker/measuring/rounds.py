@@ -32,8 +32,8 @@ from profiler.worker.blobs import BlobFolder
 from profiler.worker.instruments import cpus, page_cache
 from profiler.worker.instruments.pools import stopped_between
 from profiler.worker.instruments.thermal import Thermometer
-from profiler.worker.measuring import guest as guests
-from profiler.worker.measuring.child import GUEST, HOST, NO_SPACE, Child, RunnerFailed
+from profiler.worker.measuring import seldom
+from profiler.worker.measuring.child import NO_SPACE, Child, RunnerFailed
 from profiler.worker.measuring.drivers import Blocks, make_driver
 
 _IMPORT_TIMEOUT_NS = 120_000_000_000
@@ -45,19 +45,17 @@ WORKING = ("load", "warm", "block")
 class Slot:
     """One job's state in the round."""
 
-    def __init__(self, job: Job, host: Optional[Slot] = None) -> None:
+    def __init__(self, job: Job) -> None:
         self.job = job
-        self.host = host
-        """of a guest: whose process it is in"""
         self.child: Optional[Child] = None
         self.facts: dict[str, Any] = {}
         self.fresh = known(job.scenario).fresh
         """whether each block is a process of its own"""
-        self.stops = stopped_between(job if host is None else host.job)
+        self.stops = stopped_between(job)
         """whether its process is stopped when it has answered"""
         self.planned: Blocks
         self.typical_ns = 1
-        """of a guest: a query of it in the warm-up"""
+        """a query in the warm-up"""
         self.repeated = 0
         """disturbed blocks that were measured once more"""
         self.services = array("q")
@@ -69,8 +67,7 @@ class Slot:
     def ask(self, operation: str, timeout_ns: int, **arguments: Any) -> dict[str, Any]:
         """Send this job's runner a command and wait for its answer."""
         assert self.child is not None
-        seat = HOST if self.host is None else GUEST
-        reply = self.child.ask(operation, timeout_ns, seat, **arguments)
+        reply = self.child.ask(operation, timeout_ns, **arguments)
         if self.stops and operation in WORKING:
             self.child.stop()
         return reply
@@ -123,13 +120,8 @@ class Round:
     ) -> None:
         self.request, self.home, self.out, self.say = request, home, out, say
         self.order = random.Random(request.seed)
-        self.own = [Slot(job) for job in request.jobs]
-        self.guest: Optional[Slot] = None
-        if request.guest is not None:
-            name = request.guest.host
-            host = next(slot for slot in self.own if slot.job.trial == name)
-            self.guest = Slot(request.guest.job, host)
-        self.slots = self.own if self.guest is None else [*self.own, self.guest]
+        self.slots = [Slot(job) for job in request.every_job]
+        self.yardstick = None if request.yardstick is None else self.slots[-1]
         self.heat = Thermometer()
         self.said: dict[str, Any] = {}
 
@@ -142,7 +134,7 @@ class Round:
             for slot in self._alive():
                 self._try(slot, self._finish)
         finally:
-            for slot in self.own:
+            for slot in self.slots:
                 if slot.child is not None:
                     slot.child.close()
         return tuple(self._record(slot) for slot in self.slots)
@@ -157,16 +149,12 @@ class Round:
             if failed.reason == NO_SPACE:  # the round is to be done again, not the trial blamed
                 raise
             slot.failed = failed
-            if slot.host is not None:  # a guest has no process to end
-                return
             if slot.child is not None:
                 slot.child.kill()
-            if self.guest is not None and self.guest.host is slot:
-                self.guest.failed = RunnerFailed("host failed", f"{slot.job.trial}: {failed}")
 
     def _share_cpu(self) -> None:
         """Runners of one thread that may use any CPU are kept on one, the same for all."""
-        solo = [slot for slot in self.own if cpus.solo(slot.job)]
+        solo = [slot for slot in self.slots if cpus.solo(slot.job)]
         cpu = cpus.draw_now(self.request.seed) if solo else None
         if cpu is not None:
             for slot in solo:
@@ -174,7 +162,7 @@ class Round:
 
     def _start(self) -> None:
         """Processes import side by side; sessions load one at a time, so load times are clean."""
-        resident = [slot for slot in self.own if not slot.fresh]
+        resident = [slot for slot in self.slots if not slot.fresh]
         for slot in resident:
             self._spawn(slot)
         for slot in resident:
@@ -187,8 +175,6 @@ class Round:
         for done, slot in enumerate(starting):
             self.say({"stage": "load", "trial": slot.job.trial, "done": done, "of": len(starting)})
             self._try(slot, self._come_up)
-        if self.guest is not None and self.guest.failed is None:
-            self._try(self.guest, self._move_in)
 
     def _spawn(self, slot: Slot) -> None:
         name = f"runner-{self.slots.index(slot)}"
@@ -205,21 +191,11 @@ class Round:
     def _come_up(self, slot: Slot) -> None:
         """Load, warm up until queries are level, and plan by how long they take then."""
         request = self.request
+        if slot is self.yardstick:  # planned when it is known how long the others take
+            slot.typical_ns = self._load(slot, 0, seldom.WARM_NS, seldom.SHORTEST_NS)
+            return
         least_ns, most_ns = request.warmup_ns, request.max_warmup_ns
         slot.plan(request, self._load(slot, least_ns, most_ns, request.block_ns))
-
-    def _move_in(self, guest: Slot) -> None:
-        """Load the guest beside its warm host, whose memory is told without it."""
-        host = guest.host
-        assert host is not None
-        guest.child, guest.job = host.child, replace(guest.job, affinity=host.job.affinity)
-        host.ask("make_room", _IMPORT_TIMEOUT_NS)
-        try:
-            job, out = encode(guest.job), str(self.out.folder)
-            guest.ask("job", _IMPORT_TIMEOUT_NS, job=job, out=out)
-            guest.typical_ns = self._load(guest, 0, guests.WARM_NS, guests.SHORTEST_NS)
-        finally:
-            host.ask("room_taken", _IMPORT_TIMEOUT_NS)
 
     def _load(self, slot: Slot, least_ns: int, most_ns: int, block_ns: int) -> int:
         """Load and warm up; returns the typical time of a query."""
@@ -241,9 +217,7 @@ class Round:
         for slot in self._alive():
             if slot.fresh:
                 slot.plan(self.request, typical_ns=1)
-        if self.guest is not None and self.guest.failed is None:
-            others = [slot.planned for slot in self.own if slot.failed is None]
-            self.guest.planned = guests.plan(self.request, self.guest.typical_ns, others)
+        self._plan_yardstick()
         turns = in_cycles({slot: slot.planned.count for slot in self._alive()}, self.order)
         said_ns = 0
         for position, slot in enumerate(turns):  # it grows as disturbed blocks are repeated
@@ -261,6 +235,20 @@ class Round:
                 slot.repeated += 1
                 soon = position + 1 + self.order.randrange(len(self.slots) + 1)
                 turns.insert(min(soon, len(turns)), slot)
+
+    def _plan_yardstick(self) -> None:
+        """By how long the others take; beside nothing it tells nothing."""
+        one = self.yardstick
+        if one is None or one.failed is not None:
+            return
+        others = [slot.planned for slot in self._alive() if slot is not one]
+        if others:
+            one.planned = seldom.plan(self.request, one.typical_ns, others)
+        else:
+            self._try(one, self._beside_nothing)
+
+    def _beside_nothing(self, slot: Slot) -> None:
+        raise RunnerFailed("not measured", "every other trial failed")
 
     def _fresh_block(self, slot: Slot, position: int) -> None:
         """One fresh process: from an unloaded model to level queries, then its block."""
@@ -345,7 +333,7 @@ class Round:
             services=self.out.add(_little_endian(slot.services)) if slot.services else None,
             blocks=tuple(slot.blocks),
             starts=tuple(slot.starts),
-            memory=memory if slot.host is None else Memory(),  # the process is its host's
+            memory=memory,
             energy=decode(Energy, facts.pop("energy")),
             providers=tuple(facts.pop("providers")),
             affinity=slot.job.affinity,

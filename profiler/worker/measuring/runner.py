@@ -1,5 +1,4 @@
-"""The supervisor's child: holds one session and measures. One process, one trial, one round; and
-in one process of a round a guest, see `guest.py`.
+"""The supervisor's child: holds one session and measures. One process, one trial, one round.
 
 It answers commands and otherwise blocks on a read, so that a paused runner burns no CPU.
 """
@@ -31,9 +30,8 @@ from profiler.worker.instruments import counters, nvml
 from profiler.worker.instruments.energy import CARD_UPDATE_NS, Account
 from profiler.worker.instruments.pools import stopped_between
 from profiler.worker.isolated import private
-from profiler.worker.measuring.child import HOST, NO_SPACE
+from profiler.worker.measuring.child import NO_SPACE
 from profiler.worker.measuring.drivers import make_driver
-from profiler.worker.measuring.guest import Room
 
 LEVEL = 0.02
 """Warm-up ends when the last two blocks are not faster by more than this than the two before."""
@@ -56,7 +54,6 @@ class Runner:
         self.memory: dict[str, Optional[int]] = {}
         self.gpu = None if job.gpu is None else nvml.gpu(job.gpu.select)
         self.energy = Account() if job.gpu is None else Account.of_card(self.gpu)
-        self.room: Optional[Room] = None
 
     def _rows(self, inputs: Optional[dict[str, str]] = None) -> dict[str, Any]:
         """The rows of the job, or others (input name -> sha)."""
@@ -142,17 +139,6 @@ class Runner:
         self.next_query += lead
         return self.driver.block(self, position, count).told()
 
-    def make_room(self) -> dict[str, Any]:
-        """A guest is about to come into this process."""
-        self.room = Room()
-        return {}
-
-    def room_taken(self) -> dict[str, Any]:
-        """The guest is loaded and warm."""
-        assert self.room is not None
-        self.room.taken()
-        return {}
-
     def trace(self, warmup: int, queries: int, least: int, most_ns: int) -> dict[str, Any]:
         """Instead of load, warm and blocks: profiled and plain queries, in turns.
 
@@ -232,11 +218,8 @@ class Runner:
 
     def finish(self) -> dict[str, Any]:
         """Memory figures of the whole life of this process, and the energy of its blocks."""
-        peak_bytes, pss_bytes = counters.peak_bytes(), counters.proportional_bytes()
-        if self.room is not None:
-            peak_bytes = self.room.peak(peak_bytes)
-            pss_bytes = self.room.without_guest(pss_bytes)
-        self.memory.update(peak_bytes=peak_bytes, pss_bytes=pss_bytes)
+        self.memory["peak_bytes"] = counters.peak_bytes()
+        self.memory["pss_bytes"] = counters.proportional_bytes()
         if self.job.gpu is not None and self.driver.one_by_one:
             self.energy.window(self._some_queries)
         return {
@@ -272,31 +255,27 @@ def main(home: Path) -> None:
     """Serve commands until the supervisor says goodbye or goes away."""
     end_with_parent()
     channel = Channel.take_over_stdio()
-    runners: dict[str, Runner] = {}
+    runner: Optional[Runner] = None
     try:
         while True:
             message = channel.receive()
             operation, arguments = message["op"], message.get("args", {})
-            seat = message["seat"]
             if operation == "exit":
                 # All is told. Taking the session and the interpreter down would take 0.02 s
                 # of every trial in every round, 0.1 s on a busy machine.
                 os._exit(0)
             try:
                 if operation == "job":
-                    job, host = decode(Job, arguments["job"]), runners.get(HOST)
-                    if host is None:
-                        blobs = BlobFolder(home / "blobs")
-                        runners[seat] = Runner(job, blobs, BlobFolder(Path(arguments["out"])))
-                    else:  # making a folder anew would bring back what a cleaner took
-                        runners[seat] = Runner(job, host.blobs, host.out)
+                    out = BlobFolder(Path(arguments["out"]))
+                    job = decode(Job, arguments["job"])
+                    runner = Runner(job, BlobFolder(home / "blobs"), out)
                     make(job.backend)  # the import is not load time
                     gc.collect()
                     gc.freeze()
                     gc.disable()
                     reply: dict[str, Any] = {}
                 else:
-                    reply = getattr(runners[seat], operation)(**arguments)
+                    reply = getattr(runner, operation)(**arguments)
                 channel.send({"ok": True, **reply})
             except (Exception, MemoryError) as error:
                 channel.send(failure(error))
