@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from profiler.commands.letters import forgive
+from profiler.commands.options import Folder, Output, Price, Quiet, Spot, Target
 from profiler.commands.targets_app import Json, targets
 from profiler.errors import InputError, ProfilerError
 
@@ -36,17 +37,6 @@ app = typer.Typer(
 )
 _state = {"debug": False}
 _SHOWN = 5
-
-Folder = Annotated[Path, typer.Argument(help="A results folder.", metavar="RESULTS")]
-Output = Annotated[
-    Optional[Path], typer.Option("--output", "-o", help="Results folder.", metavar="FOLDER")
-]
-Price = Annotated[
-    Optional[list[str]], typer.Option(help="TARGET=0.20USD/h; may be given several times.")
-]
-Spot = Annotated[bool, typer.Option("--spot", help="Rented machines at their spot price.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-Target = Annotated[Optional[list[str]], typer.Option(help="Target; may be given several times.")]
 
 
 @app.callback()
@@ -133,7 +123,19 @@ app.add_typer(targets, name="targets")
 def table(
     results: Folder,
     json: Json = False,
-    form: Annotated[str, typer.Option("--format", help="text, markdown, csv or json.")] = "text",
+    form: Annotated[
+        str, typer.Option("--format", help="text, markdown, csv or json; see also --metric.")
+    ] = "text",
+    metric: Annotated[
+        Optional[str],
+        typer.Option(help="Targets side by side: p50,cost,...; also --format latex or html."),
+    ] = None,
+    rows: Annotated[str, typer.Option(help="With --metric: variant, target, ...")] = "variant",
+    columns: Annotated[str, typer.Option(help="With --metric: target, threads, ...")] = "target",
+    blind: Annotated[bool, typer.Option("--blind", help="With --metric: hide names.")] = False,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="With --metric: whose they are.")
+    ] = False,
     yardstick: Annotated[
         bool,
         typer.Option(
@@ -149,7 +151,15 @@ def table(
     from profiler.commands import look
 
     found = _load(results, prices=price, spot=spot)
-    look.table(found, "json" if json else form, yardstick=yardstick)
+    if metric is None:
+        look.table(found, "json" if json else form, yardstick=yardstick)
+        return
+    from profiler.commands.pivot import pivot
+
+    pivot(
+        found, "json" if json else form, metrics=metric.split(","), rows=rows, columns=columns,
+        blind=blind, reveal=reveal,
+    )  # fmt: skip
 
 
 @app.command()

@@ -28,8 +28,8 @@ from profiler.report.model.records import (
 from profiler.report.model.theme import DARK, LIGHT, NARROW, WIDE, recoloured
 from profiler.report.page.layout import SCRIPT, STYLE
 from profiler.report.tables import stress
-from profiler.report.tables.hardware import hardware_sheets
 from profiler.report.tables.missing import missing_sheet
+from profiler.report.tables.pivot import hardware_sheets
 from profiler.report.tables.render import main_sheets, other_starts
 from profiler.schema.columns import Row
 from profiler.units import format_size

@@ -13,8 +13,8 @@ from profiler.errors import InputError
 from profiler.report.model.cells import MARKS, Line, Sheet, number_parts
 from profiler.report.model.records import Group, csv_cell, groups, records
 from profiler.report.tables.answer import frontier_sheet, hardware_sheet
-from profiler.report.tables.hardware import hardware_sheets
 from profiler.report.tables.missing import missing_sheet
+from profiler.report.tables.pivot import hardware_sheets
 from profiler.report.tables.sheets import (
     latency_sheet,
     quality_sheet,
@@ -60,6 +60,7 @@ def summary(frame: pd.DataFrame, *, width: int = WIDTH, yardstick: bool = False)
     as multiples of it.
     """
     from rich.console import Group as Stack
+    from rich.text import Text
 
     rows = records(frame)
     parts: list[Any] = []
@@ -67,7 +68,8 @@ def summary(frame: pd.DataFrame, *, width: int = WIDTH, yardstick: bool = False)
         parts += [*_blocks(sheet, width), ""]
     if len({row["target"] for row in rows}) > 1:
         for sheet in hardware_sheets(rows):
-            parts += [*_chunks(sheet, width), ""]
+            legend = [Text(line, style="dim") for line in _packed(sheet.legend, width)]
+            parts += [*_chunks(sheet, width), *legend, ""]
     gone = missing_sheet(rows)
     if gone is not None:
         parts += _paragraphs(gone, width)
@@ -81,6 +83,32 @@ def answer(frame: pd.DataFrame, *, width: int = WIDTH) -> RenderableType:
     rows = records(frame)
     sheets = [frontier_sheet(rows), hardware_sheet(rows)]
     return stacked([sheet for sheet in sheets if sheet is not None], width=width)
+
+
+def in_form(sheets: Sequence[Sheet], form: str, notes: Sequence[str]) -> str:
+    """Sheets as 'markdown', 'latex', 'html', 'csv' or 'json'; csv and json hold the cells."""
+    from profiler.report.tables import papers
+
+    if form == "markdown":
+        return "\n\n".join([*map(_markdown_table, sheets), *map(_escaped, notes)]) + "\n"
+    if form in ("latex", "html"):
+        return (papers.latex if form == "latex" else papers.html)(sheets, notes)
+    tables = [
+        {"title": sheet.title, "columns": [column.title.replace("\n", " ") for column in
+         sheet.columns], "rows": [list(line.cells) for line in sheet.lines]}
+        for sheet in sheets
+    ]  # fmt: skip
+    if form == "json":
+        return json.dumps({"tables": tables, "notes": list(notes)}, indent=2,
+                          ensure_ascii=False) + "\n"  # fmt: skip
+    import csv
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for made in tables:
+        writer.writerow([csv_cell(cell) for cell in ("table", *made["columns"])])
+        writer.writerows([csv_cell(cell) for cell in (made["title"], *row)] for row in made["rows"])
+    return out.getvalue()
 
 
 def stacked(sheets: Sequence[Sheet], *, width: int = WIDTH) -> RenderableType:

@@ -46,6 +46,7 @@ METRICS = {
                title="accuracy", limit="min_accuracy"),
         Metric(name="throughput", column="throughput", lower_is_better=False, objective=True,
                title="throughput"),
+        Metric(name="ratio", column="ratio", title="latency over the baseline's"),
         Metric(name="drop", column="drop"),
         Metric(name="gap", column="gap", limit="max_drop"),
         Metric(name="capacity", column="capacity", lower_is_better=False, objective=True,
