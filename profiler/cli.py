@@ -14,19 +14,20 @@ if sys.platform == "win32":  # nothing of what follows may be imported there
     sys.stderr.write(f"error: {NEEDS}\nhint: wsl --install, then install profiler inside WSL\n")
     sys.exit(2)
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from profiler.commands import options as limit
 from profiler.commands.letters import forgive
+from profiler.commands.opened import opened, shown
 from profiler.commands.options import Folder, Output, Price, Quiet, Spot, Target
 from profiler.commands.targets_app import Json, targets
 from profiler.errors import InputError, ProfilerError
 
 if TYPE_CHECKING:
-    from profiler.results.results import Results
+    pass
 
 app = typer.Typer(
     help="Which variant of my model, on which hardware, at what cost, and how sure are you?",
@@ -36,7 +37,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 _state = {"debug": False}
-_SHOWN = 5
 
 
 @app.callback()
@@ -150,7 +150,7 @@ def table(
     """Print the table of a results folder."""
     from profiler.commands import look
 
-    found = _load(results, prices=price, spot=spot)
+    found = opened(results, prices=price, spot=spot)
     if metric is None:
         look.table(found, "json" if json else form, yardstick=yardstick)
         return
@@ -177,21 +177,21 @@ def report(
     """Write the frontier (PNG, SVG), the HTML page and the tables of a results folder."""
     from profiler.commands import look
 
-    look.report(_load(results, wall_meter, price, spot), output or results, json=json)
+    look.report(opened(results, wall_meter, price, spot), output or results, json=json)
 
 
 @app.command()
 def choose(
     results: Folder,
-    p50: Annotated[Optional[str], typer.Option(help="Limit, e.g. 2ms.")] = None,
-    p90: Annotated[Optional[str], typer.Option(help="Limit, e.g. 3ms.")] = None,
-    p99: Annotated[Optional[str], typer.Option(help="Limit, e.g. 5ms.")] = None,
-    max_drop: Annotated[Optional[str], typer.Option(help="Accuracy loss allowed, 1pp.")] = None,
-    min_accuracy: Annotated[Optional[str], typer.Option(help="Accuracy asked, 95%.")] = None,
-    memory: Annotated[Optional[str], typer.Option(help="Limit, e.g. 200MB.")] = None,
-    size: Annotated[Optional[str], typer.Option(help="Limit on the file, e.g. 20MB.")] = None,
-    energy: Annotated[Optional[str], typer.Option(help="Limit a query, e.g. 5mJ.")] = None,
-    cost: Annotated[Optional[str], typer.Option(help="Limit, e.g. '5 USD/million'.")] = None,
+    p50: limit.P50 = None,
+    p90: limit.P90 = None,
+    p99: limit.P99 = None,
+    max_drop: limit.MaxDrop = None,
+    min_accuracy: limit.MinAccuracy = None,
+    memory: limit.Memory = None,
+    size: limit.Size = None,
+    energy: limit.Energy = None,
+    cost: limit.CostLimit = None,
     target: Target = None,
     load: Annotated[
         Optional[str], typer.Option(help="Serve 500/s: machines, and cost a month.")
@@ -209,20 +209,19 @@ def choose(
     """Recommend one variant under limits (default: the study's SLO), with the reason."""
     from profiler.commands import choose as command
 
-    given = {
-        "p50": p50, "p90": p90, "p99": p99, "max_drop": max_drop, "min_accuracy": min_accuracy,
-        "memory": memory, "size": size, "energy": energy, "cost": cost,
-    }  # fmt: skip
-    limits = {key: value for key, value in given.items() if value is not None}
+    given = limit.limits(
+        p50=p50, p90=p90, p99=p99, max_drop=max_drop, min_accuracy=min_accuracy, memory=memory,
+        size=size, energy=energy, cost=cost,
+    )  # fmt: skip
     if load is None and budget is not None:
         raise InputError("--budget goes with --load", hint="add e.g. --load 500/s")
     if load is not None and objective is not None:
         raise InputError("--objective: with --load it is the cost", hint="leave one of them out")
-    found, targets = _load(results, prices=price, spot=spot), target or []
+    found, targets = opened(results, prices=price, spot=spot), target or []
     if load is None:
-        command.choose(found, limits, objective, targets, json=json)
+        command.choose(found, given, objective, targets, json=json)
     else:
-        command.fleet(found, limits, load, budget, targets, json=json)
+        command.fleet(found, given, load, budget, targets, json=json)
 
 
 @app.command()
@@ -278,20 +277,43 @@ def compare(
                 hint="profiler compare A.onnx B.onnx measures; RESULTS are only read",
             )
     if second:
-        command.trials(_load(what), first, second, json=json)
+        command.trials(opened(what), first, second, json=json)
     else:
-        command.folders(_load(what), _load(Path(first)), json=json)
+        command.folders(opened(what), opened(Path(first)), json=json)
 
 
 @app.command()
 def check(
     results: Folder,
+    against: Annotated[
+        Optional[Path], typer.Option(help="A folder that it must not be worse than.")
+    ] = None,
+    p50: limit.P50 = None,
+    p90: limit.P90 = None,
+    p99: limit.P99 = None,
+    max_drop: limit.MaxDrop = None,
+    min_accuracy: limit.MinAccuracy = None,
+    memory: limit.Memory = None,
+    size: limit.Size = None,
+    energy: limit.Energy = None,
+    cost: limit.CostLimit = None,
+    price: Price = None,
+    form: Annotated[
+        str, typer.Option("--format", help="text, json, markdown, or github: annotations.")
+    ] = "text",
+    junit: Annotated[Optional[Path], typer.Option(help="Also write JUnit XML here.")] = None,
     json: Json = False,
 ) -> None:
-    """Say how far the numbers can be trusted, and whether the SLO is met (exit code 1 if not)."""
+    """Say how far the numbers can be trusted, and whether limits are met (exit code 1 if not)."""
     from profiler.commands import check as command
 
-    if not command.results(_load(results), json=json):
+    given = limit.limits(
+        p50=p50, p90=p90, p99=p99, max_drop=max_drop, min_accuracy=min_accuracy, memory=memory,
+        size=size, energy=energy, cost=cost,
+    )  # fmt: skip
+    reference = None if against is None else opened(against)
+    found = opened(results, prices=price)
+    if not command.results(found, given, reference, form="json" if json else form, junit=junit):
         raise typer.Exit(1)
 
 
@@ -312,7 +334,7 @@ def explain(
     """Say where the time goes, and why a variant is slower or faster than its baseline."""
     from profiler.commands import explain as command
 
-    command.explain(_load(results), what, fresh=fresh, yes=yes, quiet=quiet, json=json)
+    command.explain(opened(results), what, fresh=fresh, yes=yes, quiet=quiet, json=json)
 
 
 @app.command()
@@ -324,7 +346,7 @@ def flips(
     """List the evaluation rows that a variant answers differently from its baseline."""
     from profiler.commands import look
 
-    look.flips(_load(results), trial, form)
+    look.flips(opened(results), trial, form)
 
 
 @app.command()
@@ -332,28 +354,7 @@ def stress(results: Folder, json: Json = False) -> None:
     """Show what perturbed rows take from each variant beyond its baseline, and how it fails."""
     from profiler.commands import look
 
-    look.stress(_load(results), json=json)
-
-
-def _load(
-    folder: Path,
-    wall_meter: Optional[Path] = None,
-    prices: Optional[list[str]] = None,
-    spot: bool = False,
-) -> Results:
-    from profiler.results.results import Results
-
-    found = Results.load(folder, wall_meter=wall_meter, prices=prices or [], spot=spot)
-    for text in _first(found.faults):
-        print(f"warning: {_shown(f'{folder}: left out: {text}')}", file=sys.stderr)  # noqa: T201
-    return found
-
-
-def _first(faults: Sequence[str]) -> Sequence[str]:
-    """A few of what was left out of a damaged folder; `check` and the report list all."""
-    if len(faults) <= _SHOWN:
-        return faults
-    return [*faults[:_SHOWN], f"{len(faults) - _SHOWN} more, which `profiler check` lists"]
+    look.stress(opened(results), json=json)
 
 
 def main() -> None:
@@ -365,9 +366,9 @@ def main() -> None:
     except ProfilerError as error:
         if _state["debug"]:
             raise
-        print(f"error: {_shown(error.message)}", file=sys.stderr)  # noqa: T201
+        print(f"error: {shown(error.message)}", file=sys.stderr)  # noqa: T201
         if error.hint:
-            print(f"hint: {_shown(error.hint)}", file=sys.stderr)  # noqa: T201
+            print(f"hint: {shown(error.hint)}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)  # noqa: T201
@@ -376,15 +377,8 @@ def main() -> None:
         usage = _usage(error)
         if usage is None:
             raise
-        print(f"error: {_shown(usage)}\nhint: profiler --help", file=sys.stderr)  # noqa: T201
+        print(f"error: {shown(usage)}\nhint: profiler --help", file=sys.stderr)  # noqa: T201
         sys.exit(InputError.exit_code)
-
-
-def _shown(text: str) -> str:
-    """Control characters as escapes: a message may quote a file, which no terminal may obey."""
-    from profiler.wire.outside import printable
-
-    return "\n".join(map(printable, text.split("\n")))
 
 
 def _usage(error: Exception) -> str | None:

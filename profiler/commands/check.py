@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Optional
 
-from profiler.analysis.choice.slo import limits
+from profiler.analysis.choice.slo import parse_limits
 from profiler.analysis.trials.stability import Finding, of_machine, of_results
 from profiler.commands.look import console, print_json
+from profiler.errors import InputError
+from profiler.report import gate
 from profiler.report.brief import choice_text
 from profiler.results.results import Results
 from profiler.store.reading import DAMAGED
 from profiler.store.record import wrong_files
-from profiler.wire.codec import encode
+from profiler.wire.codec import encode, nearest
+from profiler.wire.whole import write_whole
 
 _MARKS = {
     "good": "[green]good[/green]     ",
     "note": "note     ",
     "problem": "[red]problem[/red]  ",
 }
+FORMS = ("text", "json", "markdown", "github")
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
@@ -32,31 +39,63 @@ def print_findings(findings: Sequence[Finding]) -> None:
             out.print(Padding(escape(f"try: {finding.advice}"), (0, 0, 0, 9)))
 
 
-def results(found: Results, *, json: bool) -> bool:
-    """Print stability and the verdict; True when a trial demonstrably keeps every limit."""
+def results(
+    found: Results,
+    given: Mapping[str, str],
+    reference: Optional[Results],
+    *,
+    form: str,
+    junit: Optional[Path],
+) -> bool:
+    """Print stability and the verdict; True when a trial demonstrably keeps every limit, every
+    file is whole, and nothing is worse than in the reference folder."""
+    if form not in FORMS:
+        raise InputError(
+            f"--format: expected one of {', '.join(FORMS)}, got {form!r}",
+            hint=nearest(form, FORMS),
+        )
     wrong = found.derived.kept("files", {}, lambda: wrong_files(found.folder, found.prepared))
     damaged = [*(f"left out: {text}" for text in found.faults), *wrong]
+    own = found.study.own_metric
+    asked = parse_limits(given, own_metric=own) if given else found.study.slo
+    choice = found.choose(**given)
+    answers = gate.of_folder(damaged, choice, asked, choice_text(choice))
+    if reference is not None:
+        answers += gate.against(found, reference)
+    passed = all(answer.passed for answer in answers)
+    if junit is not None:
+        write_whole(junit, gate.junit(answers).encode())
+    if form == "markdown":
+        sys.stdout.write(gate.markdown(answers))
+        return passed
+    if form == "github":
+        sys.stdout.write(gate.github(answers))
+        return passed
     findings = [
         *(Finding(level="problem", text=text, advice=DAMAGED) for text in damaged),
         *of_results(found.rows, found.samples, found.study.measure.precision),
     ]  # fmt: skip
     machines = {name: of_machine(facts) for name, facts in found.facts().items()}
-    choice = found.choose()
-    met = choice.trial is not None or not limits(found.study.slo)
-    if json:
+    slo = next((answer for answer in answers if answer.question.startswith("limits")), None)
+    if form == "json":
         print_json(
             {
                 "results": encode(findings),
                 "machines": encode(machines),
                 "choice": encode(choice),
-                "slo": "met" if met else "missed or undecided",
+                "slo": "met" if slo is None or slo.passed else "missed or undecided",
+                "answers": encode(answers),
             }
         )
-        return met
+        return passed
     print_findings(findings)
     for name, of_target in machines.items():
         console().print(f"\n{name}, when it was measured", markup=False)
         print_findings(of_target)
-    verdict = "SLO met" if met else "SLO not met"
-    console().print(f"\n{verdict}: {choice_text(choice)}", markup=False)
-    return met
+    met = "SLO met" if slo is None or slo.passed else "SLO not met"
+    console().print(f"\n{met}: {choice_text(choice)}", markup=False)
+    for answer in answers:
+        if answer.question != "files" and not answer.question.startswith("limits"):
+            mark = "passed" if answer.passed else "FAILED"
+            console().print(f"{mark}  {answer.question}: {answer.reason}", markup=False)
+    return passed

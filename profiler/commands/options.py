@@ -15,3 +15,18 @@ Price = Annotated[
 Spot = Annotated[bool, typer.Option("--spot", help="Rented machines at their spot price.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Target = Annotated[Optional[list[str]], typer.Option(help="Target; may be given several times.")]
+
+P50 = Annotated[Optional[str], typer.Option(help="Limit, e.g. 2ms.")]
+P90 = Annotated[Optional[str], typer.Option(help="Limit, e.g. 3ms.")]
+P99 = Annotated[Optional[str], typer.Option(help="Limit, e.g. 5ms.")]
+MaxDrop = Annotated[Optional[str], typer.Option(help="Accuracy loss allowed, 1pp.")]
+MinAccuracy = Annotated[Optional[str], typer.Option(help="Accuracy asked, 95%.")]
+Memory = Annotated[Optional[str], typer.Option(help="Limit, e.g. 200MB.")]
+Size = Annotated[Optional[str], typer.Option(help="Limit on the file, e.g. 20MB.")]
+Energy = Annotated[Optional[str], typer.Option(help="Limit a query, e.g. 5mJ.")]
+CostLimit = Annotated[Optional[str], typer.Option(help="Limit, e.g. '5 USD/million'.")]
+
+
+def limits(**given: Optional[str]) -> dict[str, str]:
+    """Those that were typed."""
+    return {name: text for name, text in given.items() if text is not None}

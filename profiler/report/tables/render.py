@@ -90,7 +90,7 @@ def in_form(sheets: Sequence[Sheet], form: str, notes: Sequence[str]) -> str:
     from profiler.report.tables import papers
 
     if form == "markdown":
-        return "\n\n".join([*map(_markdown_table, sheets), *map(_escaped, notes)]) + "\n"
+        return "\n\n".join([*map(_markdown_table, sheets), *map(escaped_markdown, notes)]) + "\n"
     if form in ("latex", "html"):
         return (papers.latex if form == "latex" else papers.html)(sheets, notes)
     tables = [
@@ -321,19 +321,19 @@ def markdown(rows: Sequence[Row]) -> str:
 
 def _markdown_table(sheet: Sheet) -> str:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
+        return "| " + " | ".join(escaped_markdown(cell) for cell in cells) + " |"
 
     rules = ["---", *("---:" if c.number else "---" for c in sheet.columns)]
     body = [line((MARKS[row.standing], *row.cells)) for row in sheet.lines]
-    below = " · ".join(_escaped(part) for part in sheet.legend if part != "dim: dominated")
-    notes = [_escaped(note) for note in sheet.notes]
+    below = " · ".join(escaped_markdown(part) for part in sheet.legend if part != "dim: dominated")
+    notes = [escaped_markdown(note) for note in sheet.notes]
     table = [line(["", *(c.title for c in sheet.columns)]), "|" + "|".join(rules) + "|", *body]
-    parts = [f"**{_escaped(sheet.title)}**", "\n".join(table)]
+    parts = [f"**{escaped_markdown(sheet.title)}**", "\n".join(table)]
     parts += ["  \n".join(filter(None, [below, *notes]))] if below or notes else []
     return "\n\n".join(parts)
 
 
-def _escaped(text: str) -> str:
+def escaped_markdown(text: str) -> str:
     """Characters that Markdown would read as its own, escaped."""
     return re.sub(r"([\\|`*_<>\[\]])", r"\\\1", text.replace("\n", " "))
 
