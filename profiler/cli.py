@@ -204,6 +204,9 @@ def choose(
     objective: Annotated[
         Optional[str], typer.Option(help="What to be best in: p50, throughput, cost, size, ...")
     ] = None,
+    explore: Annotated[
+        bool, typer.Option("--explore", help="Say what looser limits would choose.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Recommend one variant under limits (default: the study's SLO), with the reason."""
@@ -219,7 +222,7 @@ def choose(
         raise InputError("--objective: with --load it is the cost", hint="leave one of them out")
     found, targets = opened(results, prices=price, spot=spot), target or []
     if load is None:
-        command.choose(found, given, objective, targets, json=json)
+        command.choose(found, given, objective, targets, explore=explore, json=json)
     else:
         command.fleet(found, given, load, budget, targets, json=json)
 

@@ -24,9 +24,10 @@ def choose(
     objective: str | None = None,
     targets: Sequence[str] = (),
     *,
+    explore: bool = False,
     json: bool,
 ) -> None:
-    """Print the choice, and why each other trial is not it."""
+    """Print the choice, and why each other trial is not it; or what looser limits would choose."""
     from profiler.report.brief import choice_text
     from profiler.report.reasons import grouped
     from profiler.schema.study.metrics import METRICS
@@ -36,18 +37,27 @@ def choose(
             f"--objective: expected one of {', '.join(METRICS)}, got {objective!r}",
             hint=nearest(objective, METRICS),
         )
-    question = {**limits, "objective": objective, "targets": list(targets)}
+    question = {**limits, "objective": objective, "targets": list(targets), "explore": explore}
 
     def draw(out: Screen) -> None:
         choice = results.choose(objective=objective, targets=targets, **limits)
         out.print(f"[bold]choice[/bold]  {escaped(choice_text(choice))}")
         for text in choice.warnings:
             out.print(f"[yellow]warning[/yellow] {escaped(text)}")
+        if explore:
+            steps = results.explore(objective=objective, targets=targets, **limits)
+            for step in steps:
+                out.print(f"{step.limit} from {step.value} on: {step.trial}", markup=False)
+            if not steps:
+                out.print("no looser limit, alone, would choose another one")
+            return
         for title, trials in (("undecided", choice.undecided), ("not chosen", choice.rejected)):
             for line in grouped(trials):
                 out.print(f"{title}: {line}", markup=False)
 
     def made() -> object:
+        if explore:
+            return encode(results.explore(objective=objective, targets=targets, **limits))
         return encode(results.choose(objective=objective, targets=targets, **limits))
 
     if json:

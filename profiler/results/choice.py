@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from profiler.analysis.choice import relative, slo
 from profiler.analysis.choice.choose import Choice, choose
+from profiler.analysis.choice.explore import Step, steps
 from profiler.analysis.choice.frontier import load_of, mark_frontier, usable_objectives
 from profiler.results.judged import Judged
 from profiler.results.opened import Opened
@@ -61,6 +62,13 @@ class Chooser:
             if best_in == "throughput" and row["throughput_note"]:
                 told.append(row["throughput_note"])
         return replace(choice, warnings=tuple(told))
+
+    def explore(
+        self, limits: Slo, objective: str | None = None, targets: tuple[str, ...] = ()
+    ) -> list[Step]:
+        """Where looser limits change the winner."""
+        rows = self.rivals(limits, targets)
+        return steps(rows, limits, lambda other: self.choose(other, objective, targets))
 
     def table(self, limits: Slo) -> list[Row]:
         """Every row with its place: frontier, verdict on the limits, and which is chosen."""

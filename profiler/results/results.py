@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from profiler.analysis.choice import across, fleet, relative, slo
 from profiler.analysis.choice.across import AcrossRuns
 from profiler.analysis.choice.choose import Choice
+from profiler.analysis.choice.explore import Step
 from profiler.analysis.choice.fleet import Fleet
 from profiler.analysis.choice.names import find_trial
 from profiler.analysis.choice.yardstick import Multiples
@@ -256,6 +257,16 @@ class Results(Opened):
         """One recommendation under limits such as p99="5ms", max_drop="1pp" (default: the SLO),
         among the trials on `targets` (default: on all)."""
         return self._chooser.choose(self._limits(limits), objective, self._known(targets))
+
+    def explore(
+        self,
+        *,
+        objective: str | None = None,
+        targets: Sequence[str] = (),
+        **limits: str | int | float,
+    ) -> list[Step]:
+        """What would win under looser limits; limits and targets as of `choose`."""
+        return self._chooser.explore(self._limits(limits), objective, self._known(targets))
 
     def fleet(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from profiler.analysis.choice import near
 from profiler.analysis.choice import slo as limits
 from profiler.analysis.metrics import bounds, value
 from profiler.schema.columns import Row, value_of
@@ -68,7 +69,7 @@ def choose(rows: Sequence[Row], slo: Slo, objective: str, *, separated: Separate
     if not kept:
         return Choice(
             trial=None,
-            reason=_nothing(rejected, undecided),
+            reason=_nothing(rows, slo, len(undecided)),
             rejected=tuple(rejected),
             undecided=tuple(undecided),
         )
@@ -181,12 +182,8 @@ def _because(row: Row, best: Row, ties: list[str], slo: Slo, objective: str) -> 
     return text
 
 
-def _nothing(rejected: list[tuple[str, str]], undecided: list[tuple[str, str]]) -> str:
+def _nothing(rows: Sequence[Row], slo: Slo, undecided: int) -> str:
     text = "nothing demonstrably keeps every limit"
     if undecided:
-        trial, why = undecided[0]
-        text += f"; {len(undecided)} can't be decided yet, e.g. {trial}: {why}"
-    elif rejected:
-        trial, why = rejected[0]
-        text += f"; e.g. {trial}: {why}"
-    return text
+        text += f"; {undecided} can't be decided yet"
+    return text + near.in_words(rows, slo)

@@ -57,7 +57,8 @@ def limits(slo: Slo) -> dict[str, float]:
     }
 
 
-def _text(metric: Metric, number: float | None, currency: str | None = None) -> str:
+def text_of(metric: Metric, number: float | None, currency: str | None = None) -> str:
+    """A value of a metric as it stands in a reason."""
     if metric.entry.kind == "duration":
         return format_duration(number)
     if metric.entry.kind == "size":
@@ -91,7 +92,7 @@ def _check(row: Row, limit: str, number: float, slo: Slo) -> Check:
         return Check(limit=limit, outcome=outcome, reason=reason)
 
     def text(number: float | None) -> str:
-        return _text(metric, number, row.get("currency"))
+        return text_of(metric, number, row.get("currency"))
 
     if measured is None:
         return told("undecided", _missing(row, limit) or f"{name} was not measured")
