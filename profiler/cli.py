@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from profiler.commands import options as limit
-from profiler.commands.letters import forgive
-from profiler.commands.opened import opened, shown
-from profiler.commands.options import Folder, Output, Price, Quiet, Spot, Target
+from profiler.commands.letters import forgive, shown
+from profiler.commands.options import Folder, Output, Price, Quiet, Spot, Target, opened
 from profiler.commands.targets_app import Json, targets
 from profiler.errors import InputError, ProfilerError
 

@@ -57,3 +57,10 @@ def json_within(text: str, encoding: str) -> str:
     if _fits(text, encoding):
         return text
     return "".join(c if _fits(c, encoding) else json.dumps(c)[1:-1] for c in text)
+
+
+def shown(text: str) -> str:
+    """Control characters as escapes: a message may quote a file, which no terminal may obey."""
+    from profiler.wire.outside import printable
+
+    return "\n".join(map(printable, text.split("\n")))

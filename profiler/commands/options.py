@@ -1,9 +1,20 @@
-"""Options and arguments that several commands take."""
+"""Options and arguments that several commands take, and the results folder that they open."""
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+
+from profiler.commands.letters import shown
+
+if TYPE_CHECKING:
+    from profiler.results.results import Results
+
+_SHOWN = 5
 
 Folder = Annotated[Path, typer.Argument(help="A results folder.", metavar="RESULTS")]
 Output = Annotated[
@@ -30,3 +41,25 @@ CostLimit = Annotated[Optional[str], typer.Option(help="Limit, e.g. '5 USD/milli
 def limits(**given: Optional[str]) -> dict[str, str]:
     """Those that were typed."""
     return {name: text for name, text in given.items() if text is not None}
+
+
+def opened(
+    folder: Path,
+    wall_meter: Optional[Path] = None,
+    prices: Optional[list[str]] = None,
+    spot: bool = False,
+) -> Results:
+    """The results in a folder. Raises ResultsError and InputError."""
+    from profiler.results.results import Results
+
+    found = Results.load(folder, wall_meter=wall_meter, prices=prices or [], spot=spot)
+    for text in _first(found.faults):
+        print(f"warning: {shown(f'{folder}: left out: {text}')}", file=sys.stderr)  # noqa: T201
+    return found
+
+
+def _first(faults: Sequence[str]) -> Sequence[str]:
+    """A few of what was left out of a damaged folder; `check` and the report list all."""
+    if len(faults) <= _SHOWN:
+        return faults
+    return [*faults[:_SHOWN], f"{len(faults) - _SHOWN} more, which `profiler check` lists"]
