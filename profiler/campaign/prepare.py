@@ -61,6 +61,7 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
     from profiler import data
     from profiler.campaign import own_metric, yardstick
     from profiler.campaign.fed import Fed
+    from profiler.data import quality
     from profiler.variants import build_all, query_of
     from profiler.variants.rows import query_rows
 
@@ -114,6 +115,9 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
         failed |= refused
     if evaluation_set is not None and study.data is not None:
         chosen, labels = evaluation_set.evaluation, evaluation_set.labels
+        told = quality.findings(evaluation_set, study.data.task)
+        for text in told:
+            progress.note(f"{study.data.file}: {text}")
         evaluation = Evaluation(
             labels=None if labels is None else keep(store, labels[evaluation_set.judged]),
             rows=len(chosen),
@@ -131,6 +135,7 @@ def _make(study: Study, store: Store, cache: Path, progress: Progress) -> Prepar
             classes=study.data.classes,
             output=study.data.output,
             data=evaluation_set.sha,
+            findings=told,
         )
     return Prepared(
         artifacts=artifacts,

@@ -56,6 +56,9 @@ def warnings(results: Results) -> list[str]:
         if trial == answering
         for text in results.stress.warnings(trial)
     ]
+    evaluation, spec = results.prepared.evaluation, results.study.data
+    if evaluation is not None and spec is not None:
+        told += [f"{spec.file}: {text}" for text in evaluation.findings]
     wide = [
         row["trial"] for row in results.rows
         if row["status"] == "ok" and row["p50_low_ns"] is None

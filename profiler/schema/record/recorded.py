@@ -93,6 +93,8 @@ class Evaluation:
     """embedding with scored pairs: sha of pairs and of similarity"""
     text: Optional[str] = None
     """sha of the predicted rows' text, kept where [stress] perturbs it"""
+    findings: tuple[str, ...] = ()
+    """what in the rows speaks against what is told of them, in words"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
