@@ -7,6 +7,7 @@ whole round.
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -87,6 +88,8 @@ class Campaign:
 
     def __init__(self, study: Study, folder: Path, progress: Progress) -> None:
         self.study, self.progress = study, progress
+        self._load = os.getloadavg()[0]
+        """of this machine in the minute before"""
         self.targets = {t.name: t for t in study_targets(study)}
         self.store = Store.open(folder, self._meta())
         self.store.hidden = shareable.hidden(self.targets.values(), study.folder, folder)
@@ -215,6 +218,12 @@ class Campaign:
 
         return open_session(target, self.progress.stage, tell)
 
+    def _told(self, target: Target, session: Session) -> dict[str, Any]:
+        """The facts of a target; the load of this machine before we began: what came since was our
+        own work."""
+        ours = target.transport == "local" and session.facts.get("load_1min") is not None
+        return {**session.facts, "load_1min": self._load} if ours else session.facts
+
     def _visit(self, name: str, session: Session, plan: Plan, prepared: Prepared) -> None:
         """All groups of one target, one after the other."""
         progress, rounds = self._lane(name), rounds_of(tuple(self._rows), name)
@@ -296,7 +305,7 @@ class Campaign:
             raw.write(self.store.folder / "raw" / name, blocks)
             reason = state.add(repetitions, timings, elapsed_s)
             with self._recording:
-                facts = self.store.add_facts(session.facts)
+                facts = self.store.add_facts(self._told(target, session))
             self._append(
                 Round(
                     study_hash=self.store.meta()["study_hash"],

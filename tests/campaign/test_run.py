@@ -294,3 +294,13 @@ def test_rounds_of_an_unlike_machine_are_not_merged(make_study: MakeStudy, tmp_p
     assert (out / "rows.jsonl").read_bytes() == before
     recorded_with(out, numpy=numpy)
     assert run(study, out).complete, "load may vary"
+
+
+def test_the_load_that_is_told_is_not_our_own(
+    make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training and making variants come before the worker is asked."""
+    loads = iter([0.125])
+    monkeypatch.setattr(os, "getloadavg", lambda: (next(loads), 0.0, 0.0))
+    results = run(make_study(data=False), tmp_path / "out")
+    assert results.facts()["local-cpu"]["load_1min"] == 0.125

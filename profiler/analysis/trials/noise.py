@@ -11,7 +11,8 @@ from profiler.wire.messages import Block, Repetition
 
 BUSY_LOAD = 0.5
 """Load of a usable core in the minute before, above which a machine was busy. An idle one shows
-less; but the command itself made variants or an environment there in that minute."""
+less. Of this machine it is told for the minute before the command began, which trains and makes
+variants itself."""
 
 
 def busy_before(facts: Mapping[str, Any]) -> bool | None:
