@@ -14,6 +14,7 @@ from profiler.schema.device.cores import KINDS, resolve
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Exclusion, Trial
 from profiler.schema.study.model import ModelSpec
+from profiler.schema.study.recipes import EXACT
 from profiler.schema.study.study import Study
 from profiler.schema.study.sweep import setting_name
 from profiler.schema.study.variant import VariantSpec
@@ -130,6 +131,9 @@ def _all(
             for variant in variants:
                 if variant.targets and target.name not in variant.targets:
                     continue
+                swept = {f.name: getattr(configuration, f.name) for f in fields(configuration)}
+                if variant.strict:
+                    swept["session_options"] = {**configuration.session_options, EXACT: "1"}
                 trial = Trial(
                     id=f"{model.name}/{variant.name}{where}",
                     model=model.name,
@@ -138,7 +142,7 @@ def _all(
                     target=target.name,
                     provider=target.provider,
                     baseline=f"{model.name}/{variants[0].name}{where}",
-                    **{f.name: getattr(configuration, f.name) for f in fields(configuration)},
+                    **swept,
                 )
                 yield trial, model, variant
 

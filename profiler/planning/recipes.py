@@ -16,7 +16,7 @@ from profiler.schema.artifact import Artifact, Saturable
 from profiler.schema.columns import Row
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
-from profiler.schema.study.recipes import RECIPES, TOO_NOISY_DB
+from profiler.schema.study.recipes import EXACT, RECIPES, TOO_NOISY_DB
 from profiler.schema.study.study import Study
 from profiler.schema.study.variant import AUTO, VariantSpec
 from profiler.wire.providers import CPU, known
@@ -24,8 +24,6 @@ from profiler.wire.providers import CPU, known
 Cpu = Literal["x86-vnni", "x86", "arm", "unknown"]
 _VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
 _ARM_HALF = "asimdhp"
-EXACT = "session.x64quantprecision"
-"""session option: "1" makes x86 without VNNI multiply exactly, at a price in latency"""
 
 
 def cpu_kind(facts: Mapping[str, Any]) -> Cpu:
@@ -57,9 +55,12 @@ def suited(target: Target, facts: Mapping[str, Any]) -> tuple[VariantSpec, ...]:
         chosen["int8-static:u8s8"] = f"{flag} found: u8 × s8 products are exact and fastest"
         chosen["int8-dynamic:s8"] = f"{flag} found: u8 × s8 products are exact and fastest"
     elif kind == "x86":
-        why = "x86 without VNNI: u8 × s8 sums saturate in 16 bits unless weights keep to 7 bits"
-        chosen["int8-static:u8s8-reduce"] = why
-        chosen["int8-dynamic:s8-reduce"] = why
+        why = "x86 without VNNI: u8 × s8 sums saturate in 16 bits unless they are made exact"
+        chosen["int8-static:u8s8-strict"] = why
+        chosen["int8-dynamic:s8-strict"] = why
+        why = "the same file without the option: faster, and its sums may saturate"
+        chosen["int8-static:u8s8"] = why
+        chosen["int8-dynamic:s8"] = why
     elif kind == "arm":
         chosen["int8-static:s8s8"] = "Arm: its dot products take signed by signed"
         chosen["int8-dynamic:s8"] = "Arm: signed weights"
@@ -142,9 +143,11 @@ def _saturation(recipe: Optional[str], saturable: Sequence[Saturable]) -> str:
     """What can saturate, and what to type instead."""
     worst = max(saturable, key=lambda node: node.worst_sum)
     many = f"{len(saturable)} products" if len(saturable) > 1 else "1 product"
-    ways = [f"{recipe}:reduce"] if recipe in ("int8-static", "int8-dynamic") else []
+    ours = recipe in ("int8-static", "int8-dynamic")
+    ways = []
     if not any(node.shared for node in saturable):  # else ONNX Runtime does not open the file
-        ways.append(f'session_options {{ "{EXACT}" = "1" }}')
+        ways.append(f"{recipe}:strict" if ours else f'session_options {{ "{EXACT}" = "1" }}')
+    ways += [f"{recipe}:reduce"] if ours else []
     return (
         f"{many} can saturate on this processor (x86 without VNNI adds pairs of u8 × s8 in 16"
         f" bits), worst {worst.operator} {worst.node} in {worst.channels} of {worst.of_channels}"
@@ -185,7 +188,7 @@ def advice(
     if saturable is None and kind == "x86" and mixed and options.get(EXACT) != "1":
         said.append(
             "u8 × s8 sums saturate on this processor (x86 without VNNI), accuracy may collapse:"
-            f" use {recipe}:{'u8s8' if recipe == 'int8-static' else 's8'}-reduce"
+            f" use {recipe}:{'u8s8' if recipe == 'int8-static' else 's8'}-strict"
         )
     if kind.startswith("x86") and signed:
         said.append("s8 × s8 is slow on x86: use int8-static:u8s8")

@@ -2,12 +2,14 @@ import dataclasses
 
 import pytest
 
-from profiler.planning import recipes
+from profiler.planning import Known, make_plan, recipes
 from profiler.schema.artifact import Artifact, Saturable
 from profiler.schema.device.target import Target
 from profiler.schema.record.plan import Trial
 from profiler.schema.study.study import Study
-from profiler.wire.codec import decode
+from profiler.schema.study.variant import VariantSpec
+from profiler.variants.recipes import int8_dynamic
+from profiler.wire.codec import DecodeError, decode
 
 VNNI = {"architecture": "x86_64", "cpu_flags": ["avx2", "avx512_vnni"]}
 OLD = {"architecture": "x86_64", "cpu_flags": ["avx2"]}
@@ -32,7 +34,15 @@ def resolved(variants, facts, **more):
     ("facts", "names"),
     [
         (VNNI, ["int8-static-u8s8", "int8-dynamic-s8"]),
-        (OLD, ["int8-static-u8s8-reduce", "int8-dynamic-s8-reduce"]),
+        (
+            OLD,
+            [
+                "int8-static-u8s8-strict",
+                "int8-dynamic-s8-strict",
+                "int8-static-u8s8",
+                "int8-dynamic-s8",
+            ],
+        ),
         (ARM, ["int8-static-s8s8", "int8-dynamic-s8"]),
         ({**ARM, "cpu_flags": ["asimdhp"]}, ["int8-static-s8s8", "int8-dynamic-s8", "fp16"]),
     ],
@@ -147,7 +157,8 @@ ONE = (Saturable(node="fc1", operator="MatMul", worst_sum=64770, channels=3, of_
 def test_what_a_look_at_the_weights_found_is_said_where_the_processor_saturates():
     found = advised(OLD, ONE)
     assert found["saturable"] == 1
-    for part in ("1 product can", "MatMul fc1 in 3 of 8", "int8-static:reduce", recipes.EXACT):
+    ways = "use int8-static:strict or int8-static:reduce"
+    for part in ("1 product can", "MatMul fc1 in 3 of 8", ways):
         assert part in found["advice"]
     for facts in (VNNI, ARM | {"int8_saturates": False}):
         assert advised(facts, ONE)["saturable"] == 0
@@ -184,3 +195,18 @@ def test_what_the_runtime_answered_outweighs_the_flags():
     assert recipes.cpu_kind(OLD | {"int8_saturates": None}) == "x86"
     (static, _) = recipes.suited(CPU, OLD | {"int8_saturates": False})
     assert "no saturation found" in static.why
+
+
+def test_a_strict_variant_is_the_same_file_with_the_option():
+    made = make_plan(study(["fp32", "int8-dynamic", "int8-dynamic:strict"]),
+                     (CPU,), Known(facts={"a": OLD}))  # fmt: skip
+    options = {t.variant: t.session_options for t in made.trials}
+    assert options == {
+        "fp32": {}, "int8-dynamic": {}, "int8-dynamic-strict": {recipes.EXACT: "1"}
+    }  # fmt: skip
+    fast, strict = (VariantSpec.from_text(t) for t in ("int8-dynamic", "int8-dynamic:strict"))
+    assert int8_dynamic.parameters(fast) == int8_dynamic.parameters(strict)
+    ready = VariantSpec(name="mine", file="mine.onnx", strict=True)
+    assert ready.recipe == "file"
+    with pytest.raises(DecodeError, match="strict belongs to int8-dynamic, int8-static, file"):
+        VariantSpec(name="fp16", strict=True)

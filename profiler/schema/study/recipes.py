@@ -41,7 +41,10 @@ class RecipeEntry:
 
 _METHODS = {name: {"method": name} for name in ("minmax", "entropy", "percentile")}
 _GRAIN = {"tensor": {"per_channel": False}, "channel": {"per_channel": True}}
-_RANGE = {"reduce": {"reduce_range": True}}
+_RANGE = {"reduce": {"reduce_range": True}, "strict": {"strict": True}}
+EXACT = "session.x64quantprecision"
+"""session option: "1" makes x86 without VNNI multiply 8-bit numbers exactly, at a price in latency;
+elsewhere it changes nothing"""
 RECIPES: dict[str, RecipeEntry] = {
     "fp32": RecipeEntry(),
     "fp16": RecipeEntry(
@@ -58,7 +61,7 @@ RECIPES: dict[str, RecipeEntry] = {
     ),
     "int8-dynamic": RecipeEntry(
         module=f"{_ROOM}.int8_dynamic",
-        settings=("weights", "per_channel", "reduce_range", "keep_float"),
+        settings=("weights", "per_channel", "reduce_range", "strict", "keep_float"),
         words={"s8": {"weights": "int8"}, "u8": {"weights": "uint8"}, **_GRAIN, **_RANGE},
         least_db=18.0,
         quieter="keep nodes float (keep_float), or use fp16",
@@ -66,8 +69,8 @@ RECIPES: dict[str, RecipeEntry] = {
     "int8-static": RecipeEntry(
         module=f"{_ROOM}.int8_static",
         settings=(
-            "weights", "activations", "per_channel", "reduce_range", "method", "operators",
-            "keep_float",
+            "weights", "activations", "per_channel", "reduce_range", "strict", "method",
+            "operators", "keep_float",
         ),
         words={
             **_METHODS, **_GRAIN, **_RANGE,
@@ -89,7 +92,7 @@ RECIPES: dict[str, RecipeEntry] = {
         least_db=8.0,
         quieter="try smaller blocks (int4:rtn-16), int4:gptq, or keep_float",
     ),
-    "file": RecipeEntry(module=f"{_ROOM}.ready", settings=("file",)),
+    "file": RecipeEntry(module=f"{_ROOM}.ready", settings=("file", "strict")),
 }  # fmt: skip
 """recipe -> what is known of it"""
 

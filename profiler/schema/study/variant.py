@@ -31,6 +31,9 @@ class VariantSpec:
     """static: with int8 weights, uint8 is U8S8 and int8 is S8S8"""
     reduce_range: bool = False
     """7-bit weights: no saturation on x86 without VNNI"""
+    strict: bool = False
+    """run with a session option by which 8-bit sums are exact on x86 without VNNI; the file is the
+    same without it"""
     method: Literal["minmax", "entropy", "percentile"] = "minmax"
     """static: how ranges are calibrated"""
     operators: Literal["auto", "linear", "all"] = "auto"
@@ -89,8 +92,8 @@ class VariantSpec:
         if self.block_size not in BLOCK_SIZES:
             sizes = ", ".join(map(str, BLOCK_SIZES))
             raise DecodeError("block_size", f"one of {sizes}", self.block_size)
-        for key in ("file", "keep_float", "per_channel", "weights", "activations",
-                    "reduce_range", "method", "operators", "algorithm", "block_size"):  # fmt: skip
+        for key in ("file", "keep_float", "per_channel", "weights", "activations", "reduce_range",
+                    "strict", "method", "operators", "algorithm", "block_size"):  # fmt: skip
             default = type(self).__dataclass_fields__[key].default
             own = RECIPES[recipe].settings if recipe in RECIPES else ()
             if getattr(self, key) != default and key not in own:
