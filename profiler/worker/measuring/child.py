@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Optional
 
@@ -19,6 +20,7 @@ from profiler.worker.isolated import private, python
 
 NO_SPACE = "no space"
 """Reason of a failure that is the device's, not the trial's: its disk is full."""
+_STOPS_IN_S = 0.005
 CRASHES = (signal.SIGILL, signal.SIGSEGV, signal.SIGBUS)
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
@@ -80,9 +82,19 @@ class Child:
             self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """No thread of it runs until the next command."""
+        """No thread of it runs until the next command.
+
+        The signal is taken by a thread that has to get a CPU for that: where others' threads have
+        them all, its own ones would spin on for some milliseconds. So its stop is waited for.
+        """
         self._stopped = True
         self._process.send_signal(signal.SIGSTOP)
+        if self._process.returncode is not None:
+            return
+        if hasattr(os, "waitid"):  # without taking it: it may have ended, which others ask for
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        else:
+            time.sleep(_STOPS_IN_S)
 
     def answer(self, timeout_ns: int) -> dict[str, Any]:
         """The answer to the last command. Raises RunnerFailed with the reason."""
