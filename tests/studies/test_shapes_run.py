@@ -41,8 +41,9 @@ def test_every_size_is_a_trial_of_its_own(sentences, program, tmp_path):
     assert done.returncode == 0, done.stderr
     shown = done.stdout
     assert max(map(len, shown.splitlines())) <= 80
-    assert "single_stream, tokens=2, 1 thread" in shown
-    assert "single_stream, tokens=512, 1 thread" in shown
+    tables = program("table", out).stdout
+    assert "single_stream, tokens=2, 1 thread" in tables
+    assert "single_stream, tokens=512, 1 thread" in tables
     out = tmp_path / out
     results = load(out)
     short, long = results.rows

@@ -103,11 +103,11 @@ def _deployment(
         return "; ".join(check.reason for check in checks if check.outcome == outcome)
     capacity, (low, high) = value(row, "capacity"), bounds(row, "capacity")
     if not capacity:
-        return row.get("capacity_note") or "its capacity was not measured"
+        return row["capacity_note"] or "its capacity was not measured"
     if not low or high is None:
         return "its capacity has no interval: too few rounds"
     most, least = math.ceil(load / low), math.ceil(load / high)
-    joules = row.get("energy_j_per_query")
+    joules = row["energy_j_per_query"]
     watts = None if joules is None else load * joules / row["batch"]
 
     def monthly(machines: int) -> float | None:
@@ -121,7 +121,7 @@ def _deployment(
     return Deployment(
         trial=row["trial"], target=row["target"], capacity=capacity, machines=most,
         machines_least=least, monthly=monthly(most), monthly_least=monthly(least),
-        currency=None if cost is None else cost.currency, price=row.get("price"),
+        currency=None if cost is None else cost.currency, price=row["price"],
     )  # fmt: skip
 
 

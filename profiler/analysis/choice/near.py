@@ -127,7 +127,7 @@ def _needed(best: Candidate) -> str:
     metric = _metric_of(best.open_limit)
     if metric.entry.kind in ("share", "points"):
         return f"; about {best.times:.1f} times as many labelled rows would decide it"
-    rounds = best.row.get("rounds")
+    rounds = best.row["rounds"]
     if rounds is None:
         return ""
     return f"; about {math.ceil(rounds * (best.times - 1))} more rounds would decide it"

@@ -92,7 +92,7 @@ def _check(row: Row, limit: str, number: float, slo: Slo) -> Check:
         return Check(limit=limit, outcome=outcome, reason=reason)
 
     def text(number: float | None) -> str:
-        return text_of(metric, number, row.get("currency"))
+        return text_of(metric, number, row["currency"])
 
     if measured is None:
         return told("undecided", _missing(row, limit) or f"{name} was not measured")
@@ -116,12 +116,12 @@ def _check(row: Row, limit: str, number: float, slo: Slo) -> Check:
 def _missing(row: Row, limit: str) -> str | None:
     """Why there is no value to hold against the limit, where the row says so."""
     if limit == "cost":
-        return row.get("cost_note") or f"no price: --price {row.get('target')}=0.20USD/h"
-    return row.get("energy_note") if limit == "energy" else None
+        return row["cost_note"] or f"no price: --price {row['target']}=0.20USD/h"
+    return row["energy_note"] if limit == "energy" else None
 
 
 def _other_currency(row: Row, limit: str) -> str | None:
-    asked, known = parse_price(limit, "million")[1], row.get("currency")
+    asked, known = parse_price(limit, "million")[1], row["currency"]
     if known in (None, asked):
         return None
     return f"cost is in {known}, its limit in {asked}: no rate of exchange is assumed"

@@ -16,7 +16,7 @@ from profiler.report.model.cells import (
     common_unit,
     standing,
 )
-from profiler.report.model.records import measured
+from profiler.report.model.records import judged_legend, measured
 from profiler.report.tables.parts import (
     accuracy_cell,
     baseline_name,
@@ -76,7 +76,11 @@ def frontier_sheet(rows: Sequence[Row]) -> Sheet | None:
         title=f"Frontier: {len(found)} of {len(measured(rows))} trials",
         columns=tuple(columns),
         lines=lines,
-        legend=(*standings(lines), *([f"{left} more: profiler table"] if left else [])),
+        legend=(
+            *standings(lines),
+            *judged_legend(shown),
+            *([f"{left} more: profiler table"] if left else []),
+        ),
     )
 
 
